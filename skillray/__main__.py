@@ -1,0 +1,5 @@
+"""`python -m skillray`."""
+
+from skillray.cli.main import main
+
+main()

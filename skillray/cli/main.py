@@ -1,0 +1,100 @@
+"""skillray run | plan | report | profile | doctor. Exit codes: 0 done, 2 change something, 1 anything else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from skillray.cli.doctor import diagnose_machine
+from skillray.cli.forecast import show_forecast
+from skillray.cli.run import run_config
+from skillray.config import load_config
+from skillray.errors import ConfigError, DataError, MissingExtraError, SkillrayError
+from skillray.store.layout import RunFolder
+
+app = typer.Typer(
+    help="Find the skills a language model is missing, and train exactly those.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[str, typer.Argument(help="A YAML file, for example jobs/recipes/quickstart.yaml")]
+Sets = Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE, for example training.learning_rate=1e-4")]
+Folder = Annotated[str, typer.Argument(help="A run folder")]
+
+
+@app.command()
+def run(
+    config: Config,
+    run_dir: Annotated[str | None, typer.Option(help="Run folder; runs/NAME by default")] = None,
+    set_: Sets = None,
+) -> None:
+    """The whole loop, for every student in CONFIG; goes on where it was if the run folder exists."""
+    sys.exit(run_config(config, run_dir, set_ or []))
+
+
+@app.command()
+def plan(config: Config, set_: Sets = None) -> None:
+    """What would happen: steps, rows, teacher calls, needs. Starts nothing."""
+    print(show_forecast(load_config(config, set_ or [])))
+
+
+@app.command()
+def report(run_dir: Folder) -> None:
+    """Write RUN_DIR/report/index.html and print its tables."""
+    from skillray.report import tables, write_report
+
+    path = write_report(_known(run_dir))
+    print(tables(_known(run_dir)))
+    print(f"report: {path}")
+
+
+@app.command()
+def profile(run_dir: Folder, as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False) -> None:
+    """The Missing-Skill-Profile of every student and round."""
+    from skillray.report import profile_json, profile_table
+
+    run_folder = _known(run_dir)
+    print(json.dumps(profile_json(run_folder), indent=2) if as_json else profile_table(run_folder))
+
+
+@app.command()
+def doctor(
+    address: Annotated[str | None, typer.Option(help="A Ray cluster to reach, for example auto")] = None,
+) -> None:
+    """Versions, devices, known-bad pairs, storage; with --address also the cluster."""
+    sys.exit(diagnose_machine(address))
+
+
+def _known(run_dir: str) -> RunFolder:
+    from skillray.store.files import exists
+
+    folder = RunFolder(run_dir)
+    if not exists(folder.config):
+        raise DataError(f"{run_dir}: no run folder (it has no config.yaml); give the --run-dir of a run")
+    return folder
+
+
+def main() -> None:
+    sys.exit(guarded(app))
+
+
+def guarded(command: Callable[[], None]) -> int:
+    """Run `command`; errors made for users become one line on stderr."""
+    try:
+        command()
+    except (ConfigError, DataError, MissingExtraError) as error:
+        print(f"skillray: {error}", file=sys.stderr)
+        return 2
+    except SkillrayError as error:
+        print(f"skillray: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("skillray: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,62 @@
+"""Which fields of a config may change between two attempts at the same run, and which may not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from skillray.config.model import RunConfig
+from skillray.errors import ConfigError
+
+EXECUTION = (
+    "cluster",
+    "placement",
+    "rounds",  # rounds may be added
+    "grading.answer_timeout_s",
+    "teacher.replicas",
+    "teacher.timeout_s",
+    "training.step_timeout_s",
+)
+"""Fields that decide where and how fast, not what comes out. All others are identity."""
+
+
+def identity_hash(*values: Any) -> str:
+    """16 hex digits of the canonical JSON of settings and hashes."""
+    text = json.dumps(values, sort_keys=True, default=lambda value: value.model_dump(mode="json"))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def refuse_changes(before: RunConfig, now: RunConfig, where: str) -> None:
+    """`ConfigError` naming each identity field that differs; added students are allowed."""
+    old, new = _identity(before), _identity(now)
+    old_students, new_students = old.pop("students"), new.pop("students")
+    changed = _differences(old, new, "")
+    for name, fields in old_students.items():
+        changed += _differences(fields, new_students.get(name, {}), f"students.{name}.")
+    if changed:
+        raise ConfigError(f"{where} was started with other settings: {'; '.join(changed)}. Use a new --run-dir.")
+
+
+def _identity(config: RunConfig) -> dict[str, Any]:
+    fields = config.model_dump(mode="json")
+    for dotted in EXECUTION:
+        *path, last = dotted.split(".")
+        inner = fields
+        for part in path:
+            inner = inner[part]
+        inner.pop(last)
+    fields["students"] = {student["name"]: student for student in fields["students"]}
+    return fields
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> list[str]:
+    found = []
+    for key in sorted({*old, *new}):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found += _differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            found.append(f"{prefix}{key} was {a!r}, now {b!r}")
+    return found

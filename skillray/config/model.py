@@ -1,0 +1,212 @@
+"""One run, as a typed value. Every field is identity unless `identity.EXECUTION` lists it."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from skillray.curriculum import Hard, StatSel, StatSyn, Uniform
+from skillray.domains import DOMAINS
+from skillray.grading.difficulty import AdaptmiFilter, StatFilter
+from skillray.grading.steps import DomainSteps, StepScorerSettings
+from skillray.training.settings import TrainingSettings
+from skillray.types import Value
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+"""Names become folders, actors and Serve apps: lower case letters, digits, '-' and '_'."""
+
+AnyCurriculum = Annotated[Uniform | Hard | StatSel | StatSyn, Field(discriminator="type")]
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class DomainData(Value):
+    """Questions that a procedural domain generates; the splits never overlap."""
+
+    type: Literal["domain"] = "domain"
+    domain: str = "arithmetic"
+    pool_per_skill: PositiveInt = 300
+    profile_per_skill: PositiveInt = 20
+    held_out_per_skill: PositiveInt = 60
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.domain not in DOMAINS:
+            raise ValueError(f"domain must be one of {', '.join(sorted(DOMAINS))}; got {self.domain!r}")
+        return self
+
+
+def _absolute(path: str) -> str:
+    """A file of this machine by its full path: runners have other working directories."""
+    return os.path.abspath(path) if os.path.exists(path) else path
+
+
+DataPath = Annotated[str, AfterValidator(_absolute)]
+
+
+class QuestionSource(Value):
+    """A table of questions: a Hugging Face data set id, or a path to a Parquet or JSONL file.
+
+    Columns: question; answer, or an answer after '####' in the solution; and, where there are, solution, skills,
+    subject, level and question_id.
+    """
+
+    path: DataPath
+    subset: str | None = None
+    """Of a Hugging Face data set: its configuration."""
+    split: str | None = None
+    """Of a Hugging Face data set."""
+
+
+class TableData(Value):
+    """Questions that somebody has: a training pool, and a probe set cut by hash into profile and held-out."""
+
+    type: Literal["tables"] = "tables"
+    pool: QuestionSource
+    probe: QuestionSource
+    labels: QuestionSource | None = None
+    """Skill labels (columns question and skills) for questions that carry none."""
+    profile_share: Share = 0.5
+    """Of the probe set; the rest is held out. STAT cuts MATH's test set 1k : 4k (arXiv 2510.10023, 1.1)."""
+    max_held_out: PositiveInt | None = None
+    """Score at most this many held-out questions, chosen by hash."""
+
+
+class RecordedRollouts(Value):
+    """Answers that somebody already has: a Parquet or JSONL file with question_id, student, sample, response."""
+
+    path: DataPath
+
+
+class StudentConfig(Value):
+    """One student: a model and the method that decides what it studies."""
+
+    name: Name
+    curriculum: AnyCurriculum
+    model: DataPath = "embedded"
+    """'embedded', a Hugging Face id, or a path to a Hugging Face folder."""
+    recorded: str | None = None
+    """Diagnose the answers of this student of `rollout.recorded` instead of those of `model`, in the first round."""
+
+
+class RolloutSettings(Value):
+    """How students answer."""
+
+    samples: PositiveInt = 1
+    """K; the sample with the highest mean step score is judged (AdaptMI, arXiv 2505.00147, released code)."""
+    temperature: NonNegativeFloat = 0.0
+    """0 is greedy, which needs samples = 1. STAT uses 0.1 for pass@1 (C.1)."""
+    max_new_tokens: PositiveInt = 512
+    batch_size: PositiveInt = 64
+    """Questions answered together. Batches are cut by identity: with the same value, the same batch."""
+    threads: PositiveInt = 1
+    recorded: RecordedRollouts | None = None
+
+    @model_validator(mode="after")
+    def _greedy_once(self) -> Self:
+        if self.temperature == 0.0 and self.samples > 1:
+            raise ValueError(f"samples must be 1 at temperature 0 (all would be equal); got {self.samples}")
+        return self
+
+
+class GradingSettings(Value):
+    """How answers are judged."""
+
+    scorer: StepScorerSettings = DomainSteps()
+    filter: Annotated[StatFilter | AdaptmiFilter, Field(discriminator="type")] = StatFilter()
+    answer_timeout_s: PositiveFloat = 5.0
+    """A checker process that takes longer on one answer is killed; the verdict is `timeout`."""
+
+
+class DiagnosisSettings(Value):
+    """Which skills a difficult question shows to be missing."""
+
+    source: Literal["teacher", "labels"] = "teacher"
+    """Ask the teacher (STAT, AdaptMI+), or take the question's own labels (AdaptMI)."""
+    max_difficult: PositiveInt = 500
+    """Uniform sample of the difficult questions; STAT's 500 (arXiv 2510.10023, C)."""
+
+
+class DomainTeacherConfig(Value):
+    """A procedural teacher with exact answers."""
+
+    type: Literal["domain"] = "domain"
+    domain: str = "arithmetic"
+    replicas: PositiveInt = 1
+    timeout_s: PositiveFloat = 60.0
+    """For one batch of requests, retries included."""
+    shards: PositiveInt = 1
+    """ReplyLog actors; requests are dealt to them by key."""
+
+
+class Placement(Value):
+    """What one worker of a role asks of the cluster."""
+
+    num_cpus: PositiveFloat = 1.0
+    num_gpus: NonNegativeFloat = 0.0
+    accelerator_type: str | None = None
+    label_selector: dict[str, str] = Field(default_factory=dict)
+    max_workers: PositiveInt = 2
+    """Largest size of the role's pool (roll_out, grade), or concurrent runs (train)."""
+
+
+class Placements(Value):
+    rollout: Placement = Placement()
+    grade: Placement = Placement(num_cpus=0.5)
+    train: Placement = Placement()
+    teacher: Placement = Placement(num_cpus=0.5)
+
+
+class ClusterSettings(Value):
+    """Where it runs."""
+
+    address: str = "local"
+    """'local' starts a Ray of its own that ends with the run; 'auto' joins the one this job runs on."""
+    num_cpus: PositiveInt = 16
+    """Logical CPUs of a local Ray. Fewer than 8 can deadlock: coordinator, Serve, pools and workers wait at once."""
+    stage_timeout_s: PositiveFloat = 24 * 3600.0
+    """A stage that takes longer is ended and its student fails."""
+    start_timeout_s: PositiveFloat = 600.0
+    """For Ray, the teacher and a worker to come up."""
+
+
+class RunConfig(Value):
+    """One run: students, and everything they share."""
+
+    name: Name
+    seed: NonNegativeInt = 0
+    rounds: PositiveInt = 1
+    data: Annotated[DomainData | TableData, Field(discriminator="type")] = DomainData()
+    students: tuple[StudentConfig, ...] = Field(min_length=1)
+    teacher: DomainTeacherConfig = DomainTeacherConfig()
+    rollout: RolloutSettings = RolloutSettings()
+    grading: GradingSettings = GradingSettings()
+    diagnosis: DiagnosisSettings = DiagnosisSettings()
+    training: TrainingSettings = TrainingSettings()
+    placement: Placements = Placements()
+    cluster: ClusterSettings = ClusterSettings()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [student.name for student in self.students]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"students must have different names; {twice[0]!r} stands twice")
+        if self.rollout.recorded is None and (with_recorded := [s.name for s in self.students if s.recorded]):
+            raise ValueError(f"student {with_recorded[0]!r} has `recorded`, so rollout.recorded.path must be set")
+        if self.data.type == "tables" and self.grading.scorer.type == "domain":
+            raise ValueError(
+                "grading.scorer.type 'domain' checks only its own questions; use 'annotations' or 'outcome'"
+            )
+        if self.data.type == "tables" and self.diagnosis.source == "teacher":
+            raise ValueError("diagnosis.source must be 'labels': a domain teacher knows only its own questions")
+        return self

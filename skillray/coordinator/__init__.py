@@ -1,0 +1,1 @@
+"""The fleet: every student's rounds at once; a student fails alone."""

@@ -1,0 +1,81 @@
+"""The fleet: which students run, what became of each, and the one file that says so.
+
+student a ── run_student ──┐
+student b ── run_student ──┼──> status.json        students never wait for each other; what they share
+student c ── run_student ──┘                       (teacher, base checkpoint, GPUs) bounds them
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from skillray.config.model import StudentConfig
+from skillray.errors import SkillrayError
+from skillray.loop.rounds import Verbs, run_student
+from skillray.store.files import commit_json, exists, read_json
+
+Describe = Callable[[BaseException], str]
+"""An error as one line; the traceback goes to a file."""
+
+
+class Status:
+    """status.json: mutable progress, written whole after each change. Its memory is a cache of the file."""
+
+    def __init__(self, path: str, run: str) -> None:
+        self.path = path
+        known: dict[str, Any] = read_json(path) if exists(path) else {}
+        self.value: dict[str, Any] = {
+            "run": run,
+            "epoch": known.get("epoch", 0) + 1,
+            "state": "running",
+            "students": known.get("students", {}),
+            "seconds": known.get("seconds", {}),
+            "usage": known.get("usage", {}),
+            "notes": known.get("notes", []),
+            "versions": known.get("versions", {}),
+        }
+
+    @property
+    def epoch(self) -> int:
+        """The writer's fencing epoch: one more for every start of a coordinator on this folder."""
+        return int(self.value["epoch"])
+
+    def student(self, name: str, **fields: Any) -> None:
+        self.value["students"][name] = self.value["students"].get(name, {}) | fields
+        self.save()
+
+    def took(self, what: str, seconds: float) -> None:
+        """Add to what a verb took; a verb that was killed and done again counts twice."""
+        before = self.value["seconds"].get(what, 0.0)
+        self.value["seconds"][what] = round(before + seconds, 3)
+        self.save()
+
+    def save(self) -> None:
+        commit_json(self.path, self.value)
+
+
+async def run_fleet(
+    students: Sequence[StudentConfig], rounds: int, on: Verbs, status: Status, describe: Describe
+) -> bool:
+    """Run every student to its end; True when none failed."""
+
+    async def one(student: StudentConfig) -> bool:
+        status.student(student.name, state="running", error=None, method=student.curriculum.type)
+        try:
+            stop = await run_student(student, rounds, on)
+        except Exception as error:  # whatever broke one student must not touch the others
+            status.student(student.name, state="failed", error=describe(error))
+            return False
+        status.student(student.name, state="done", stop_reason=str(stop))
+        return True
+
+    return all(await asyncio.gather(*(one(student) for student in students)))
+
+
+def one_line(error: BaseException) -> str:
+    """What a user needs of an error: our own say it themselves, others get their type's name."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[-1] if lines else "no message"
+    return text if isinstance(error, SkillrayError) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,17 @@
+"""The methods. To add one: write its file, add its line here, add its hand-worked test."""
+
+from skillray.curriculum.base import Curriculum
+from skillray.curriculum.hard import Hard
+from skillray.curriculum.stat_sel import StatSel
+from skillray.curriculum.stat_syn import StatSyn
+from skillray.curriculum.uniform import Uniform
+
+CURRICULA: dict[str, type[Curriculum]] = {
+    "uniform": Uniform,
+    "hard": Hard,
+    "stat-sel": StatSel,
+    "stat-syn": StatSyn,
+}
+"""The `type` of a curriculum in a config -> its class."""
+
+__all__ = ["CURRICULA", "Curriculum", "Hard", "StatSel", "StatSyn", "Uniform"]

@@ -1,0 +1,97 @@
+"""What a curriculum is: evidence in, orders out. It never calls a teacher."""
+
+from __future__ import annotations
+
+import random
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from skillray.types import Id, Value, content_id
+
+Memory = Mapping[str, Any]
+"""What a curriculum carries from round to round: plain JSON values."""
+
+
+class OrderKind(StrEnum):
+    SELECT = "select"
+    """Train on these pool questions."""
+    KEEP = "keep"
+    """Train on these pool questions to hold what is already known (replay)."""
+    SYNTHESIZE = "synthesize"
+    """A teacher writes `count` new questions for `skill` after these seed questions."""
+
+
+class Need(StrEnum):
+    """Evidence a curriculum can ask for; the loop runs only the verbs that give it."""
+
+    GAPS = "gaps"
+    """Missing skills of the difficult profile questions: roll_out, grade and diagnose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One thing a curriculum wants in the next round's data."""
+
+    kind: OrderKind
+    skill: str | None
+    parent_id: Id | None
+    """The difficult question that asked for it."""
+    question_ids: tuple[Id, ...]
+    count: int
+    weight: float = 1.0
+
+    def order_id(self, index: int) -> Id:
+        """`index` is the order's place in the plan: the same draw may be wanted twice."""
+        return content_id(self.kind, self.skill or "", self.parent_id or b"", *self.question_ids, self.count, index)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """The missing skills of one difficult question."""
+
+    question_id: Id
+    missing_skills: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillMap:
+    """STAT's Skill-Map: the pool, by id and by skill."""
+
+    question_ids: tuple[Id, ...]
+    """Every pool question, in a fixed order."""
+    levels: tuple[int | None, ...]
+    """Same order."""
+    by_skill: Mapping[str, tuple[Id, ...]]
+    """Skill -> the pool questions with that label, in the same order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that a curriculum may look at."""
+
+    skill_map: SkillMap
+    gaps: tuple[Gap, ...] = ()
+    """Empty when the curriculum did not ask for them, or when the student fails nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    orders: tuple[Order, ...]
+    target: int | None = None
+    """Examples that a teacher is to write in all: synthesize orders are sent again until so many are accepted."""
+    memory: Memory = field(default_factory=dict)
+    notes: Mapping[str, float] = field(default_factory=dict)
+    """What a reader of the report should know: counts and shares by name."""
+
+
+class Curriculum(Value):
+    """A method: its fields are its settings, their defaults the vetted ones, and `plan` is pure."""
+
+    needs: ClassVar[frozenset[Need]] = frozenset()
+
+    @abstractmethod
+    def plan(self, evidence: Evidence, memory: Memory, rng: random.Random) -> Plan:
+        """What to study next. An empty plan means there is nothing to learn (the student is perfect)."""

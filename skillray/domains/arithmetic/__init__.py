@@ -1,0 +1,5 @@
+"""Arithmetic: the embedded procedural domain."""
+
+from skillray.domains.arithmetic.domain import ARITHMETIC
+
+__all__ = ["ARITHMETIC"]

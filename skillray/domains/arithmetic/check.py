@@ -1,0 +1,223 @@
+"""The exact step checker: which written steps of a student's own solution are right, and the skill each one needed.
+
+A step is right when its equality holds and it belongs to a way to the answer: it starts from the question's numbers,
+the reference's constants or earlier results, and it is either a step of the reference or leads on to the right answer.
+A step that uses an earlier wrong result is judged on its own arithmetic; the wrong step alone carries the blame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from skillray.domains.arithmetic.expressions import (
+    MAX_CHARS,
+    Expression,
+    ExpressionError,
+    Operation,
+    is_fraction,
+    leaves,
+    operations,
+    value_of,
+)
+from skillray.domains.arithmetic.graph import skill_of_operation
+from skillray.domains.arithmetic.reference import (
+    Fact,
+    Reference,
+    facts_of,
+    read_equality,
+    read_number,
+    reference_of,
+    true_value,
+)
+from skillray.types import Question, StepScore
+
+MAX_STEPS = 64
+"""Lines beyond this count as one wrong step together: no question here needs more than a handful."""
+_FINAL = "####"
+
+
+@dataclass(slots=True)
+class _Step:
+    """One written line, read against what came before it."""
+
+    text: str
+    skill: str
+    is_final: bool = False
+    holds: bool = False
+    is_grounded: bool = False
+    value: Fraction | None = None
+    """What the line should have come to, had every earlier step been right."""
+    facts: set[Fact] = field(default_factory=set)
+    sources: set[Fraction] = field(default_factory=set)
+    is_connected: bool = False
+    culprit: _Step | None = None
+    """The wrong step whose result this one passes on."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is known while reading a solution from top to bottom."""
+
+    reference: Reference
+    known: set[Fraction]
+    aliases: dict[Fraction, Fraction] = field(default_factory=dict)
+    """Wrong written result -> what it should have been."""
+    blame: dict[Fraction, _Step] = field(default_factory=dict)
+    """Wrong written result -> the step that went wrong."""
+
+
+def check(question: Question, response: str) -> tuple[StepScore, ...]:
+    """Score every written step 0 or 1; without a `####` line a last step of 0 stands for the missing answer."""
+    reference = reference_of(question)
+    lines = _lines(response)
+    if not lines:
+        return ()
+    reading = _Reading(reference, set(reference.given | reference.constants))
+    steps = [_read(line, reading) for line in lines]
+    _connect(steps, reference)
+    scores = [_score(step, reference) for step in steps]
+    if not any(step.is_final for step in steps):
+        scores.append(StepScore(text="", score=0.0, skill=reference.main_skill))
+    return tuple(scores)
+
+
+def first_wrong_skill(question: Question, response: str) -> str | None:
+    """The skill of the first wrong step; the main skill when nothing was written; None when every step is right."""
+    scores = check(question, response)
+    if not scores:
+        return question.skills[0] if question.skills else None
+    return next((step.skill for step in scores if step.score < 1), None)
+
+
+def _lines(response: str) -> list[str]:
+    lines = [line.strip() for line in response.splitlines() if line.strip()]
+    if len(lines) > MAX_STEPS:
+        lines = [*lines[:MAX_STEPS], "..."]
+    return lines
+
+
+def _read(line: str, reading: _Reading) -> _Step:
+    main = reading.reference.main_skill
+    step = _Step(text=line[:MAX_CHARS], skill=main)
+    try:
+        if line.startswith(_FINAL):
+            _read_final(line, step, reading)
+        elif (sides := read_equality(line)) is not None:
+            _read_step(sides, step, reading)
+        elif (sides := _read_with_unknown(line, reading.reference)) is not None:
+            _read_equation(sides, step, reading)
+    except ExpressionError:  # a bound was passed while working the line out: it stays a wrong step
+        step.is_grounded = False
+    return step
+
+
+def _read_final(line: str, step: _Step, reading: _Reading) -> None:
+    step.is_final = True
+    written = read_number(line[len(_FINAL) :])
+    if written is None:
+        return
+    step.holds = step.is_grounded = written == reading.reference.answer
+    step.value = reading.aliases.get(written, written)
+    if not step.holds:
+        step.culprit = reading.blame.get(written)
+
+
+def _read_step(sides: list[Expression], step: _Step, reading: _Reading) -> None:
+    written = [value_of(side) for side in sides]
+    step.holds = all(value == written[0] for value in written)
+    step.value = true_value(sides[0], reading.aliases)
+    step.facts = facts_of(sides, reading.aliases)
+    step.sources = {true_value(leaf, reading.aliases) for leaf in leaves(sides[0])}
+    step.is_grounded = _is_grounded(sides, step.sources, reading) and not _is_empty(sides)
+    if step.is_grounded:
+        step.skill = _skill_of(sides, reading.reference)
+    _remember(step, written[-1], reading)
+
+
+def _remember(step: _Step, stated: Fraction, reading: _Reading) -> None:
+    """Add a step's result to what later steps may use; a wrong result stands for the value it should have had."""
+    if step.value is None:
+        return
+    if not step.is_grounded:
+        reading.blame.setdefault(stated, step)
+        return
+    reading.known.add(step.value)
+    if stated != step.value and stated not in reading.known:
+        reading.aliases[stated] = step.value
+        passed_on = [culprit for value, culprit in reading.blame.items() if reading.aliases.get(value) in step.sources]
+        step.culprit = passed_on[0] if step.holds and passed_on else None
+        reading.blame[stated] = step.culprit or step
+
+
+def _is_grounded(sides: list[Expression], sources: set[Fraction], reading: _Reading) -> bool:
+    """Whether every number on the left is known, and every later side that works something out uses nothing else."""
+    if not sources <= reading.known:
+        return False
+    allowed = reading.known | {true_value(o, reading.aliases) for side in sides for o in operations(side)}
+    later = [side for side in sides[1:] if list(operations(side))]
+    return all(true_value(leaf, reading.aliases) in allowed for side in later for leaf in leaves(side))
+
+
+def _is_empty(sides: list[Expression]) -> bool:
+    """Whether nothing is worked out: 5=5."""
+    return not any(isinstance(side, Operation) for side in sides) or all(side == sides[0] for side in sides)
+
+
+def _read_with_unknown(line: str, reference: Reference) -> list[Expression] | None:
+    return read_equality(line, reference.answer) if reference.has_unknown else None
+
+
+def _read_equation(sides: list[Expression], step: _Step, reading: _Reading) -> None:
+    """A line such as 3x=15: right when the answer satisfies it and all its numbers are at hand."""
+    reference = reading.reference
+    numbers = [leaf for side in sides for leaf in leaves(side) if leaf not in _unknowns(side)]
+    at_hand = reading.known | reference.results
+    step.value = reference.answer
+    step.is_grounded = all(value_of(number) in at_hand for number in numbers)
+    plain = [side for side in sides if not _unknowns(side)]
+    step.holds = bool(plain) and all(value_of(side) == value_of(sides[0]) for side in sides)
+    step.is_connected = step.holds and step.is_grounded
+    if step.is_connected:
+        reading.known.update(value_of(side) for side in plain)
+
+
+def _unknowns(side: Expression) -> list[Expression]:
+    return [leaf for leaf in leaves(side) if getattr(leaf, "is_unknown", False)]
+
+
+def _connect(steps: list[_Step], reference: Reference) -> None:
+    """Mark the steps that the right answer was built from, last step first."""
+    if not any(step.is_final and step.value == reference.answer for step in steps):
+        return
+    wanted = {reference.answer}
+    for step in reversed(steps):
+        if step.is_grounded and not step.is_final and step.value in wanted:
+            step.is_connected = True
+            # A given number needs no derivation: 2+2=4 is idle where the question itself says 4.
+            wanted |= {value for value in step.sources if value not in reference.given}
+
+
+def _score(step: _Step, reference: Reference) -> StepScore:
+    """A step off every way to the answer is a wrong plan, however well it is worked out: that is the main skill."""
+    right = step.holds and step.is_grounded and (step.is_final or _is_on_the_way(step, reference))
+    return StepScore(text=step.text, score=float(right), skill=_needed_skill(step, reference))
+
+
+def _needed_skill(step: _Step, reference: Reference) -> str:
+    if step.is_final and step.culprit is not None and not step.holds:
+        return _needed_skill(step.culprit, reference)
+    return step.skill if _is_on_the_way(step, reference) else reference.main_skill
+
+
+def _is_on_the_way(step: _Step, reference: Reference) -> bool:
+    return step.is_connected or (bool(step.facts) and step.facts <= reference.facts)
+
+
+def _skill_of(sides: list[Expression], reference: Reference) -> str:
+    """The skill of the outermost operation; rewriting a fraction belongs to adding fractions."""
+    worked = [operation for side in sides for operation in operations(side)]
+    if not worked:
+        return "fraction_addition" if any(is_fraction(side) for side in sides) else reference.main_skill
+    last = list(operations(sides[0]))[-1] if list(operations(sides[0])) else worked[-1]
+    return skill_of_operation(last.sign, value_of(last.left), value_of(last.right))

@@ -1,0 +1,81 @@
+"""The arithmetic domain: it makes the whole system run, and be tested, without a download."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from skillray.domains.arithmetic import equations, fractions, products, sums, words
+from skillray.domains.arithmetic.check import check
+from skillray.domains.arithmetic.draft import Draft, Generator
+from skillray.domains.arithmetic.expressions import is_fraction, operations, parse, value_of
+from skillray.domains.arithmetic.graph import GRAPH, skill_of_operation
+from skillray.errors import DataError
+from skillray.skills.graph import SkillGraph
+from skillray.types import Question, StepScore, content_id
+
+GENERATORS: dict[str, Generator] = {
+    "addition_without_carry": sums.addition_without_carry,
+    "addition_with_carry": sums.addition_with_carry,
+    "subtraction_without_borrow": sums.subtraction_without_borrow,
+    "subtraction_with_borrow": sums.subtraction_with_borrow,
+    "single_digit_multiplication": products.single_digit_multiplication,
+    "multiplication_in_steps": products.multiplication_in_steps,
+    "exact_division": products.exact_division,
+    "division_with_remainder": products.division_with_remainder,
+    "order_of_operations": products.order_of_operations,
+    "negative_numbers": sums.negative_numbers,
+    "fraction_of_a_number": fractions.fraction_of_a_number,
+    "fraction_addition": fractions.fraction_addition,
+    "percentage": fractions.percentage,
+    "one_step_equation": equations.one_step_equation,
+    "two_step_equation": equations.two_step_equation,
+    "arithmetic_sequence": equations.arithmetic_sequence,
+    "one_step_word_problem": words.one_step_word_problem,
+    "two_step_word_problem": words.two_step_word_problem,
+}
+MAX_SKILLS = 5
+
+
+class ArithmeticDomain:
+    """Exact questions, exact solutions and exact step checks for 18 skills of arithmetic."""
+
+    name = "arithmetic"
+    graph: SkillGraph = GRAPH
+
+    def generate(self, skill: str, level: int, rng: random.Random) -> Question:
+        """A question whose main skill is `skill`, at difficulty `level` (1 to 3)."""
+        if skill not in GENERATORS:
+            raise DataError(f"arithmetic: {skill!r} is not one of its skills: {', '.join(GENERATORS)}")
+        if level not in (1, 2, 3):
+            raise DataError(f"arithmetic: level must be 1, 2 or 3, not {level!r}")
+        return _as_question(skill, level, GENERATORS[skill](level, rng))
+
+    def check(self, question: Question, response: str) -> tuple[StepScore, ...]:
+        """Score every written step of `response`, the final answer line included."""
+        return check(question, response)
+
+    def skills_of(self) -> Sequence[str]:
+        return self.graph.skills
+
+
+ARITHMETIC = ArithmeticDomain()
+
+
+def _as_question(skill: str, level: int, draft: Draft) -> Question:
+    used = dict.fromkeys((skill, *(name for step in draft.steps for name in _skills_of_step(step))))
+    return Question(
+        question_id=content_id("arithmetic", draft.text),
+        question=draft.text,
+        answer=draft.answer,
+        solution="\n".join((*draft.steps, f"#### {draft.answer}")),
+        skills=tuple(used)[:MAX_SKILLS],
+        subject="arithmetic",
+        level=level,
+    )
+
+
+def _skills_of_step(step: str) -> list[str]:
+    left, right = (parse(side) for side in step.split("="))
+    needed = [skill_of_operation(o.sign, value_of(o.left), value_of(o.right)) for o in operations(left)]
+    return needed or (["fraction_addition"] if is_fraction(left) or is_fraction(right) else [])

@@ -1,0 +1,94 @@
+"""Steps of a response, and who scores them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal, assert_never
+
+from pydantic import Field
+
+from skillray.domains.arithmetic.annotations import check_annotations
+from skillray.errors import ConfigError
+from skillray.grading.answers import Verdict
+from skillray.protocols import Domain, StepScorer
+from skillray.types import Question, StepScore, Value
+
+Grade = Callable[[str, str], Verdict]
+"""(response, reference) -> verdict; `AnswerPool`'s, or a look-up of verdicts already made."""
+
+
+class StepSplit(Value):
+    """Where one step ends and the next begins."""
+
+    separator: Literal["blank_line", "newline"] = "blank_line"
+    """A blank line as for the Deepseek-style PRMs of AdaptMI (arXiv 2505.00147, rm_classify.py), or every newline."""
+
+    def steps(self, response: str) -> tuple[str, ...]:
+        """The steps of `response` without space around them; empty when nothing was written."""
+        parts = response.splitlines() if self.separator == "newline" else _paragraphs(response)
+        return tuple(stripped for part in parts if (stripped := part.strip()))
+
+
+class DomainSteps(Value):
+    """The exact checker of the question's procedural domain: 0 or 1 a step, and the skill of each."""
+
+    type: Literal["domain"] = "domain"
+
+
+class AnnotationSteps(Value):
+    """GSM8K's calculator annotations `<<48/2=24>>`, each recomputed: says nothing about a wrong idea done right."""
+
+    type: Literal["annotations"] = "annotations"
+
+
+class OutcomeStep(Value):
+    """One score for the whole response: 1.0 when its final answer is right, else 0.0. This is no process reward:
+    it cannot see a wrong step before a right answer, and it uses the ground truth, which STAT's filter does not."""
+
+    type: Literal["outcome"] = "outcome"
+
+
+StepScorerSettings = Annotated[DomainSteps | AnnotationSteps | OutcomeStep, Field(discriminator="type")]
+
+
+def make_step_scorer(
+    settings: DomainSteps | AnnotationSteps | OutcomeStep, *, domain: Domain | None = None, grade: Grade | None = None
+) -> StepScorer:
+    """The scorer that `settings` name; `ConfigError` when it needs a domain and there is none."""
+    match settings:
+        case DomainSteps():
+            if domain is None:
+                raise ConfigError("step scorer 'domain': the questions come from no domain; use outcome or a PRM")
+            return domain.check
+        case AnnotationSteps():
+            return _score_annotations
+        case OutcomeStep():
+            assert grade is not None, "the outcome scorer is given a way to grade"
+            return _outcome_scorer(grade)
+        case _:
+            assert_never(settings)
+
+
+def _score_annotations(question: Question, response: str) -> tuple[StepScore, ...]:
+    return check_annotations(response)
+
+
+def _outcome_scorer(grade: Grade) -> StepScorer:
+    def score(question: Question, response: str) -> tuple[StepScore, ...]:
+        if not response.strip():
+            return ()
+        right = grade(response, question.answer) is Verdict.CORRECT
+        return (StepScore(text=response, score=float(right)),)
+
+    return score
+
+
+def _paragraphs(response: str) -> list[str]:
+    parts, lines = [], []
+    for line in response.splitlines():
+        if line.strip():
+            lines.append(line)
+        else:
+            parts.append("\n".join(lines))
+            lines = []
+    return [*parts, "\n".join(lines)]

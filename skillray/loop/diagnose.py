@@ -1,0 +1,70 @@
+"""Diagnose: which skills are missing in the difficult questions?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from skillray.diagnosis.profile import cap_difficult
+from skillray.errors import StageError
+from skillray.loop.questions import question_of
+from skillray.protocols import OpenTeacher
+from skillray.store.schemas import GAPS
+from skillray.store.tables import Table
+from skillray.teacher.tasks import NameMissingSkills, Outcome, Reply, Task
+from skillray.types import Id
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Diagnose:
+    """Stage: graded to gaps, one row for each difficult question in `chosen`.
+
+    A reply that the teacher could not give is no gap (C11: failures of a service never become data).
+    """
+
+    chosen: frozenset[Id]
+    skills: tuple[str, ...]
+    teacher: OpenTeacher | None
+    """None takes the question's own labels (AdaptMI's plain variant, arXiv 2505.00147)."""
+
+    def open(self) -> Callable[[pa.Table], pa.Table]:
+        ask = self.teacher() if self.teacher else None
+
+        def diagnose(graded: pa.Table) -> pa.Table:
+            rows = [row for row in graded.to_pylist() if row["judged"] and row["question_id"] in self.chosen]
+            replies = (
+                ask(Task.NAME_MISSING_SKILLS, [self._request(row) for row in rows])
+                if ask
+                else [_labels(row) for row in rows]
+            )
+            gaps = [_gap(row, reply) for row, reply in zip(rows, replies, strict=True)]
+            return pa.Table.from_pylist(gaps, schema=GAPS)
+
+        return diagnose
+
+    def _request(self, row: Row) -> NameMissingSkills:
+        return NameMissingSkills(question=question_of(row), response=row["response"], allowed=self.skills)
+
+
+def choose_difficult(graded: Table, limit: int, seed: int) -> frozenset[Id]:
+    """The difficult questions to diagnose: a uniform sample of at most `limit` (STAT's 500)."""
+    rows = graded.read(["question_id", "judged", "difficult"])
+    difficult = rows.filter(pa.compute.and_(rows["judged"], rows["difficult"]))["question_id"].to_pylist()
+    return frozenset(cap_difficult(difficult, limit=limit, seed=seed))
+
+
+def _labels(row: Row) -> Reply:
+    return Reply(outcome=Outcome.OK if row["skills"] else Outcome.EMPTY, value=list(row["skills"]))
+
+
+def _gap(row: Row, reply: Reply) -> Row:
+    if reply.outcome in (Outcome.FAILED, Outcome.UNSUPPORTED):
+        raise StageError(f"diagnose: the teacher could not name missing skills ({reply.outcome})")
+    missing = list(reply.value) if reply.outcome is Outcome.OK else []
+    kept = {name: row[name] for name in ("question_id", "question", "response", "skills")}
+    return kept | {"missing_skills": missing, "outcome": str(reply.outcome)}

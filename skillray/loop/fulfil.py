@@ -1,0 +1,186 @@
+"""Fulfil: orders to examples. Selected questions come from the pool, new ones from the teacher.
+
+orders ──> Fulfil (a unit of orders at a time) ──> drafts ──> merge ──> examples
+           pool look-up | write_questions,                    one row for each (question, response),
+           solve three times, agreement                       nothing that is held out
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skillray.curriculum.base import OrderKind
+from skillray.errors import StageError
+from skillray.grading.answers import final_answer
+from skillray.grading.pool import AnswerPool
+from skillray.loop.questions import question_of
+from skillray.protocols import Ask, OpenTeacher
+from skillray.store.schemas import EXAMPLES
+from skillray.store.tables import Table
+from skillray.teacher.agreement import SameAnswer, agree
+from skillray.teacher.tasks import Outcome, Solve, Task, WriteQuestions
+from skillray.training.examples import encode_chat
+from skillray.types import Id, Question, content_id
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Fulfil:
+    """Stage: orders to drafts of examples (EXAMPLES schema), tokenised for the student."""
+
+    pool: str
+    """Folder of the pool table."""
+    model: str
+    """Whose tokenizer and chat template."""
+    teacher: OpenTeacher | None
+    solutions: int
+    min_agreement: int
+    wave: int = 0
+    """How often these orders have been sent before: the teacher writes others each time."""
+
+    def open(self) -> Callable[[pa.Table], pa.Table]:
+        from skillray.training.checkpoint import load_tokenizer
+
+        tokenizer = load_tokenizer(self.model)
+        pool = Table(self.pool).read()
+        ask = self.teacher() if self.teacher else None
+        answers = AnswerPool()
+
+        def fulfil(orders: pa.Table) -> pa.Table:
+            rows = orders.to_pylist()
+            wanted = {question_id for row in rows for question_id in row["question_ids"]}
+            by_id = _look_up(pool, wanted)
+            drafts = [draft for row in rows if row["kind"] != OrderKind.SYNTHESIZE for draft in _selected(row, by_id)]
+            to_write = [row for row in rows if row["kind"] == OrderKind.SYNTHESIZE]
+            if to_write:
+                assert ask is not None, "a plan that synthesizes needs a teacher"
+                drafts += self._synthesize(to_write, by_id, ask, answers.same)
+            return pa.Table.from_pylist([draft | _tokens(tokenizer, draft) for draft in drafts], schema=EXAMPLES)
+
+        return fulfil
+
+    def _synthesize(self, orders: list[Row], by_id: dict[Id, Row], ask: Ask, same: SameAnswer) -> list[Row]:
+        """STAT-Syn (arXiv 2510.10023, B.2): write after seeds, solve several times, keep what agrees."""
+        written = ask(Task.WRITE_QUESTIONS, [self._request(order, by_id) for order in orders])
+        found = [
+            (order, _question(body))
+            for order, reply in zip(orders, written, strict=True)
+            if _usable(reply, "write_questions")
+            for body in reply.value
+        ]
+        solves = [Solve(question=question, sample=n) for _, question in found for n in range(self.solutions)]
+        texts = [reply.value if _usable(reply, "solve") else "" for reply in ask(Task.SOLVE, solves)]
+        drafts = []
+        for place, (order, question) in enumerate(found):
+            mine = texts[place * self.solutions : (place + 1) * self.solutions]
+            agreement = agree(mine, [final_answer(text) for text in mine], same, self.min_agreement)
+            parents = list(order["question_ids"])
+            drafts += [
+                _draft(order, question.question, text, list(question.skills), parents) for text in agreement.solutions
+            ]
+        return drafts
+
+    def _request(self, order: Row, by_id: dict[Id, Row]) -> WriteQuestions:
+        seeds = tuple(question_of(by_id[question_id]) for question_id in order["question_ids"])
+        return WriteQuestions(skill=order["skill"], seeds=seeds, count=order["count"], index=self.wave)
+
+
+def merge(
+    drafts: Sequence[Table], forbidden: frozenset[Id], max_length: int, target: int | None
+) -> tuple[pa.Table, dict[str, float]]:
+    """One row for each (question, response), multiplicities added up; and counts by what became of the drafts.
+
+    `forbidden` are the ids of profile and held-out questions: no stage may train on them. Of what a teacher wrote at
+    most `target` rows are kept, the ones with the smallest content ids, which is a uniform choice.
+    """
+    notes: Counter[str] = Counter()
+    rows: dict[Id, Row] = {}
+    for table in drafts:
+        for part in table.iterate():
+            for row in part.to_pylist():
+                notes[_fate(row, rows, forbidden, max_length)] += 1
+    ordered = sorted(rows.values(), key=lambda row: row["example_id"])
+    written = [row for row in ordered if row["origin"] == OrderKind.SYNTHESIZE]
+    surplus = {row["example_id"] for row in written[target:]} if target is not None else set()
+    kept = [row for row in ordered if row["example_id"] not in surplus]
+    counts = {"surplus": len(surplus), "written": len(written)} if written else {}
+    return pa.Table.from_pylist(kept, schema=EXAMPLES), {f"drafts_{fate}": n for fate, n in notes.items()} | counts
+
+
+def _fate(row: Row, rows: dict[Id, Row], forbidden: frozenset[Id], max_length: int) -> str:
+    """Take the draft into `rows`, or not; which of the two, in a word."""
+    if row["question_id"] in forbidden:
+        return "held_out"
+    if len(row["input_ids"]) > max_length:
+        return "too_long"
+    if row["example_id"] in rows:
+        if (
+            row["origin"] != OrderKind.SYNTHESIZE
+        ):  # the same words twice from a teacher are no reason to study them twice
+            rows[row["example_id"]]["multiplicity"] += row["multiplicity"]
+        return "repeated"
+    rows[row["example_id"]] = row
+    return "new"
+
+
+def ids_of(tables: Sequence[Table]) -> frozenset[Id]:
+    return frozenset(
+        question_id for table in tables for question_id in table.read(["question_id"])["question_id"].to_pylist()
+    )
+
+
+def _look_up(pool: pa.Table, wanted: set[Id]) -> dict[Id, Row]:
+    match = pc.is_in(pool["question_id"], value_set=pa.array(sorted(wanted), pool.schema.field("question_id").type))
+    return {row["question_id"]: row for row in pool.filter(match).to_pylist()}
+
+
+def _selected(order: Row, by_id: dict[Id, Row]) -> list[Row]:
+    drafts = []
+    for question_id in order["question_ids"]:
+        row = by_id[question_id]
+        drafts.append(_draft(order, row["question"], response_of(row), row["skills"], []))
+    return drafts
+
+
+def response_of(row: Row) -> str:
+    """The reference solution as a student should write it: it ends with the answer after '####'."""
+    solution = row["solution"].strip()
+    if "####" in solution or not solution:
+        return solution or f"#### {row['answer']}"
+    return f"{solution}\n#### {row['answer']}"
+
+
+def _draft(order: Row, question: str, response: str, skills: list[str], parents: list[Id]) -> Row:
+    return {
+        "example_id": content_id(question, response),
+        "question_id": content_id(question),
+        "question": question,
+        "response": response,
+        "skills": skills,
+        "origin": order["kind"],
+        "parents": parents,
+        "multiplicity": 1,
+        "weight": order["weight"],
+    }
+
+
+def _question(body: Row) -> Question:
+    return Question(**body | {"question_id": content_id(body["question"]), "skills": tuple(body["skills"])})
+
+
+def _usable(reply: Any, task: str) -> bool:
+    if reply.outcome in (Outcome.FAILED, Outcome.UNSUPPORTED):
+        raise StageError(f"fulfil: the teacher could not {task.replace('_', ' ')} ({reply.outcome})")
+    return bool(reply.outcome is Outcome.OK)
+
+
+def _tokens(tokenizer: Any, draft: Row) -> Row:
+    ids, mask = encode_chat(tokenizer, draft["question"], draft["response"])
+    return {"input_ids": ids, "loss_mask": mask, "num_loss_tokens": sum(mask)}

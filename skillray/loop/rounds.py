@@ -1,0 +1,62 @@
+"""The loop, as a paragraph. Every line is a verb; each reads the tables that the line above made.
+
+    answer ──> diagnose ──> study ──────────> fine_tune ──> answer ──> ...
+    roll_out   missing      plan, fulfil,     DeepSpeed      held-out scores, and
+    grade      skills       schedule          ZeRO           the next round's evidence
+
+Who runs a verb, where, and whether its tables are already there is the backend's business.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Protocol
+
+from skillray.config.model import StudentConfig
+
+
+class Verb(StrEnum):
+    """What a student can be in; also the names of runners and of the entries under `seconds` in status.json."""
+
+    PREPARE = "prepare"
+    """Questions and the skill graph into the run folder; once a run."""
+    ANSWER = "answer"
+    """roll_out and grade: held-out scores of the checkpoint so far, and evidence for the round to come."""
+    DIAGNOSE = "diagnose"
+    STUDY = "study"
+    """plan, fulfil and the schedule."""
+    FINE_TUNE = "fine_tune"
+    SUMMARISE = "summarise"
+    """Counts, intervals and the report; once a run."""
+
+
+class Stop(StrEnum):
+    """Why a student's run ended."""
+
+    ROUNDS_DONE = "rounds_done"
+    NOTHING_TO_LEARN = "nothing_to_learn"
+    """The curriculum ordered nothing: no difficult question is left, or none shows a missing skill."""
+    NOTHING_LEFT = "nothing_left"
+    """Orders were made, but filters removed every example."""
+
+
+class Verbs(Protocol):
+    """The backend. Every verb returns when its tables are complete, at once when they already are."""
+
+    async def answer(self, student: StudentConfig, round_index: int) -> None: ...
+    async def diagnose(self, student: StudentConfig, round_index: int) -> None: ...
+    async def study(self, student: StudentConfig, round_index: int) -> Stop | None: ...
+    async def fine_tune(self, student: StudentConfig, round_index: int) -> None: ...
+
+
+async def run_student(student: StudentConfig, rounds: int, on: Verbs) -> Stop:
+    """All rounds of one student. `answer(r)` uses the checkpoint that round r starts from."""
+    await on.answer(student, 0)
+    await on.diagnose(student, 0)
+    for index in range(rounds):
+        if stop := await on.study(student, index):
+            return stop
+        await on.fine_tune(student, index)
+        await on.answer(student, index + 1)
+        await on.diagnose(student, index + 1)
+    return Stop.ROUNDS_DONE

@@ -1,0 +1,115 @@
+"""summary.json: what came out, per student and round, with intervals."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import asdict
+from itertools import combinations
+from typing import Any
+
+import pyarrow.compute as pc
+
+from skillray.config.model import RunConfig, StudentConfig
+from skillray.evaluation.accuracy import Share, accuracy_of, compare
+from skillray.store.files import exists, read_json
+from skillray.store.layout import RoundFolder, RunFolder
+from skillray.store.tables import Table
+
+SCORE_COLUMNS = ("question_id", "sample", "skills", "correct")
+
+
+def summarise(run: RunFolder, config: RunConfig) -> dict[str, Any]:
+    """Everything measured so far; rounds without scores are left out."""
+    status = read_json(run.status)
+    students = {student.name: _student(run, student, status) for student in config.students}
+    return {"students": students, "comparisons": _comparisons(run, config, students)}
+
+
+def _student(run: RunFolder, student: StudentConfig, status: dict[str, Any]) -> dict[str, Any]:
+    rounds = [_round(run.base(student.name), -1, run.round(student.name, 0))]
+    index = 0
+    while run.round(student.name, index).table("scores").complete():
+        rounds.append(_round(run.round(student.name, index), index, run.round(student.name, index + 1)))
+        index += 1
+    prefix = f"{student.name}/"
+    for entry in rounds:
+        if entry is not None:
+            name = "base" if entry["round"] < 0 else f"round-{entry['round']:03d}"
+            keys = (key for key in status["seconds"] if key.startswith(f"{prefix}{name}/"))
+            entry["seconds"] = {key.rsplit("/", 1)[1]: status["seconds"][key] for key in keys}
+    return {
+        "method": student.curriculum.type,
+        "model": student.model,
+        "diagnosed": student.recorded or student.model,
+        "stop_reason": status["students"].get(student.name, {}).get("stop_reason"),
+        "rounds": [entry for entry in rounds if entry is not None],
+    }
+
+
+def _round(folder: RoundFolder, index: int, following: RoundFolder) -> dict[str, Any] | None:
+    """Scores of the checkpoint this round made, and its profile: the evidence of the round that follows."""
+    scores = folder.table("scores")
+    if not scores.complete():
+        return None
+    accuracy = accuracy_of(scores.read(SCORE_COLUMNS))
+    found = {
+        "round": index,
+        "accuracy": _share(accuracy.overall),
+        "by_skill": {skill: _share(share) for skill, share in accuracy.by_skill.items()},
+        "profile": _profile(following),
+        "difficult": _difficult(scores),
+    }
+    return found | (_study(folder) if index >= 0 else {})
+
+
+def _share(share: Share) -> dict[str, float]:
+    return {"mean": share.accuracy, "low": share.low, "high": share.high, "n": share.num_questions}
+
+
+def _profile(folder: RoundFolder) -> dict[str, Any] | None:
+    gaps, graded = folder.table("gaps"), folder.table("graded")
+    if not gaps.complete():
+        return None
+    rows = gaps.read(["missing_skills", "outcome"])
+    counts = Counter(skill for skills in rows["missing_skills"].to_pylist() for skill in skills)
+    return {
+        "counts": dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
+        "difficult": rows.num_rows,
+        "questions": len(set(graded.read(["question_id"])["question_id"].to_pylist())),
+        "judged_correct": rows["outcome"].to_pylist().count("judged_correct"),
+        "outcomes": dict(Counter(rows["outcome"].to_pylist())),
+    }
+
+
+def _difficult(scores: Table) -> float:
+    """Share of held-out questions that the filter calls difficult."""
+    rows = scores.read(["judged", "difficult"])
+    judged = rows.filter(rows["judged"])
+    return float(pc.mean(judged["difficult"]).as_py() or 0.0) if judged.num_rows else 0.0
+
+
+def _study(folder: RoundFolder) -> dict[str, Any]:
+    segment = folder.segment()
+    schedule = segment.table("schedule").read(["step", "num_tokens", "num_loss_tokens"])
+    notes = os.path.join(segment.path, "study.json")
+    return {
+        "tokens": pc.sum(schedule["num_tokens"]).as_py(),
+        "loss_tokens": pc.sum(schedule["num_loss_tokens"]).as_py(),
+        "steps": pc.max(schedule["step"]).as_py() + 1,
+        "examples": segment.table("examples").num_rows(),
+        "notes": read_json(notes)["notes"] if exists(notes) else {},
+    }
+
+
+def _comparisons(run: RunFolder, config: RunConfig, students: dict[str, Any]) -> list[dict[str, Any]]:
+    """Paired differences between the last rounds of students that answered the same held-out questions."""
+    finished = [s for s in config.students if len(students[s.name]["rounds"]) > 1]
+    last = {
+        s.name: run.round(s.name, len(students[s.name]["rounds"]) - 2).table("scores").read(SCORE_COLUMNS)
+        for s in finished
+    }
+    return [
+        {"a": b.name, "b": a.name, **asdict(compare(before=last[a.name], after=last[b.name]))}
+        for a, b in combinations(finished, 2)
+    ]

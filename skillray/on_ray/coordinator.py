@@ -1,0 +1,245 @@
+"""The coordinator actor: runs the loop of every student, and owns no work.
+
+    driver ── run() ──> Coordinator ── one runner for each verb ──> Ray Data, Ray Train
+                          │   (adopted when it is already there)
+                          └── teacher app and reply logs, started once, removed at the end
+
+All it knows is in the run folder: when it is restarted, `run` is called again, finds the tables that are complete,
+adopts the runners that are alive, and goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable
+from importlib.metadata import version
+from typing import Any
+
+import ray
+
+from skillray.config import RunConfig, StudentConfig, load_config
+from skillray.coordinator.fleet import Status, one_line, run_fleet
+from skillray.errors import DeadlineError
+from skillray.loop.rounds import Stop, Verb
+from skillray.on_ray.runner import StageRunner
+from skillray.on_ray.teacher import ReplyLogActor, log_name, start_teacher, stop_teacher
+from skillray.store.layout import RunFolder
+from skillray.training.checkpoint import checkpoint_complete
+
+RECORDED_NOTE = (
+    "The diagnosed models are not the trained one: answers recorded from {recorded} were diagnosed, and {model} was "
+    "fine-tuned on what they miss. Base scores are those of the recorded answers, later scores those of {model}."
+)
+
+
+@ray.remote(num_cpus=0.1, max_restarts=3, max_task_retries=3)
+class Coordinator:
+    """One actor a run, named so that runners can see whether it lives."""
+
+    def __init__(self, run_path: str) -> None:
+        self._run = RunFolder(run_path)
+        self._config = load_config(self._run.config)
+        self._status = Status(self._run.status, self._config.name)
+        self._verbs = RayVerbs(self._run, self._config, self._status)
+
+    async def run(self) -> bool:
+        """Everything, to the report; True when no student failed."""
+        status = self._status
+        status.value |= {"versions": _versions(), "notes": _notes(self._config)}
+        status.save()
+        try:
+            await self._verbs.start()
+            good = await run_fleet(self._config.students, self._config.rounds, self._verbs, status, describe)
+            status.value["state"] = "done" if good else "failed"
+        except Exception as error:  # nothing of the run could start: say so in the file too
+            status.value |= {"state": "failed", "error": describe(error)}
+            raise
+        finally:
+            await self._verbs.stop()
+            status.save()
+        await self._verbs.summarise()
+        return good
+
+    async def progress(self) -> list[dict[str, Any]]:
+        """What runs now, for the driver's display."""
+        return await self._verbs.progress()
+
+
+class RayVerbs:
+    """The verbs, each in a runner of its own."""
+
+    def __init__(self, run: RunFolder, config: RunConfig, status: Status) -> None:
+        self._run, self._config, self._status = run, config, status
+        self._namespace = config.name
+        self._app = f"teacher-{config.name}"
+        self._shared: dict[str, asyncio.Task[None]] = {}
+        self._training = asyncio.Semaphore(config.placement.train.max_workers)
+        self._running: dict[str, tuple[Any, float]] = {}
+        self._logs: list[Any] = []
+
+    async def start(self) -> None:
+        """The questions, and the teacher: neither waits for the other."""
+        await asyncio.gather(self._runner(Verb.PREPARE, self._config.students[:1], 0), self._start_teacher())
+
+    async def stop(self) -> None:
+        await self._save_usage()
+        await asyncio.to_thread(stop_teacher, self._app)
+
+    async def answer(self, student: StudentConfig, round_index: int) -> None:
+        await self._maybe_shared(Verb.ANSWER, student, round_index)
+
+    async def diagnose(self, student: StudentConfig, round_index: int) -> None:
+        await self._maybe_shared(Verb.DIAGNOSE, student, round_index)
+        await self._save_usage()
+
+    async def study(self, student: StudentConfig, round_index: int) -> Stop | None:
+        from skillray.on_ray.verbs import study_result
+
+        segment = self._run.round(student.name, round_index).segment(0)
+        if not segment.table("schedule").complete():
+            await self._runner(Verb.STUDY, (student,), round_index)
+            await self._save_usage()
+        return study_result(self._run, student.name, round_index)
+
+    async def fine_tune(self, student: StudentConfig, round_index: int) -> None:
+        if not checkpoint_complete(self._run.round(student.name, round_index).checkpoint):
+            async with self._training:
+                await self._runner(Verb.FINE_TUNE, (student,), round_index)
+
+    async def summarise(self) -> None:
+        await self._runner(Verb.SUMMARISE, self._config.students[:1], 0)
+
+    async def progress(self) -> list[dict[str, Any]]:
+        async def one(name: str, actor: Any, since: float) -> dict[str, Any]:
+            with contextlib.suppress(ray.exceptions.RayError, TimeoutError):  # starting, or just ended: no news
+                done, total, unit = await asyncio.wait_for(actor.progress.remote(), 5.0)
+                return {"name": name, "seconds": time.monotonic() - since, "done": done, "total": total, "unit": unit}
+            return {"name": name, "seconds": time.monotonic() - since, "done": 0, "total": 0, "unit": ""}
+
+        return await asyncio.gather(*(one(name, *entry) for name, entry in list(self._running.items())))
+
+    async def _maybe_shared(self, verb: Verb, student: StudentConfig, round_index: int) -> None:
+        """In round 0, students with the same start have one runner between them."""
+        if self._answered(verb, student, round_index):
+            return
+        if round_index:
+            await self._runner(verb, (student,), round_index)
+            return
+        group = tuple(s for s in self._config.students if (s.model, s.recorded) == (student.model, student.recorded))
+        key = f"{verb}/{student.model}/{student.recorded}"
+        if key not in self._shared:
+            self._shared[key] = asyncio.create_task(self._runner(verb, group, 0))
+        await asyncio.shield(self._shared[key])
+
+    def _answered(self, verb: Verb, student: StudentConfig, index: int) -> bool:
+        from skillray.curriculum.base import Need
+
+        needs_gaps = Need.GAPS in student.curriculum.needs
+        following = self._run.round(student.name, index)
+        if verb is Verb.DIAGNOSE:
+            return not needs_gaps or following.table("gaps").complete()
+        made = self._run.round(student.name, index - 1) if index else self._run.base(student.name)
+        return made.table("scores").complete() and (not needs_gaps or following.table("graded").complete())
+
+    async def _start_teacher(self) -> None:
+        config, placement = self._config.teacher, self._config.placement.teacher
+        await self._within(asyncio.to_thread(start_teacher, self._app, config, placement), f"teacher app {self._app}")
+        self._logs = [
+            ReplyLogActor.options(name=log_name(shard), namespace=self._namespace, get_if_exists=True).remote(
+                self._run.replies(shard), self._app, config.timeout_s
+            )
+            for shard in range(config.shards)
+        ]
+
+    async def _within(self, work: Awaitable[Any], what: str) -> Any:
+        limit = self._config.cluster.start_timeout_s
+        try:
+            return await asyncio.wait_for(work, limit)
+        except TimeoutError:
+            raise DeadlineError(f"{what} did not start within cluster.start_timeout_s = {limit:.0f} s") from None
+
+    async def _save_usage(self) -> None:
+        counts: dict[str, int] = {}
+        for log in self._logs:
+            for name, count in (await log.usage.remote()).items():
+                counts[name] = counts.get(name, 0) + count
+        if counts:
+            self._status.value["usage"] = {"teacher": {"by_task": _by_task(counts)}}
+            self._status.save()
+
+    async def _runner(self, verb: Verb, students: tuple[StudentConfig, ...], round_index: int) -> None:
+        """Run `verb` in its own actor, or adopt the one that already does."""
+        place = f"{students[0].name}/round-{round_index:03d}/{verb}"
+        attempt = self._attempt(place)
+        name = f"{self._config.name}/{place}/{attempt}"
+        actor = StageRunner.options(
+            name=name, namespace=self._namespace, lifetime="detached", get_if_exists=True
+        ).remote(self._run.path, self._namespace, name)
+        self._running[place] = (actor, time.monotonic())
+        names = [student.name for student in students]
+        for student in names:
+            self._status.student(student, round=round_index, stage=str(verb))
+        try:
+            call = actor.run.remote(verb, names, round_index, self._status.epoch)
+            seconds = await asyncio.wait_for(call, self._config.cluster.stage_timeout_s)
+        except TimeoutError:
+            raise DeadlineError(f"{place} took longer than cluster.stage_timeout_s") from None
+        finally:
+            del self._running[place]
+            ray.kill(actor)  # an idle process holds memory
+        self._record(verb, names, round_index, seconds)
+
+    def _attempt(self, place: str) -> int:
+        """Counted on disk before the attempt; a new coordinator of the same driver adopts the attempt that runs."""
+        attempts = self._status.value.setdefault("attempts", {})
+        current = f"{self._config.name}/{place}/{attempts.get(place, 0)}"
+        with contextlib.suppress(ValueError):  # no such actor: this attempt is new
+            ray.get_actor(current, namespace=self._namespace)
+            return int(attempts.get(place, 0))
+        attempts[place] = attempts.get(place, 0) + 1
+        self._status.save()
+        return int(attempts[place])
+
+    def _record(self, verb: Verb, names: list[str], round_index: int, seconds: dict[str, float]) -> None:
+        """Seconds where a reader looks for them: shared work stands under each student that used it, as base."""
+        for step, value in seconds.items():
+            if verb in (Verb.PREPARE, Verb.SUMMARISE):
+                self._status.took(f"run/{step}", value)
+                continue
+            made = round_index - 1 if verb is Verb.ANSWER or verb is Verb.DIAGNOSE else round_index
+            folder = f"round-{made:03d}" if made >= 0 else "base"
+            for name in names:
+                self._status.took(f"{name}/{folder}/{step}", value)
+
+
+def describe(error: BaseException) -> str:
+    """The cause inside Ray's wrappings, as one line."""
+    while isinstance(error, ray.exceptions.RayTaskError) and isinstance(error.cause, BaseException):
+        error = error.cause
+    return one_line(error)
+
+
+def _by_task(counts: dict[str, int]) -> dict[str, Any]:
+    tasks: dict[str, Any] = {}
+    for name, count in counts.items():
+        task, kind, *outcome = name.split("/")
+        entry = tasks.setdefault(task, {"requests": 0, "calls": 0, "cached": 0, "outcomes": {}})
+        if outcome:
+            entry["outcomes"][outcome[0]] = count
+        else:
+            entry[kind] = count
+    for entry in tasks.values():
+        entry["cached"] = entry["requests"] - entry["calls"]
+    return tasks
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("ray", "torch", "deepspeed", "transformers", "peft", "pyarrow")}
+
+
+def _notes(config: RunConfig) -> list[str]:
+    recorded = sorted({s.recorded for s in config.students if s.recorded})
+    models = sorted({s.model for s in config.students if s.recorded})
+    return [RECORDED_NOTE.format(recorded=", ".join(recorded), model=", ".join(models))] if recorded else []

@@ -1,0 +1,140 @@
+"""Parquet to Parquet through Ray Data: stages chained over units of work.
+
+A unit is a slice of a source part, cut by identity and not by what Ray happens to schedule, so that a unit done again
+is the same unit: same batch, same padding, same part. Ray Data shards the units over nodes and streams them from stage
+to stage; rows go from worker to storage and never through the driver or the object store.
+
+    units ──> stage 1 (pool of actors) ──> stage 2 (pool of actors) ──> names, sizes and hashes of the parts
+                   └─> parts of table 1        └─> parts of table 2          └─> one manifest a table
+
+A part that an earlier attempt committed is not made again: a killed stage goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+import ray
+
+from skillray.config.model import Placement
+from skillray.store.tables import Part, Table, read_part
+
+Transform = Callable[[pa.Table], pa.Table]
+
+
+class Stage(Protocol):
+    """Settings that travel; `open` makes the heavy things, once in each worker."""
+
+    def open(self) -> Transform:
+        """A function from the rows of a unit to the rows of its part."""
+        ...
+
+
+Progress = Callable[[int, int, str], None]
+"""(done, total, unit of counting)"""
+
+
+@dataclass(frozen=True)
+class Link:
+    """One stage of a chain, and what its workers ask of the cluster."""
+
+    stage: Stage
+    placement: Placement
+
+
+@dataclass(frozen=True)
+class Job:
+    """A source table, and the table that each link of the chain makes of it."""
+
+    source: Table
+    targets: tuple[Table, ...]
+
+    def done(self) -> bool:
+        return all(target.complete() for target in self.targets)
+
+
+def run_chain(jobs: Sequence[Job], links: Sequence[Link], *, unit_rows: int, epoch: int, progress: Progress) -> None:
+    """Fill and seal the targets of every job, all in one execution; complete ones are not touched.
+
+    Raises:
+        ray.exceptions.RayError: a stage raised, or a worker died more often than is tolerated.
+    """
+    todo = [job for job in jobs if not job.done()]
+    units = [unit | {"job": index} for index, job in enumerate(todo) for unit in _cut(job, unit_rows)]
+    parts: dict[str, list[Part]] = {target.folder: [] for job in todo for target in job.targets}
+    if units:
+        for done, row in enumerate(_execute(units, links).iter_rows(), 1):
+            work = json.loads(row["work"])
+            for folder, part in zip(work["targets"], work["parts"], strict=True):
+                parts[folder].append(Part(**part))
+            progress(done, len(units), "batches")
+    for folder, made in parts.items():
+        Table(folder).seal(made, epoch=epoch)
+
+
+def _cut(job: Job, unit_rows: int) -> list[dict[str, Any]]:
+    """Units of at most `unit_rows` rows, none across two parts: metadata only."""
+    units: list[dict[str, Any]] = []
+    targets = [target.folder for target in job.targets]
+    for path, part in zip(job.source.paths(), job.source.parts(), strict=True):
+        for start in range(0, part.rows, unit_rows):
+            place = {"unit": len(units), "path": path, "start": start, "rows": min(unit_rows, part.rows - start)}
+            units.append(place | {"targets": targets, "parts": []})
+    return units
+
+
+def _execute(units: list[dict[str, Any]], links: Sequence[Link]) -> ray.data.Dataset:
+    data = ray.data.from_items([{"work": json.dumps(unit)} for unit in units], override_num_blocks=len(units))
+    for link in links:
+        data = data.map_batches(
+            _Worker,
+            fn_constructor_args=(link.stage,),
+            batch_size=1,
+            compute=ray.data.ActorPoolStrategy(
+                min_size=1,
+                max_size=min(link.placement.max_workers, len(units)),
+                max_tasks_in_flight_per_actor=4,  # the pool grows only while its queues are well filled
+            ),
+            **worker_resources(link.placement),
+            max_restarts=3,  # Ray Data's own default restarts for ever
+            max_task_retries=3,
+        )
+    return data
+
+
+def worker_resources(placement: Placement) -> dict[str, Any]:
+    """Ray's options for one worker of a role."""
+    options: dict[str, Any] = {"num_cpus": placement.num_cpus, "num_gpus": placement.num_gpus}
+    if placement.accelerator_type:
+        options["accelerator_type"] = placement.accelerator_type
+    if placement.label_selector:
+        options["label_selector"] = placement.label_selector
+    return options
+
+
+class _Worker:
+    """One actor of a pool: opens its stage once, then makes part after part."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._transform: Transform | None = None
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        return {"work": [json.dumps(self._make(json.loads(text))) for text in batch["work"]]}
+
+    def _make(self, work: dict[str, Any]) -> dict[str, Any]:
+        target = Table(work["targets"][len(work["parts"])])
+        name = f"{work['unit']:06d}.parquet"
+        part = target.found_part(name)
+        if part is None:
+            if self._transform is None:
+                self._transform = self._stage.open()
+            rows = read_part(work["path"]).slice(work["start"], work["rows"])
+            part = target.write_part(name, self._transform(rows))
+        # The next link reads what this one wrote, whole.
+        made = {"path": target.part_path(name), "start": 0, "rows": part.rows}
+        return work | made | {"parts": [*work["parts"], asdict(part)]}

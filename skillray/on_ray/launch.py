@@ -1,0 +1,52 @@
+"""The driver: connects, starts the coordinator, shows progress, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import ray
+
+from skillray.config import RunConfig
+from skillray.errors import DeadlineError
+from skillray.on_ray.cluster import connected
+from skillray.on_ray.coordinator import Coordinator, describe
+from skillray.on_ray.runner import COORDINATOR
+
+POLL_S = 1.0
+Show = Callable[[list[dict[str, Any]]], None]
+
+
+def launch(config: RunConfig, run_path: str, show: Show) -> bool:
+    """Run to the end; True when no student failed. `show` is given what runs, about once a second.
+
+    Raises:
+        SkillrayError, RayError: the run as a whole could not go on.
+    """
+    with connected(config.cluster, config.name):
+        coordinator = Coordinator.options(name=COORDINATOR, namespace=config.name).remote(run_path)
+        done = coordinator.run.remote()
+        try:
+            _watch(coordinator, done, config, show)
+            return bool(ray.get(done))
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause if isinstance(error.cause, Exception) else error from None
+        finally:
+            with contextlib.suppress(ray.exceptions.RayError):  # it may be the one that died
+                ray.kill(coordinator)
+
+
+def _watch(coordinator: Any, done: Any, config: RunConfig, show: Show) -> None:
+    deadline = time.monotonic() + config.cluster.start_timeout_s
+    seen = False
+    while not ray.wait([done], timeout=POLL_S)[0]:
+        with contextlib.suppress(ray.exceptions.RayError, TimeoutError):  # restarting: the next poll tells
+            show(ray.get(coordinator.progress.remote(), timeout=30.0))
+            seen = True
+        if not seen and time.monotonic() > deadline:
+            raise DeadlineError(f"the coordinator did not start within {config.cluster.start_timeout_s:.0f} s")
+
+
+__all__ = ["describe", "launch"]

@@ -1,0 +1,81 @@
+"""A stage runner: the small actor in which one verb runs.
+
+It is named RUN/STUDENT/ROUND/VERB/ATTEMPT and detached, so that a restarted coordinator finds and adopts it; and it
+holds a lease, so that it ends when its coordinator is gone for good. Detached actors that own no engine and no GPU leak
+nothing that a lease cannot end.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import traceback
+from concurrent.futures import Future
+
+import ray
+
+from skillray.config import load_config
+from skillray.loop.rounds import Verb
+from skillray.store.files import commit
+from skillray.store.layout import RunFolder
+
+LEASE_S = 60.0
+"""Without a sign of the coordinator for this long, the runner ends itself."""
+COORDINATOR = "coordinator"
+
+
+@ray.remote(num_cpus=0.1, max_concurrency=4)
+class StageRunner:
+    """Runs one verb once; who calls `run` again waits for the same result."""
+
+    def __init__(self, run_path: str, namespace: str, name: str) -> None:
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        self._run_path = run_path
+        self._namespace = namespace
+        self._name = name
+        self._result: Future[dict[str, float]] = Future()
+        self._started = threading.Lock()
+        self._progress: tuple[int, int, str] = (0, 0, "")
+        threading.Thread(target=self._hold_lease, daemon=True).start()
+
+    def run(self, verb: Verb, students: list[str], round_index: int, epoch: int) -> dict[str, float]:
+        """Seconds by step; raises what the verb raised, with its traceback in RUN/logs."""
+        if self._started.acquire(blocking=False):
+            try:
+                self._result.set_result(self._do(verb, students, round_index, epoch))
+            except Exception as error:  # every caller gets it, and the full story goes to a file
+                self._log(traceback.format_exc())
+                self._result.set_exception(error)
+        return self._result.result()
+
+    def progress(self) -> tuple[int, int, str]:
+        """(done, total, unit)"""
+        return self._progress
+
+    def _do(self, verb: Verb, students: list[str], round_index: int, epoch: int) -> dict[str, float]:
+        from skillray.on_ray.verbs import Runner  # late: it brings Ray Data and Ray Train, seconds of import
+
+        run = RunFolder(self._run_path)
+        config = load_config(run.config)
+        chosen = tuple(student for student in config.students if student.name in students)
+        runner = Runner(run, config, chosen, round_index, epoch, report_progress=self._report)
+        return runner.do(verb)
+
+    def _report(self, done: int, total: int, unit: str) -> None:
+        self._progress = (done, total, unit)
+
+    def _log(self, text: str) -> None:
+        commit(RunFolder(self._run_path).file("logs", self._name.replace("/", "-") + ".txt"), text.encode())
+
+    def _hold_lease(self) -> None:
+        last_sign = time.monotonic()
+        while time.monotonic() - last_sign < LEASE_S:
+            time.sleep(LEASE_S / 12)
+            try:
+                ray.get_actor(COORDINATOR, namespace=self._namespace)
+                last_sign = time.monotonic()
+            except (ValueError, ray.exceptions.RayError):
+                continue  # not there now: a restart takes a moment
+        os._exit(1)

@@ -1,0 +1,276 @@
+"""The verbs, as their runners do them: each reads tables, lets Ray Data or Ray Train work, and seals tables."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from skillray.config import RunConfig, StudentConfig, identity_hash
+from skillray.curriculum.base import Need, OrderKind, Plan
+from skillray.loop import fulfil as fulfilling
+from skillray.loop.diagnose import Diagnose, choose_difficult
+from skillray.loop.grade import Grade
+from skillray.loop.models import resolve_model
+from skillray.loop.questions import SPLITS, from_domain, from_tables, graph_json, recorded_rollouts
+from skillray.loop.rounds import Stop, Verb
+from skillray.loop.study import make_plan, orders_table
+from skillray.loop.summary import summarise
+from skillray.on_ray.data import Job, Link, Progress, Stage, run_chain
+from skillray.on_ray.teacher import ServedTeacher
+from skillray.on_ray.train import fine_tune
+from skillray.report import write_report
+from skillray.rollout import Recorded, RollOut
+from skillray.store.files import commit_json, exists, read_json
+from skillray.store.layout import RoundFolder, RunFolder
+from skillray.store.tables import Table
+from skillray.training.checkpoint import checkpoint_complete, weights_hash
+from skillray.training.examples import as_schedule
+from skillray.training.sft import TrainJob
+from skillray.types import seed_for
+
+MAX_WAVES = 8
+"""Times that the orders are sent to a teacher whose questions are refused too often to reach the target."""
+
+
+@dataclass
+class Runner:
+    """One verb of one student's round (or of all students that share it), with what it needs to know."""
+
+    run: RunFolder
+    config: RunConfig
+    students: tuple[StudentConfig, ...]
+    """Usually one; several where they share round 0."""
+    round: int
+    epoch: int
+    report_progress: Progress = lambda done, total, unit: None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def do(self, verb: Verb) -> dict[str, float]:
+        """Run the verb; seconds by step."""
+        getattr(self, verb)()
+        return self.seconds
+
+    @property
+    def student(self) -> StudentConfig:
+        return self.students[0]
+
+    def prepare(self) -> None:
+        data = self.config.data
+        if exists(self.run.graph):
+            return
+        with self._timed("prepare"):
+            tables, graph = from_domain(data, self.config.seed) if data.type == "domain" else from_tables(data)
+            for split in SPLITS:
+                self.run.questions(split).write(tables[split], epoch=self.epoch)
+            if self.config.rollout.recorded is not None:
+                recorded = [student.recorded for student in self.config.students if student.recorded]
+                self.run.recorded().write(
+                    recorded_rollouts(self.config.rollout.recorded.path, recorded), epoch=self.epoch
+                )
+            commit_json(self.run.graph, graph_json(graph))
+
+    def answer(self) -> None:
+        """roll_out and grade the held-out questions and, where the curriculum asks for gaps, the profile questions.
+
+        Both in one chain, so that the model is loaded once. In round 0 the tables go to a shared folder, keyed by all
+        they depend on, and every student links to them: common random numbers for comparing methods.
+        """
+        held_out, profile = self._held_out_folder(), self._profile_folder()
+        jobs = [
+            Job(
+                self.run.questions("held_out"),
+                (held_out.folder("held_out").table("rollouts"), held_out.table("scores")),
+            )
+        ]
+        if self._needs_gaps():
+            jobs.append(Job(self.run.questions("profile"), (profile.table("rollouts"), profile.table("graded"))))
+        domain = self.config.data.domain if self.config.data.type == "domain" else None
+        links = [
+            Link(self._answering(), self.config.placement.rollout),
+            Link(Grade(self.config.grading, domain), self.config.placement.grade),
+        ]
+        with self._timed("answer"):
+            self._chain(jobs, links, self.config.rollout.batch_size)
+        for student in self.students if self.round == 0 else ():
+            self._link(held_out.table("scores"), self.run.base(student.name).table("scores"))
+            if Need.GAPS in student.curriculum.needs:
+                for name in ("rollouts", "graded"):
+                    self._link(profile.table(name), self.run.round(student.name, 0).table(name))
+
+    def diagnose(self) -> None:
+        if not self._needs_gaps():
+            return
+        folder, settings = self._profile_folder(), self.config.diagnosis
+        graded = folder.table("graded")
+        with self._timed("diagnose"):
+            chosen = choose_difficult(graded, settings.max_difficult, self.config.seed)
+            skills = tuple(read_json(self.run.graph)["skills"])
+            stage = Diagnose(chosen, skills, self._teacher() if settings.source == "teacher" else None)
+            links = [Link(stage, self.config.placement.grade)]
+            self._chain([Job(graded, (folder.table("gaps"),))], links, self.config.rollout.batch_size)
+        for student in self.students if self.round == 0 else ():
+            if Need.GAPS in student.curriculum.needs:
+                self._link(folder.table("gaps"), self.run.round(student.name, 0).table("gaps"))
+
+    def study(self) -> None:
+        """plan, fulfil and the schedule of the round's one segment."""
+        segment = self._segment()
+        with self._timed("plan"):
+            plan = self._plan(segment)
+        if plan.orders:
+            with self._timed("fulfil"):
+                self._fulfil(segment, plan)
+
+    def fine_tune(self) -> None:
+        folder, segment = self._folder(), self._segment()
+        if checkpoint_complete(folder.checkpoint):
+            return
+        job = TrainJob(
+            model=self._checkpoint(self.round),
+            settings=self.config.training,
+            examples=segment.table("examples").folder,
+            schedule=segment.table("schedule").folder,
+            learning=segment.table("learning").folder,
+            output=folder.checkpoint,
+            seed=seed_for(self.config.seed, "train", self.round),
+            epoch=self.epoch,
+        )
+        with self._timed("fine_tune"):
+            name = f"{self.student.name}-{self.round:03d}-{time.time_ns():x}"
+            fine_tune(job, self.config.placement.train, self.run.file("train"), name, self.report_progress)
+
+    def summarise(self) -> None:
+        with self._timed("summarise"):
+            commit_json(self.run.summary, summarise(self.run, self.config))
+            write_report(self.run)
+
+    def _plan(self, segment: RoundFolder) -> Plan:
+        curriculum = self.student.curriculum
+        seed = seed_for(self.config.seed, "plan", self.round)
+        memory_path = os.path.join(self.run.round(self.student.name, self.round - 1).segment().path, "study.json")
+        memory = read_json(memory_path)["memory"] if self.round else {}
+        plan = make_plan(curriculum, self.run.questions("pool"), self._folder().table("gaps"), memory, seed)
+        if not segment.table("orders").complete():
+            commit_json(os.path.join(segment.path, "study.json"), {"memory": plan.memory, "notes": plan.notes})
+            segment.table("orders").write(orders_table(plan), epoch=self.epoch)
+        return plan
+
+    def _fulfil(self, segment: RoundFolder, plan: Plan) -> None:
+        examples, schedule = segment.table("examples"), segment.table("schedule")
+        if not examples.complete():
+            held_out = [self.run.questions(split) for split in SPLITS if split != "pool"]
+            forbidden = fulfilling.ids_of(held_out)
+            rows, notes = self._drafts(segment, plan, forbidden)
+            examples.write(rows, epoch=self.epoch)
+            known = read_json(os.path.join(segment.path, "study.json"))
+            commit_json(os.path.join(segment.path, "study.json"), known | {"notes": {**known["notes"], **notes}})
+        if examples.num_rows() and not schedule.complete():
+            seed = seed_for(self.config.seed, "schedule", self.round)
+            schedule.write(as_schedule(examples, self.config.training, seed), epoch=self.epoch)
+
+    def _drafts(
+        self, segment: RoundFolder, plan: Plan, forbidden: frozenset[bytes]
+    ) -> tuple[pa.Table, dict[str, float]]:
+        """Send the orders until the target is reached: the teacher's questions may be refused, or stand twice."""
+        drafts: list[Table] = []
+        target = plan.target
+        asks = any(order.kind is OrderKind.SYNTHESIZE for order in plan.orders)
+        for wave in range(MAX_WAVES if asks else 1):
+            stage = self._fulfilling(wave)
+            drafts.append(segment.folder(f"wave-{wave:02d}").table("drafts"))
+            links = [Link(stage, self.config.placement.grade)]
+            self._chain([Job(segment.table("orders"), (drafts[-1],))], links, self.config.rollout.batch_size)
+            rows, notes = fulfilling.merge(drafts, forbidden, self.config.training.max_length, target)
+            if target is None or notes.get("written", 0) >= target:
+                break
+        return rows, notes | {"waves": len(drafts)}
+
+    def _fulfilling(self, wave: int) -> fulfilling.Fulfil:
+        curriculum = self.student.curriculum
+        return fulfilling.Fulfil(
+            pool=self.run.questions("pool").folder,
+            model=self.student.model,
+            teacher=self._teacher(),
+            solutions=getattr(curriculum, "solutions", 1),
+            min_agreement=getattr(curriculum, "min_agreement", 1),
+            wave=wave,
+        )
+
+    def _answering(self) -> Stage:
+        settings = self.config.rollout
+        if self.round == 0 and self.student.recorded is not None:
+            return Recorded(self.run.recorded().folder, self.student.recorded)
+        return RollOut(
+            model=self._checkpoint(self.round),
+            samples=settings.samples,
+            temperature=settings.temperature,
+            max_new_tokens=settings.max_new_tokens,
+            threads=settings.threads,
+            seed=seed_for(self.config.seed, "answer", self.round),
+        )
+
+    def _chain(self, jobs: Sequence[Job], links: Sequence[Link], unit_rows: int) -> None:
+        run_chain(jobs, links, unit_rows=unit_rows, epoch=self.epoch, progress=self.report_progress)
+
+    def _teacher(self) -> ServedTeacher:
+        return ServedTeacher(self.config.name, self.config.teacher.shards, self.config.teacher.timeout_s)
+
+    def _needs_gaps(self) -> bool:
+        return any(Need.GAPS in student.curriculum.needs for student in self.students)
+
+    def _checkpoint(self, index: int) -> str:
+        """What round `index` starts from: the model itself, or what the round before made."""
+        return self.run.round(self.student.name, index - 1).checkpoint if index else resolve_model(self.student.model)
+
+    def _folder(self) -> RoundFolder:
+        return self.run.round(self.student.name, self.round)
+
+    def _segment(self) -> RoundFolder:
+        return self._folder().segment(0)
+
+    def _held_out_folder(self) -> RoundFolder:
+        """Scores belong to the round that made the checkpoint."""
+        return self.run.round(self.student.name, self.round - 1) if self.round else self._shared_folder()
+
+    def _profile_folder(self) -> RoundFolder:
+        """Evidence belongs to the round that will use it."""
+        return self._folder() if self.round else self._shared_folder()
+
+    def _shared_folder(self) -> RoundFolder:
+        """Keyed by everything that round 0's answers, grades and gaps depend on."""
+        recorded = self.student.recorded
+        source = (recorded, self.run.recorded().fingerprint()) if recorded else weights_hash(self._checkpoint(0))
+        questions = [self.run.questions(split).fingerprint() for split in ("held_out", "profile")]
+        config = self.config
+        settings = (
+            config.seed,
+            config.rollout,
+            config.grading.scorer,
+            config.grading.filter,
+            config.diagnosis,
+            config.teacher.type,
+        )
+        return self.run.shared(identity_hash(source, questions, settings))
+
+    def _link(self, source: Table, place: Table) -> None:
+        if source.complete() and not place.complete():
+            place.link(source, epoch=self.epoch)
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.monotonic() - start
+
+
+def study_result(run: RunFolder, student: str, index: int) -> Stop | None:
+    """What the tables of `study` say: go on, or why not."""
+    segment = run.round(student, index).segment(0)
+    if segment.table("orders").num_rows() == 0:
+        return Stop.NOTHING_TO_LEARN
+    return None if segment.table("examples").num_rows() else Stop.NOTHING_LEFT

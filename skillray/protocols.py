@@ -1,0 +1,49 @@
+"""What the algorithms need from the world. Implementations live below or in on_ray; nothing here imports them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from skillray.types import Question, StepScore
+
+
+class StepScorer(Protocol):
+    """One reward in [0, 1] per reasoning step."""
+
+    def __call__(self, question: Question, response: str) -> tuple[StepScore, ...]:
+        """The steps of `response` in order; empty when nothing was written."""
+        ...
+
+
+class Domain(Protocol):
+    """A procedural world: exact questions, exact solutions, exact step checks."""
+
+    name: str
+
+    def generate(self, skill: str, level: int, rng: random.Random) -> Question:
+        """A question whose main skill is `skill`, at difficulty `level` (1 to 3)."""
+        ...
+
+    def check(self, question: Question, response: str) -> tuple[StepScore, ...]:
+        """Score every written step of `response`, the final answer line included."""
+        ...
+
+    def skills_of(self) -> Sequence[str]: ...
+
+
+class Ask(Protocol):
+    """A teacher as its callers see it: typed requests in, one reply for each, same order.
+
+    Raises:
+        DeadlineError: no teacher answered in time. A failing teacher is never a reply that looks like data.
+    """
+
+    def __call__(self, task: Any, requests: Sequence[Any]) -> list[Any]: ...
+
+
+class OpenTeacher(Protocol):
+    """Where a teacher is: travels to workers, and connects there."""
+
+    def __call__(self) -> Ask: ...

@@ -1,0 +1,198 @@
+"""What the loop left in the run folder, as frozen values. A file that is not there yet gives its empty value."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from skillray.errors import TableError
+from skillray.skills.graph import SkillGraph
+from skillray.store.files import exists, read_json
+from skillray.store.layout import RunFolder
+
+
+class Record(BaseModel):
+    """A part of status.json or summary.json; keys that the report does not show are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Estimate(Record):
+    """A mean with its 95% interval over `n` questions, all as shares in [0, 1]."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+def _known(value: Any) -> Any:
+    """None for an estimate over no question: its mean is null or NaN."""
+    if not isinstance(value, Mapping) or "mean" not in value:
+        return value
+    mean = value["mean"]
+    return None if mean is None or math.isnan(mean) else value
+
+
+Known = Annotated[Estimate | None, BeforeValidator(_known)]
+
+
+class Profile(Record):
+    """A Missing-Skill-Profile: how many difficult questions miss each skill (STAT, arXiv 2510.10023, 2.2)."""
+
+    counts: dict[str, int] = {}
+    difficult: int = 0
+    questions: int = 0
+    judged_correct: int = 0
+
+
+class Round(Record):
+    """One round of one student; round -1 is the student before any training."""
+
+    round: int
+    accuracy: Known = None
+    by_skill: dict[str, Known] = {}
+    profile: Profile | None = None
+    """Of the student after the round's training: the evidence of the round that follows."""
+    tokens: int = 0
+    steps: int = 0
+    examples: int = 0
+    notes: dict[str, float] = {}
+
+
+class Student(Record):
+    method: str = ""
+    model: str = ""
+    diagnosed: str = ""
+    """The model whose answers were diagnosed, where it is not the trained one."""
+    stop_reason: str | None = None
+    rounds: tuple[Round, ...] = ()
+
+    @property
+    def base(self) -> Round | None:
+        return next((r for r in self.rounds if r.round < 0), None)
+
+    @property
+    def trained(self) -> tuple[Round, ...]:
+        return tuple(r for r in self.rounds if r.round >= 0)
+
+    @property
+    def scored(self) -> tuple[Round, ...]:
+        return tuple(r for r in self.rounds if r.accuracy)
+
+    @property
+    def latest(self) -> Round | None:
+        """The last scored round, the base when no other is."""
+        return self.scored[-1] if self.scored else None
+
+    @property
+    def profiled(self) -> tuple[tuple[int, Profile], ...]:
+        return tuple((r.round, r.profile) for r in self.rounds if r.profile)
+
+
+class Comparison(Record):
+    """Accuracy of `a` minus accuracy of `b`, a difference of shares with its 95% interval."""
+
+    a: str
+    b: str
+    difference: float
+    low: float
+    high: float
+
+
+class Summary(Record):
+    students: dict[str, Student] = {}
+    comparisons: tuple[Comparison, ...] = ()
+
+
+class Progress(Record):
+    """Where a student is."""
+
+    round: int | None = None
+    stage: str | None = None
+    state: str = ""
+    error: str | None = None
+
+
+class TaskUsage(Record):
+    requests: int = 0
+    calls: int = 0
+    cached: int = 0
+    outcomes: dict[str, int] = {}
+
+
+class TeacherUsage(Record):
+    by_task: dict[str, TaskUsage] = {}
+
+
+class Usage(Record):
+    teacher: TeacherUsage = TeacherUsage()
+
+
+class Status(Record):
+    run: str = ""
+    state: str = "unknown"
+    started_at: str | float | None = None
+    students: dict[str, Progress] = {}
+    seconds: dict[str, float] = {}
+    usage: Usage = Usage()
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    name: str
+    status: Status
+    students: dict[str, Student]
+    """Every student of the run, also those that have not begun, in the order of status.json."""
+    comparisons: tuple[Comparison, ...]
+    graph: SkillGraph
+    """Every skill of the run; without edges where no graph is known."""
+    config: str
+
+
+def read_inputs(run: RunFolder) -> Inputs:
+    """`TableError` when a file is there and damaged; a file that is not there yet is no error."""
+    if not os.path.isdir(run.path):
+        raise TableError(f"{run.path} is not a run folder: give the folder that `skillray run` wrote")
+    status, summary = _read(run.status, Status), _read(run.summary, Summary)
+    names = dict.fromkeys([*status.students, *summary.students])
+    students = {name: summary.students.get(name, Student()) for name in names}
+    name = status.run or os.path.basename(os.path.normpath(run.path))
+    return Inputs(name, status, students, summary.comparisons, _graph(run, students), _config(run))
+
+
+_R = TypeVar("_R", bound=Record)
+
+
+def _read(path: str, record: type[_R]) -> _R:
+    if not exists(path):
+        return record()
+    try:
+        return record.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise TableError(f"{path}: {where}: {first['msg']}: it was not written by this version") from None
+
+
+def _graph(run: RunFolder, students: Mapping[str, Student]) -> SkillGraph:
+    """The graph of the run; skills that only the scores name are added without prerequisites."""
+    found = read_json(run.graph) if exists(run.graph) else {}
+    needs = found.get("prerequisites") or {}
+    scored = [skill for student in students.values() for r in student.rounds for skill in r.by_skill]
+    skills = dict.fromkeys([*found.get("skills", ()), *needs, *scored])
+    return SkillGraph({skill: tuple(needs.get(skill, ())) for skill in skills})
+
+
+def _config(run: RunFolder) -> str:
+    if not exists(run.config):
+        return ""
+    with open(run.config, encoding="utf-8", errors="backslashreplace") as file:
+        return file.read()

@@ -1,0 +1,110 @@
+"""What a student was given and how it went, from the tables of its rounds: orders, examples, learning."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from skillray.errors import TableError
+from skillray.store.layout import RoundFolder, RunFolder
+from skillray.store.tables import Table
+
+MAX_SAMPLES = 2
+"""Example rows shown for each origin of a round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    origin: str
+    question: str
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class Studied:
+    """One round of one student."""
+
+    student: str
+    round: int
+    orders: Mapping[tuple[str | None, str], int]
+    """(skill, kind) -> examples ordered; skill None: no skill was asked for."""
+    origins: Mapping[str, tuple[int, int]]
+    """Origin -> (different examples, times drawn)."""
+    samples: tuple[Sample, ...]
+    losses: tuple[tuple[int, float], ...]
+    """(step, mean loss in nats over the step's loss tokens), by step."""
+    problems: tuple[str, ...]
+    """Tables that could not be read, one line each."""
+
+
+def read_studied(run: RunFolder, student: str) -> list[Studied]:
+    """Every round of `student` that has begun; a table that is not complete yet counts as empty."""
+    rounds: list[Studied] = []
+    while os.path.isdir((folder := run.round(student, len(rounds))).path):
+        rounds.append(_round(folder, student, len(rounds)))
+    return rounds
+
+
+def _round(folder: RoundFolder, student: str, index: int) -> Studied:
+    problems: list[str] = []
+    orders: Counter[tuple[str | None, str]] = Counter()
+    kinds, drawn = Counter[str](), Counter[str]()
+    samples: list[Sample] = []
+    sums: dict[int, np.ndarray] = {}
+    for segment in _segments(folder):
+        try:
+            _add_orders(segment.table("orders"), orders)
+            _add_origins(segment.table("examples"), kinds, drawn)
+            samples = samples or _samples(segment.table("examples"))
+            _add_losses(segment.table("learning"), sums)
+        except TableError as error:  # one damaged table must not hide the rest of the run: the page says which
+            problems.append(str(error))
+    origins = {kind: (kinds[kind], drawn[kind]) for kind in sorted(kinds)}
+    losses = tuple((step, float(loss / tokens)) for step, (loss, tokens) in sorted(sums.items()) if tokens)
+    return Studied(student, index, orders, origins, tuple(samples), losses, tuple(problems))
+
+
+def _segments(folder: RoundFolder) -> Iterator[RoundFolder]:
+    index = 0
+    while os.path.isdir((segment := folder.segment(index)).path):
+        yield segment
+        index += 1
+
+
+def _add_orders(table: Table, into: Counter[tuple[str | None, str]]) -> None:
+    for part in table.iterate(["skill", "kind", "count"]) if table.complete() else ():
+        for row in part.group_by(["skill", "kind"]).aggregate([("count", "sum")]).to_pylist():
+            into[row["skill"], row["kind"]] += row["count_sum"]
+
+
+def _add_origins(table: Table, kinds: Counter[str], drawn: Counter[str]) -> None:
+    for part in table.iterate(["origin", "multiplicity"]) if table.complete() else ():
+        for row in part.group_by("origin").aggregate([([], "count_all"), ("multiplicity", "sum")]).to_pylist():
+            kinds[row["origin"]] += row["count_all"]
+            drawn[row["origin"]] += row["multiplicity_sum"]
+
+
+def _samples(table: Table) -> list[Sample]:
+    """The first rows of each origin in the first part."""
+    if not table.complete():
+        return []
+    part = next(table.iterate(["origin", "question", "response"]), None)
+    if part is None:
+        return []
+    origins = part.column("origin").to_numpy(zero_copy_only=False)
+    rows = sorted(i for origin in set(origins) for i in np.flatnonzero(origins == origin)[:MAX_SAMPLES])
+    return [Sample(**row) for row in part.take(rows).to_pylist()]
+
+
+def _add_losses(table: Table, into: dict[int, np.ndarray]) -> None:
+    """Adds (sum of loss over tokens, tokens) of every step to `into`."""
+    for part in table.iterate(["step", "loss", "num_tokens"]) if table.complete() else ():
+        steps, place = np.unique(part.column("step").to_numpy(), return_inverse=True)
+        tokens = part.column("num_tokens").to_numpy().astype(np.float64)
+        summed = np.bincount(place, weights=part.column("loss").to_numpy() * tokens)
+        for step, loss, count in zip(steps, summed, np.bincount(place, weights=tokens), strict=True):
+            into.setdefault(int(step), np.zeros(2))[:] += loss, count

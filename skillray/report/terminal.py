@@ -1,0 +1,103 @@
+"""The same numbers for a terminal, and the profile as JSON."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from skillray.report.inputs import Inputs, Student, read_inputs
+from skillray.report.text import after_name, line, percent
+from skillray.report.views import accuracy_table
+from skillray.store.layout import RunFolder
+
+WIDTH = 200
+"""Columns at most; a table takes only what its text needs."""
+
+
+def tables(run: RunFolder) -> str:
+    """Accuracy by student and round, then every profile; plain text without colours. `TableError`: no such run."""
+    inputs = read_inputs(run)
+    return "\n".join([*_head(inputs), _accuracy(inputs), *_profiles(inputs)])
+
+
+def profile_table(run: RunFolder) -> str:
+    """Every student's Missing-Skill-Profile as plain text. `TableError`: no such run."""
+    return "\n".join(_profiles(read_inputs(run)))
+
+
+def profile_json(run: RunFolder) -> dict[str, Any]:
+    """Every profile of every student, for programs: counts of difficult questions by missing skill, most first.
+
+    A profile of round -1 is of the student before training, of round r after the training of round r.
+    """
+    inputs = read_inputs(run)
+    return {"run": inputs.name, "students": {name: _as_json(student) for name, student in inputs.students.items()}}
+
+
+def _as_json(student: Student) -> dict[str, Any]:
+    profiles = []
+    for index, profile in student.profiled:
+        counts = dict(sorted(profile.counts.items(), key=lambda pair: (-pair[1], pair[0])))
+        profiles.append({"round": index, **profile.model_dump(exclude={"counts"}), "counts": counts})
+    return {"method": student.method, "model": student.model, "profiles": profiles}
+
+
+def _head(inputs: Inputs) -> list[str]:
+    failed = [f"{name}: {p.error}" for name, p in inputs.status.students.items() if p.error]
+    return [line(text, WIDTH) for text in (f"{inputs.name}: {inputs.status.state}", *inputs.status.notes, *failed)] + [
+        ""
+    ]
+
+
+def _accuracy(inputs: Inputs) -> str:
+    table = accuracy_table(inputs.students)
+    rows = []
+    for name, student, cells, change in table.rows:
+        shown = [f"{cell.main} [{cell.small}]" if cell.small else cell.main for cell in cells]
+        rows.append([name, student.method, *shown, change])
+    over = f" over {table.questions} questions" if table.questions else ""
+    return _text(
+        f"Held-out accuracy in percent [95% interval]{over}",
+        ["student", "method", *table.rounds, "change"],
+        rows,
+        texts=2,
+    )
+
+
+def _profiles(inputs: Inputs) -> list[str]:
+    return [_profile(name, student) for name, student in inputs.students.items()]
+
+
+def _profile(name: str, student: Student) -> str:
+    """Skills down, rounds across: difficult questions that miss the skill, and their share of all difficult ones."""
+    if not student.profiled:
+        return f"{line(name)}: no profile was taken\n"
+    missed = [profile.counts for _, profile in student.profiled]
+    found = {skill for counts in missed for skill in counts}
+    skills = sorted(found, key=lambda skill: (*(-counts.get(skill, 0) for counts in missed), skill))
+    rows = [[skill, *(_share(p.counts.get(skill, 0), p.difficult) for _, p in student.profiled)] for skill in skills]
+    total = ["difficult questions", *(f"{p.difficult} of {p.questions}" for _, p in student.profiled)]
+    title = f"{name}: difficult questions that miss the skill, and percent of the difficult ones"
+    return _text(title, ["skill", *(after_name(index) for index, _ in student.profiled)], [*rows, total], texts=1)
+
+
+def _share(count: int, difficult: int) -> str:
+    return f"{count} ({percent(count / difficult, 0)})" if difficult else str(count)
+
+
+def _text(title: str, headers: Sequence[str], rows: Iterable[Sequence[str]], texts: int) -> str:
+    """A table whose first `texts` columns are words and the others numbers."""
+    table = Table(box=None, pad_edge=False, header_style="", title_style="", padding=(0, 2, 0, 0))
+    for index, header in enumerate(headers):
+        table.add_column(header, justify="left" if index < texts else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(line(text) for text in row))
+    sink = io.StringIO()
+    console = Console(file=sink, width=WIDTH, color_system=None, markup=False, emoji=False, highlight=False)
+    console.print(line(title, WIDTH))
+    console.print(table)
+    return sink.getvalue()

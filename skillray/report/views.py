@@ -1,0 +1,195 @@
+"""The page's tables as frozen values: every number and word is settled here, the template only lays them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from skillray.report.inputs import Comparison, Estimate, Profile, Round, Student
+from skillray.report.studied import Studied
+from skillray.report.text import NONE, after_name, amount, percent, points
+
+HEAT_STEPS = 20
+"""Shades of the table by skill: one for every five percent."""
+STAGES = ("prepare", "answer", "diagnose", "plan", "fulfil", "fine_tune", "summarise")
+"""The loop's stages in their order; others come after them, by name."""
+MAX_BARS = 15
+"""Skills shown in one student's profile; the JSON and the text table have all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A number with what stands small beside it."""
+
+    main: str = NONE
+    small: str = ""
+    change: str = ""
+    css: str = ""
+
+
+def accuracy_cell(estimate: Estimate | None, digits: int = 1) -> Cell:
+    if estimate is None:
+        return Cell()
+    return Cell(percent(estimate.mean, digits), f"{percent(estimate.low, digits)} – {percent(estimate.high, digits)}")
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyTable:
+    """Students down, rounds across."""
+
+    rounds: list[str]
+    rows: list[tuple[str, Student, list[Cell], str]]
+    """(name, student, one cell a round, change from base to latest in points)."""
+    questions: str
+    """How many held-out questions the scores rest on."""
+
+
+def accuracy_table(students: Mapping[str, Student]) -> AccuracyTable:
+    indices = sorted({r.round for s in students.values() for r in s.scored})
+    rows = []
+    for name, student in students.items():
+        by_round = {r.round: r.accuracy for r in student.scored}
+        cells = [accuracy_cell(by_round.get(index)) for index in indices]
+        rows.append((name, student, cells, change(student)))
+    return AccuracyTable([after_name(index) for index in indices], rows, _asked(students))
+
+
+def _asked(students: Mapping[str, Student]) -> str:
+    numbers = sorted({r.accuracy.n for s in students.values() for r in s.scored if r.accuracy})
+    return " to ".join(amount(n) for n in [*numbers[:1], *numbers[1:][-1:]])
+
+
+def change(student: Student, skill: str | None = None, digits: int = 1) -> str:
+    """Latest minus base in percentage points, overall or on `skill`; "" unless both are known."""
+    base, latest = student.base, student.latest
+    if base is None or latest is None or latest.round < 0:
+        return ""
+    before, after = _of(base, skill), _of(latest, skill)
+    return points(after.mean - before.mean, digits) if before and after else ""
+
+
+def _of(scored: Round, skill: str | None) -> Estimate | None:
+    return scored.accuracy if skill is None else scored.by_skill.get(skill)
+
+
+def skill_rows(skills: Iterable[str], students: Mapping[str, Student]) -> list[tuple[str, list[Cell]]]:
+    """Skills down, students across: the latest accuracy on the skill, its interval, and the change from base."""
+    return [(skill, [_skill_cell(skill, student) for student in students.values()]) for skill in skills]
+
+
+def _skill_cell(skill: str, student: Student) -> Cell:
+    estimate = student.latest.by_skill.get(skill) if student.latest else None
+    if estimate is None:
+        return Cell()
+    plain = accuracy_cell(estimate, digits=0)
+    return Cell(plain.main, plain.small, change(student, skill, digits=0), f"h{round(estimate.mean * HEAT_STEPS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileTable:
+    """One student's Missing-Skill-Profile before its training and, where one was taken, after it."""
+
+    before: tuple[int, Profile]
+    after: tuple[int, Profile] | None
+    rows: list[tuple[str, int, int | None]]
+    """(skill, questions that miss it before, after), most missed first."""
+    hidden: int
+    """Skills left out."""
+    unseen: int | None
+    """The last trained round, when no profile was taken after it."""
+
+    @property
+    def most(self) -> int:
+        return max([1, *(max(before, after or 0) for _, before, after in self.rows)])
+
+    def width(self, count: int) -> str:
+        return f"{100 * count / self.most:.1f}%"
+
+
+def profile_table(student: Student, limit: int = MAX_BARS) -> ProfileTable | None:
+    """None when no profile was taken."""
+    if not student.profiled:
+        return None
+    before, after = student.profiled[0], student.profiled[-1] if len(student.profiled) > 1 else None
+    counts, later = before[1].counts, after[1].counts if after else {}
+    skills = sorted({*counts, *later}, key=lambda skill: (-counts.get(skill, 0), -later.get(skill, 0), skill))
+    rows = [(skill, counts.get(skill, 0), later.get(skill, 0) if after else None) for skill in skills]
+    last = student.latest.round if student.latest else -1
+    unseen = last if last > student.profiled[-1][0] else None
+    return ProfileTable(before, after, rows[:limit], max(len(rows) - limit, 0), unseen)
+
+
+def comparison_words(found: Comparison) -> str:
+    if found.low > 0:
+        return f"{found.a} is ahead"
+    return f"{found.b} is ahead" if found.high < 0 else "no clear difference"
+
+
+@dataclass(frozen=True, slots=True)
+class Whisker:
+    """An interval in a strip whose middle is zero, in percent of the strip's width."""
+
+    left: str
+    width: str
+    mean: str
+
+
+def whiskers(comparisons: Sequence[Comparison]) -> list[Whisker]:
+    """All in one scale, that of the widest."""
+    scale = 46 / (max((abs(x) for c in comparisons for x in (c.low, c.high, c.difference)), default=0.0) or 1.0)
+    strips = [(50 + scale * c.low, scale * (c.high - c.low), 50 + scale * c.difference) for c in comparisons]
+    return [Whisker(*(f"{x:.1f}%" for x in strip)) for strip in strips]
+
+
+Ordered = tuple[int, list[tuple[str, int]]]
+"""Examples ordered in all, and by kind."""
+
+
+def ordered_rows(
+    skills: Sequence[str], studied: Mapping[str, Sequence[Studied]]
+) -> list[tuple[str | None, list[Ordered]]]:
+    """(skill or None, per student (examples ordered for it, the same by kind)); skills nobody ordered are left out."""
+    asked = {skill for rounds in studied.values() for r in rounds for skill, _ in r.orders}
+    known = [skill for skill in skills if skill in asked]
+    names = [*known, *sorted(skill for skill in asked if skill is not None and skill not in known)]
+    shown: list[str | None] = [*names, None] if None in asked else [*names]
+    return [(skill, [_ordered(skill, rounds) for rounds in studied.values()]) for skill in shown]
+
+
+def _ordered(skill: str | None, rounds: Sequence[Studied]) -> Ordered:
+    kinds: dict[str, int] = {}
+    for studied in rounds:
+        for (wanted, kind), count in studied.orders.items():
+            if wanted == skill:
+                kinds[kind] = kinds.get(kind, 0) + count
+    return sum(kinds.values()), sorted(kinds.items())
+
+
+def loss_curve(rounds: Sequence[Studied]) -> list[tuple[int, float]]:
+    """Rounds one after the other: a round's first step comes after the last of the round before."""
+    curve: list[tuple[int, float]] = []
+    for studied in rounds:
+        start = curve[-1][0] + 1 - studied.losses[0][0] if curve and studied.losses else 0
+        curve += [(start + step, loss) for step, loss in studied.losses]
+    return curve
+
+
+def seconds_by_stage(seconds: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """{"NAME/round-000/plan": s} as {NAME: {"plan": s}}, rounds added up, stages in the order of the loop."""
+    result: dict[str, dict[str, float]] = {}
+    for key, spent in seconds.items():
+        student, stage = key.split("/")[0] if "/" in key else "run", key.split("/")[-1]
+        stages = result.setdefault(student, {})
+        stages[stage] = stages.get(stage, 0.0) + spent
+    rank = {stage: place for place, stage in enumerate(STAGES)}
+    return {
+        student: dict(sorted(stages.items(), key=lambda pair: (rank.get(pair[0], len(STAGES)), pair[0])))
+        for student, stages in result.items()
+    }
+
+
+def loss_ends(studied: Studied) -> str:
+    """Mean loss of the first and of the last tenth of the steps."""
+    losses = [loss for _, loss in studied.losses]
+    tenth = max(len(losses) // 10, 1)
+    return f"{sum(losses[:tenth]) / tenth:.3f} → {sum(losses[-tenth:]) / tenth:.3f}" if losses else NONE

@@ -1,0 +1,1 @@
+"""Tables that are complete or absent, and the one primitive that publishes anything."""

@@ -1,0 +1,77 @@
+"""Where everything is in a run folder: the public interface of a run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from skillray.store.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFolder:
+    """One round of one student."""
+
+    path: str
+
+    def table(self, name: str) -> Table:
+        return Table(os.path.join(self.path, name))
+
+    @property
+    def checkpoint(self) -> str:
+        return os.path.join(self.path, "checkpoint")
+
+    def folder(self, name: str) -> RoundFolder:
+        return RoundFolder(os.path.join(self.path, name))
+
+    def segment(self, index: int = 0) -> RoundFolder:
+        return RoundFolder(os.path.join(self.path, f"segment-{index:03d}"))
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    path: str
+
+    def file(self, *names: str) -> str:
+        return os.path.join(self.path, *names)
+
+    @property
+    def config(self) -> str:
+        return self.file("config.yaml")
+
+    @property
+    def status(self) -> str:
+        return self.file("status.json")
+
+    @property
+    def summary(self) -> str:
+        return self.file("summary.json")
+
+    @property
+    def report(self) -> str:
+        return self.file("report", "index.html")
+
+    def questions(self, split: str) -> Table:
+        """`split`: profile, pool or held_out."""
+        return Table(self.file("data", split))
+
+    def recorded(self) -> Table:
+        return Table(self.file("data", "recorded"))
+
+    @property
+    def graph(self) -> str:
+        return self.file("data", "graph.json")
+
+    def base(self, student: str) -> RoundFolder:
+        """What is known of the student before any training."""
+        return RoundFolder(self.file("students", student, "base"))
+
+    def round(self, student: str, index: int) -> RoundFolder:
+        return RoundFolder(self.file("students", student, f"round-{index:03d}"))
+
+    def shared(self, key: str) -> RoundFolder:
+        """Tables that several students link to; `key` is the hash of all they depend on."""
+        return RoundFolder(self.file("shared", key))
+
+    def replies(self, shard: int) -> str:
+        return self.file("teacher", "replies", f"{shard:03d}")

@@ -1,0 +1,80 @@
+"""The exact teacher: every reply is worked out by a procedural domain, free, and the same every time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skillray.protocols import Domain
+from skillray.teacher.tasks import (
+    LabelSkills,
+    NameMissingSkills,
+    Outcome,
+    Reply,
+    Request,
+    Solve,
+    Task,
+    WriteQuestions,
+    reply_key,
+    written,
+)
+
+REVISION = 1
+"""Raised when the same request gets another reply, so that kept replies are not mixed."""
+MAX_SKILLS = 5
+"""Labels of a question (STAT, arXiv 2510.10023, C.3.1)."""
+
+
+@dataclass(frozen=True)
+class DomainTeacher:
+    """A teacher that is never wrong. Replies are a function of the request: its key seeds the rng."""
+
+    domain: Domain
+
+    @property
+    def model(self) -> str:
+        return f"{self.domain.name}-domain@{REVISION}"
+
+    def ask(self, task: Task, requests: Sequence[Request]) -> list[Reply]:
+        """One reply a request, in order. Tasks beyond the first four are UNSUPPORTED."""
+        return [self._reply(task, request) for request in requests]
+
+    def _reply(self, task: Task, request: Request) -> Reply:
+        match task, request:
+            case Task.LABEL_SKILLS, LabelSkills():
+                return _among(request.question.skills[:MAX_SKILLS], request.allowed)
+            case Task.NAME_MISSING_SKILLS, NameMissingSkills():
+                return self._missing(request)
+            case Task.WRITE_QUESTIONS, WriteQuestions():
+                return self._write(request, random.Random(reply_key(self.model, task, request, {})))
+            case Task.SOLVE, Solve():
+                solution = request.question.solution
+                return Reply(outcome=Outcome.OK, value=solution) if solution else Reply(outcome=Outcome.EMPTY)
+            case _:
+                return Reply(outcome=Outcome.UNSUPPORTED)
+
+    def _missing(self, request: NameMissingSkills) -> Reply:
+        """The skill of the first wrong step; the question's main skill where nothing was written or no step tells."""
+        question = request.question
+        steps = self.domain.check(question, request.response)
+        wrong = next((step for step in steps if step.score < 1.0), None)
+        if steps and wrong is None:
+            return Reply(outcome=Outcome.JUDGED_CORRECT)
+        skill = wrong.skill if wrong is not None else None
+        return _among((skill,) if skill is not None else question.skills[:1], request.allowed)
+
+    def _write(self, request: WriteQuestions, rng: random.Random) -> Reply:
+        if request.skill not in self.domain.skills_of():
+            return Reply(outcome=Outcome.UNKNOWN_SKILL, raw=request.skill)
+        levels = [min(max(seed.level or 1, 1), 3) for seed in request.seeds] or [1, 2, 3]
+        questions = [self.domain.generate(request.skill, rng.choice(levels), rng) for _ in range(request.count)]
+        return Reply(outcome=Outcome.OK, value=[written(question) for question in questions])
+
+
+def _among(skills: Sequence[str], allowed: Sequence[str]) -> Reply:
+    """`skills` as the reply, those outside the vocabulary left out."""
+    known = [skill for skill in skills if skill in allowed]
+    if known:
+        return Reply(outcome=Outcome.OK, value=known)
+    return Reply(outcome=Outcome.UNKNOWN_SKILL if skills else Outcome.EMPTY, raw=", ".join(skills))

@@ -1,0 +1,100 @@
+"""The reply log: what a teacher once answered is never asked again.
+
+Immutable segments on storage (REPLIES schema), an index in memory that is rebuilt from them, single flight for requests
+that are under way. Keys say what decides a reply and nothing else (tasks.reply_key): no student, no round, no run.
+Failed and truncated replies are kept, as such, and never reused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from skillray.store.files import commit
+from skillray.store.schemas import REPLIES
+from skillray.store.tables import encode, read_part
+from skillray.teacher.tasks import Outcome, Reply
+from skillray.types import Id
+
+REUSABLE = frozenset({Outcome.OK, Outcome.EMPTY, Outcome.UNKNOWN_SKILL, Outcome.JUDGED_CORRECT, Outcome.REFUSED})
+"""Outcomes that are the teacher's word; the others are faults and are asked again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One acknowledged reply."""
+
+    key: Id
+    task: str
+    model: str
+    request: str
+    """Canonical JSON."""
+    reply: Reply
+
+
+@dataclass
+class ReplyLog:
+    """The log of one shard, in `folder`. Not thread-safe: one actor owns it."""
+
+    folder: str
+    index: dict[Id, Reply] = field(default_factory=dict)
+    usage: Counter[str] = field(default_factory=Counter)
+    """Since this process started: TASK/requests, TASK/calls (the rest was known) and TASK/outcome/OUTCOME."""
+    _segments: int = 0
+
+    def __post_init__(self) -> None:
+        for path in self._segment_paths():
+            for row in read_part(path, ["key", "outcome", "reply"]).to_pylist():
+                self._remember(row["key"], Reply(outcome=Outcome(row["outcome"]), **json.loads(row["reply"])))
+            self._segments += 1
+
+    def look_up(self, key: Id) -> Reply | None:
+        return self.index.get(key)
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write one immutable segment; when this returns, the replies are acknowledged."""
+        if not entries:
+            return
+        path = os.path.join(self.folder, f"{self._segments:08d}.parquet")
+        commit(path, encode(_as_rows(entries)))
+        self._segments += 1
+        for entry in entries:
+            self.usage[f"{entry.task}/outcome/{entry.reply.outcome}"] += 1
+            self._remember(entry.key, entry.reply)
+
+    def count(self, task: str, *, requests: int, calls: int) -> None:
+        self.usage.update({f"{task}/requests": requests, f"{task}/calls": calls})
+
+    def _remember(self, key: Id, reply: Reply) -> None:
+        if reply.outcome in REUSABLE:
+            self.index.setdefault(key, reply)  # the first write wins
+
+    def _segment_paths(self) -> list[str]:
+        if not os.path.isdir(self.folder):
+            return []
+        names = sorted(name for name in os.listdir(self.folder) if name.endswith(".parquet"))
+        return [os.path.join(self.folder, name) for name in names]
+
+
+def shard_of(key: Id, num_shards: int) -> int:
+    return int.from_bytes(key[:4], "big") % num_shards
+
+
+def _as_rows(entries: Sequence[Entry]) -> pa.Table:
+    rows = [
+        {
+            "key": entry.key,
+            "task": entry.task,
+            "model": entry.model,
+            "request": entry.request,
+            "outcome": str(entry.reply.outcome),
+            "reply": json.dumps({"value": entry.reply.value, "raw": entry.reply.raw}, ensure_ascii=False),
+        }
+        for entry in entries
+    ]
+    return pa.Table.from_pylist(rows, schema=REPLIES)

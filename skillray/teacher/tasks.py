@@ -1,0 +1,141 @@
+"""What a teacher can be asked, how it may answer, and the key under which an answer is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from skillray.types import Id, Question, content_id
+
+
+class Task(StrEnum):
+    """The tasks of `ask(task, requests)`."""
+
+    LABEL_SKILLS = "label_skills"
+    """Which skills of the vocabulary does this question need? (`LabelSkills`)"""
+    NAME_MISSING_SKILLS = "name_missing_skills"
+    """Which skills did this response fail to use? (`NameMissingSkills`)"""
+    WRITE_QUESTIONS = "write_questions"
+    """New questions for a skill, after seed questions. (`WriteQuestions`)"""
+    SOLVE = "solve"
+    """One step-by-step solution with a final answer. (`Solve`)"""
+    WRITE_TEXTBOOK = "write_textbook"
+    """A textbook passage on a skill."""
+    WRITE_EXERCISES = "write_exercises"
+    """Exercises on a skill."""
+    COMPOSE = "compose"
+    """A text or question that takes several skills at once."""
+    DECOMPOSE = "decompose"
+    """The skills that a skill is made of."""
+    GRADE = "grade"
+    """Points for a response."""
+
+
+class Outcome(StrEnum):
+    """How a request came back. A member is always truthy: compare with `is`."""
+
+    OK = "ok"
+    """The reply has the value that was asked for."""
+    EMPTY = "empty"
+    """The teacher answered in the right form and named or wrote nothing."""
+    UNKNOWN_SKILL = "unknown_skill"
+    """Every skill in it is outside the vocabulary that was allowed."""
+    MALFORMED = "malformed"
+    """The answer is not in the form that was asked for."""
+    TRUNCATED = "truncated"
+    """The answer ended at the length limit; never used again."""
+    REFUSED = "refused"
+    """The teacher, or the service before it, declined to answer."""
+    JUDGED_CORRECT = "judged_correct"
+    """Asked for missing skills, the teacher found the response correct."""
+    FAILED = "failed"
+    """No answer came: the service was down or too slow. Never data, never used again."""
+    UNSUPPORTED = "unsupported"
+    """This teacher cannot do this task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelSkills:
+    """Value of the reply: one to five skills, the main one first."""
+
+    question: Question
+    allowed: tuple[str, ...]
+    """The vocabulary of the question's subject."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameMissingSkills:
+    """Value of the reply: the skills that the response failed to use."""
+
+    question: Question
+    response: str
+    allowed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteQuestions:
+    """Value of the reply: `count` new questions, as `written` makes them."""
+
+    skill: str
+    seeds: tuple[Question, ...]
+    """With their solutions; the new ones are to be as hard."""
+    count: int
+    index: int
+    """Tells repetitions of the same request apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solve:
+    """Value of the reply: the text of one solution."""
+
+    question: Question
+    sample: int
+    """0-based; tells repetitions apart."""
+    skills: tuple[str, ...] = ()
+    """Skills to point the teacher to; empty for none."""
+
+
+Request = LabelSkills | NameMissingSkills | WriteQuestions | Solve
+"""A request holds whole questions, reference included: exact teachers need it, and a prompt must never show the
+reference of the question it asks about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The answer to one request."""
+
+    outcome: Outcome
+    value: Any = None
+    """Plain JSON, of the shape that the request says; None unless the outcome is OK."""
+    raw: str = ""
+    """The text as it came, kept where the value could not be read; empty for exact teachers."""
+
+
+def written(question: Question) -> dict[str, Any]:
+    """A new question in a reply: an exact teacher sends answer and solution along, an LLM leaves them empty."""
+    body = asdict(question) | {"skills": list(question.skills)}
+    del body["question_id"]  # of the text, so whoever reads the reply makes it
+    return body
+
+
+def canonical_json(request: Request) -> str:
+    """The same text for equal requests in every process. Ids of questions are left out: their content is there."""
+    return json.dumps(_without_ids(asdict(request)), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def reply_key(model: str, task: Task, request: Request, sampling: Mapping[str, Any]) -> Id:
+    """Where the reply is kept, 16 bytes. Student, round and run never enter: nobody pays twice.
+
+    `model` includes its revision; `sampling` is plain JSON.
+    """
+    settings = json.dumps(sampling, sort_keys=True, separators=(",", ":"))
+    return content_id("reply", model, task, canonical_json(request), settings)
+
+
+def _without_ids(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_ids(item) for key, item in value.items() if key != "question_id"}
+    return [_without_ids(item) for item in value] if isinstance(value, tuple | list) else value

@@ -1,0 +1,64 @@
+"""How a student is fine-tuned: typed settings, and their defaults with where each comes from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from skillray.types import Value
+
+
+class Lora(Value):
+    """Low-rank adapters (QLoRA's targets in STAT, arXiv 2510.10023 C.1: attention and MLP projections)."""
+
+    rank: PositiveInt = 16
+    alpha: PositiveFloat = 32.0
+    dropout: float = Field(0.05, ge=0.0, lt=1.0)
+    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    merge: bool = False
+    """Merge into the base at the end of a round, which makes a new base; else the next round goes on with it."""
+
+
+class Offload(Value):
+    """ZeRO offload to host memory."""
+
+    optimizer: bool = False
+    parameters: bool = False
+    """Needs ZeRO 3."""
+
+
+class TrainingSettings(Value):
+    """Fine-tuning of one round. Identity, all of it: threads, dtype and world size decide float results."""
+
+    epochs: PositiveInt = 3
+    """Passes over the round's examples; STAT's 3 (C.1). Ignored when max_tokens is set."""
+    max_tokens: PositiveInt | None = None
+    """Tokens (prompts included, padding not) to train on in a round: passes are repeated or cut to reach it, so that
+    methods are compared at the same number of tokens. It ends with the step that reaches it."""
+    batch_size: PositiveInt = 8
+    """Examples in an optimizer step, over all workers and accumulation steps; STAT's 8 (C.1)."""
+    micro_batch_size: PositiveInt = 2
+    """Examples in one forward of one worker."""
+    learning_rate: PositiveFloat = 2e-5
+    """Peak; STAT picks one of {5e-4, 2e-4, 1e-4, 8e-5, 2e-5} per method (C.1)."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: float = Field(0.03, ge=0.0, lt=1.0)
+    """Share of the steps; STAT's 3% (C.1)."""
+    weight_decay: float = Field(0.1, ge=0.0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip: float = Field(0.3, ge=0.0)
+    """Largest gradient norm; 0 turns clipping off. STAT's 0.3 (C.1)."""
+    dtype: Literal["fp32", "bf16"] = "bf16"
+    zero_stage: Literal[0, 1, 2, 3] = 2
+    offload: Offload = Offload()
+    lora: Lora | None = None
+    gradient_checkpointing: bool = False
+    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+    max_length: PositiveInt = 2048
+    """Tokens; longer examples are dropped and counted, never cut (a cut answer teaches to stop short)."""
+    num_workers: PositiveInt = 1
+    threads: PositiveInt = 1
+    """CPU threads of each worker."""
+    step_timeout_s: PositiveFloat = 600.0
+    """No step for this long means the worker group hangs."""

@@ -1,0 +1,46 @@
+"""One Ray for the whole ray tier, started on purpose: own temp dir, token, namespace and ports."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real question sets beside the checkout; absent, the test is skipped, except in CI where it fails."""
+    if not SHARED.is_dir():
+        reason = f"real question sets are not at {SHARED}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def local_ray() -> Iterator[None]:
+    from skillray.on_ray.environment import prepare
+
+    prepare("local")
+    from skillray.config.model import ClusterSettings
+    from skillray.on_ray.cluster import connected
+
+    with connected(ClusterSettings(num_cpus=16), "skillray-tests"):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home() -> Iterator[None]:
+    """Nothing a test does may write to the user's home (Ray keeps a token there)."""
+    with tempfile.TemporaryDirectory() as home:
+        before = os.environ.get("HOME")
+        os.environ["HOME"] = home
+        yield
+        if before is not None:
+            os.environ["HOME"] = before

@@ -1,0 +1,111 @@
+"""Final answers: what is extracted, and when two are equal."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from skillray.grading.answers import MAX_ANSWER, Verdict, as_number, extract_answer, grade_answer, quick_verdict
+
+
+@pytest.mark.parametrize(
+    ("response", "answer"),
+    [
+        ("3+4=7\n#### 7", "7"),
+        ("#### 6\nno: \n#### 7 ", "7"),
+        (r"so \boxed{\frac{1}{2}} and \boxed{\sqrt{2}}.", r"\sqrt{2}"),
+        (r"\boxed{12}" + "\n#### 13", "13"),
+        ("She sells 9.\nA: 18", "18"),
+        ("**Answer:** 18", "18"),
+        ("The answer is $18$. I hope it is correct.", "18"),
+        ("The final answer is: 2.5.", "2.5"),
+        (r"\boxed{never closed", None),
+        ("#### ", None),
+        ("a line: 18", None),
+        ("", None),
+    ],
+)
+def test_the_marked_answer(response: str, answer: str | None) -> None:
+    assert extract_answer(response) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1,234.50", Fraction(2469, 2)),
+        ("$1,000", 1000),
+        (r"\$5", 5),
+        ("-$3", -3),
+        ("50%", 50),
+        ("18.00", 18),
+        ("18.", 18),
+        (".5", Fraction(1, 2)),
+        ("-3/4", Fraction(-3, 4)),
+        (r"-\frac{3}{4}", Fraction(-3, 4)),
+        (r"-\frac{-3}{4}", Fraction(3, 4)),
+        ("1/0", None),
+        (r"\frac{1}{0}", None),
+        ("1,23", None),
+        ("1e999999999", None),
+        ("2x", None),
+        ("9" * (MAX_ANSWER + 1), None),
+    ],
+)
+def test_plain_numbers_are_exact(text: str, value: Fraction | None) -> None:
+    assert as_number(text) == value
+
+
+@pytest.mark.parametrize(
+    ("response", "reference", "verdict"),
+    [
+        ("#### 18", "18", Verdict.CORRECT),
+        ("#### 18.0", "18", Verdict.CORRECT),
+        ("#### 17", "18", Verdict.WRONG),
+        ("#### .25", r"\frac14", None),  # this spelling is left to math-verify
+        ("#### .25", r"\frac{1}{4}", Verdict.CORRECT),
+        ("#### 0.3333333", "1/3", None),  # closer than 1 in 1000: math-verify rounds
+        ("#### 0.3", "1/3", Verdict.WRONG),
+        ("#### 50%", "50", Verdict.CORRECT),
+        ("#### 50%", "0.5", None),
+        ("#### (1,2)", "(1, 2)", Verdict.CORRECT),
+        ("#### " + "x" * (MAX_ANSWER + 1), "x", Verdict.TOO_LONG),
+        ("I do not know", "18", Verdict.NO_ANSWER),
+        ("", "18", Verdict.NO_ANSWER),
+        ("16-3=13, so 13 are left", "13", Verdict.CORRECT),
+        ("so 12 or 13", "12", Verdict.WRONG),
+        ("it is **18**", "18", Verdict.CORRECT),
+        ("it is 2**3", "3", None),
+        (r"it is \frac{1}{2}", "2", None),
+    ],
+)
+def test_exact_comparison_needs_no_sympy(response: str, reference: str, verdict: Verdict | None) -> None:
+    assert quick_verdict(response, reference) is verdict
+
+
+@pytest.mark.parametrize(
+    ("response", "reference", "verdict"),
+    [
+        ("#### 3+2x", "2x+3", Verdict.CORRECT),
+        ("#### 3+3x", "2x+3", Verdict.WRONG),
+        (r"A: 2\sqrt{3}", r"\sqrt{12}", Verdict.CORRECT),
+        ("#### 18 dollars", "18", Verdict.CORRECT),
+        ("#### 50%", "0.5", Verdict.CORRECT),
+        ("it is 2**3", "8", Verdict.CORRECT),
+        (r"that makes $\frac{2}{4}$ of it", "1/2", Verdict.CORRECT),
+        (r"that makes $\frac{2}{4}$ of it", "1/3", Verdict.WRONG),
+        (r"\nothing here", "1/3", Verdict.NO_ANSWER),
+    ],
+)
+def test_math_verify_decides_the_rest(response: str, reference: str, verdict: Verdict) -> None:
+    assert quick_verdict(response, reference) is None
+    assert grade_answer(response, reference) is verdict
+
+
+def test_a_formula_with_code_in_it_is_not_run(tmp_path: Path) -> None:
+    target = tmp_path / "made"
+    code = f"__import__('pathlib').Path('{target}').touch()"
+    for response in (f"#### {code}", rf"\boxed{{{code}}}", f"the answer is {code}", f"${code}$"):
+        assert grade_answer(response, "7") is not Verdict.CORRECT
+    assert not target.exists()

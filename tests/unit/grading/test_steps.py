@@ -1,0 +1,61 @@
+"""Splitting into steps, and the scorers by name."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from pydantic import TypeAdapter
+
+from skillray.domains import DOMAINS
+from skillray.errors import ConfigError
+from skillray.grading.answers import grade_answer
+from skillray.grading.steps import (
+    AnnotationSteps,
+    DomainSteps,
+    OutcomeStep,
+    StepScorerSettings,
+    StepSplit,
+    make_step_scorer,
+)
+from skillray.types import Question
+
+QUESTION = Question(question_id=bytes(16), question="?", answer="18", solution="", skills=("s",))
+
+
+def test_split() -> None:
+    response = "first\nstill first\n \n\n second \n"
+    assert StepSplit().steps(response) == ("first\nstill first", "second")
+    assert StepSplit(separator="newline").steps(response) == ("first", "still first", "second")
+    assert StepSplit().steps("\n \n") == ()
+
+
+def test_outcome_is_one_score() -> None:
+    score = make_step_scorer(OutcomeStep(), grade=grade_answer)
+    assert [step.score for step in score(QUESTION, "1+1=3\n#### 18")] == [1.0]
+    assert [step.score for step in score(QUESTION, "#### 17")] == [0.0]
+    assert score(QUESTION, " ") == ()
+
+
+def test_annotations_are_recomputed() -> None:
+    score = make_step_scorer(AnnotationSteps())
+    assert [step.score for step in score(QUESTION, "<<48/2=24>>24\n<<48+24=71>>71")] == [1.0, 0.0]
+
+
+def test_the_domain_scorer_is_the_domains_checker() -> None:
+    domain = DOMAINS["arithmetic"]
+    question = domain.generate("addition_with_carry", 1, random.Random(0))
+    scores = make_step_scorer(DomainSteps(), domain=domain)(question, question.solution)
+    assert scores and {step.score for step in scores} == {1.0}
+
+
+def test_the_domain_scorer_needs_a_domain() -> None:
+    with pytest.raises(ConfigError, match="step scorer 'domain'"):
+        make_step_scorer(DomainSteps())
+
+
+def test_settings_are_chosen_by_type() -> None:
+    adapter = TypeAdapter(StepScorerSettings)
+    assert adapter.validate_python({"type": "outcome"}) == OutcomeStep()
+    with pytest.raises(ValueError, match="domain"):
+        adapter.validate_python({"type": "oracle"})

@@ -1,0 +1,110 @@
+"""The exact teacher over a domain of one sum, and over arithmetic."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from skillray.domains import DOMAINS
+from skillray.teacher.domain_teacher import DomainTeacher
+from skillray.teacher.tasks import LabelSkills, NameMissingSkills, Outcome, Request, Solve, Task, WriteQuestions
+from skillray.types import Question, StepScore, content_id
+
+SUM = Question(question_id=bytes(16), question="2+2?", answer="4", solution="2+2=4\n#### 4", skills=("sum",), level=2)
+ALLOWED = ("sum", "carry")
+
+
+class TinyDomain:
+    """Sums a+b; a line is right when it is the solution's line, and a wrong line lacks `carry`."""
+
+    name = "tiny"
+
+    def generate(self, skill: str, level: int, rng: random.Random) -> Question:
+        a, b = rng.randint(0, 10**6), rng.randint(0, 10**6)
+        return Question(
+            question_id=content_id(a, b),
+            question=f"{a}+{b}?",
+            answer=str(a + b),
+            solution=f"{a}+{b}={a + b}\n#### {a + b}",
+            skills=(skill,),
+            level=level,
+        )
+
+    def check(self, question: Question, response: str) -> tuple[StepScore, ...]:
+        right = question.solution.split("\n")
+        skill = None if "?" in response else "carry"
+        return tuple(StepScore(text=t, score=float(t in right), skill=skill) for t in response.split("\n") if t)
+
+    def skills_of(self) -> tuple[str, ...]:
+        return ALLOWED
+
+
+TEACHER = DomainTeacher(TinyDomain())
+
+
+def ask(task: Task, request: Request) -> tuple[Outcome, object]:
+    (reply,) = TEACHER.ask(task, [request])
+    return reply.outcome, reply.value
+
+
+@pytest.mark.parametrize(
+    ("response", "outcome", "value"),
+    [
+        ("2+2=5\n#### 4", Outcome.OK, ["carry"]),  # the first wrong step
+        ("2+2=4\n#### 4", Outcome.JUDGED_CORRECT, None),
+        ("", Outcome.OK, ["sum"]),  # nothing written: the main skill
+        ("?", Outcome.OK, ["sum"]),  # a wrong step without a skill: the main skill
+    ],
+)
+def test_missing_skills(response: str, outcome: Outcome, value: object) -> None:
+    request = NameMissingSkills(question=SUM, response=response, allowed=ALLOWED)
+    assert ask(Task.NAME_MISSING_SKILLS, request) == (outcome, value)
+
+
+def test_a_skill_outside_the_vocabulary() -> None:
+    request = NameMissingSkills(question=SUM, response="2+2=5", allowed=("sum",))
+    (reply,) = TEACHER.ask(Task.NAME_MISSING_SKILLS, [request])
+    assert (reply.outcome, reply.value, reply.raw) == (Outcome.UNKNOWN_SKILL, None, "carry")
+
+
+def test_labels_are_the_domains() -> None:
+    assert ask(Task.LABEL_SKILLS, LabelSkills(question=SUM, allowed=ALLOWED)) == (Outcome.OK, ["sum"])
+
+
+def test_solutions_are_exact() -> None:
+    assert ask(Task.SOLVE, Solve(question=SUM, sample=3)) == (Outcome.OK, SUM.solution)
+    bare = Question(question_id=bytes(16), question="?", answer="", solution="", skills=())
+    assert ask(Task.SOLVE, Solve(question=bare, sample=0)) == (Outcome.EMPTY, None)
+
+
+def test_new_questions_are_of_the_request_and_as_hard_as_the_seeds() -> None:
+    request = WriteQuestions(skill="sum", seeds=(SUM,), count=2, index=0)
+    outcome, value = ask(Task.WRITE_QUESTIONS, request)
+    assert outcome is Outcome.OK and isinstance(value, list) and len(value) == 2
+    assert value == ask(Task.WRITE_QUESTIONS, request)[1] == json.loads(json.dumps(value))
+    assert [question["level"] for question in value] == [2, 2]
+    other = ask(Task.WRITE_QUESTIONS, WriteQuestions(skill="sum", seeds=(SUM,), count=2, index=1))[1]
+    assert other != value
+    unheard = WriteQuestions(skill="unheard", seeds=(SUM,), count=2, index=0)
+    assert ask(Task.WRITE_QUESTIONS, unheard) == (Outcome.UNKNOWN_SKILL, None)
+
+
+def test_what_it_cannot_do_it_says() -> None:
+    assert ask(Task.WRITE_TEXTBOOK, Solve(question=SUM, sample=0))[0] is Outcome.UNSUPPORTED
+
+
+@pytest.mark.parametrize("skill", DOMAINS["arithmetic"].skills_of())
+def test_arithmetic_writes_solves_and_judges_itself(skill: str) -> None:
+    teacher = DomainTeacher(DOMAINS["arithmetic"])
+    (reply,) = teacher.ask(Task.WRITE_QUESTIONS, [WriteQuestions(skill=skill, seeds=(), count=3, index=0)])
+    questions = [Question(question_id=bytes(16), **{**body, "skills": tuple(body["skills"])}) for body in reply.value]
+    solved = teacher.ask(Task.SOLVE, [Solve(question=question, sample=0) for question in questions])
+    judged = [
+        NameMissingSkills(question=question, response=text, allowed=tuple(DOMAINS["arithmetic"].skills_of()))
+        for question, solution in zip(questions, solved, strict=True)
+        for text in (solution.value, "")
+    ]
+    outcomes = [(r.outcome, r.value) for r in teacher.ask(Task.NAME_MISSING_SKILLS, judged)]
+    assert outcomes == [(Outcome.JUDGED_CORRECT, None), (Outcome.OK, [skill])] * 3
