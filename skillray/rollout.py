@@ -93,7 +93,7 @@ def _with_answers(questions: pa.Table, answers: list[dict[str, Any]], samples: i
 
 @dataclass(frozen=True)
 class Recorded:
-    """Stage: the answers that `student` once gave, from a table that somebody has; questions without one are left out."""
+    """Stage: the answers that `student` once gave, from a table of a table; unanswered questions are left out."""
 
     recorded: str
     """Folder of the recorded table."""

@@ -37,7 +37,7 @@ class StatSyn(Curriculum):
     min_agreement: PositiveInt = 2
     """Solutions that must agree on the final answer."""
     num_examples: PositiveInt = 9500
-    """Target, keep included; STAT's 9.5k QA pairs. More than that is cut when the orders are fulfilled."""
+    """QA pairs, keep included; STAT's 9.5k. The plan's `target` is what of it a teacher has to write."""
     keep: KeepShare = 0.0
     """Share of the target spent on pool questions of all skills alike, against forgetting; 0 is the paper's."""
 
@@ -52,7 +52,8 @@ class StatSyn(Curriculum):
     def plan(self, evidence: Evidence, memory: Memory, rng: random.Random) -> Plan:
         pairs, skipped = missing_pairs(evidence)
         num_keep = round(self.num_examples * self.keep) if pairs else 0
-        orders = [self._order(evidence, pair, rng) for pair in self._cycled(pairs, self.num_examples - num_keep, rng)]
+        target = self.num_examples - num_keep if pairs else 0
+        orders = [self._order(evidence, pair, rng) for pair in self._cycled(pairs, target, rng)]
         kept = keep_orders(evidence.skill_map, num_keep, rng)
         notes = {
             "pairs": len(pairs),
@@ -60,7 +61,7 @@ class StatSyn(Curriculum):
             "questions_to_write": sum(order.count for order in orders),
             "keep_draws": sum(order.count for order in kept),
         }
-        return Plan(orders=(*orders, *kept), memory=memory, notes=notes)
+        return Plan(orders=(*orders, *kept), target=target or None, memory=memory, notes=notes)
 
     def _cycled(self, pairs: list[Pair], target: int, rng: random.Random) -> list[Pair]:
         shuffled = rng.sample(pairs, len(pairs))

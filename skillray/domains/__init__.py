@@ -1,9 +1,9 @@
 """Procedural worlds by name."""
 
 from skillray.domains.arithmetic import ARITHMETIC
-from skillray.protocols import Domain
+from skillray.domains.arithmetic.domain import ArithmeticDomain
 
-DOMAINS: dict[str, Domain] = {"arithmetic": ARITHMETIC}
+DOMAINS: dict[str, ArithmeticDomain] = {"arithmetic": ARITHMETIC}
 """Name -> domain, as configs name them."""
 
 __all__ = ["DOMAINS"]

@@ -1,4 +1,4 @@
-"""Steps of a response, and who scores them."""
+"""Who scores the steps of a response."""
 
 from __future__ import annotations
 
@@ -9,24 +9,12 @@ from pydantic import Field
 
 from skillray.domains.arithmetic.annotations import check_annotations
 from skillray.errors import ConfigError
-from skillray.grading.answers import Verdict
+from skillray.grading.answers import Verdict, extract_answer
 from skillray.protocols import Domain, StepScorer
 from skillray.types import Question, StepScore, Value
 
 Grade = Callable[[str, str], Verdict]
 """(response, reference) -> verdict; `AnswerPool`'s, or a look-up of verdicts already made."""
-
-
-class StepSplit(Value):
-    """Where one step ends and the next begins."""
-
-    separator: Literal["blank_line", "newline"] = "blank_line"
-    """A blank line as for the Deepseek-style PRMs of AdaptMI (arXiv 2505.00147, rm_classify.py), or every newline."""
-
-    def steps(self, response: str) -> tuple[str, ...]:
-        """The steps of `response` without space around them; empty when nothing was written."""
-        parts = response.splitlines() if self.separator == "newline" else _paragraphs(response)
-        return tuple(stripped for part in parts if (stripped := part.strip()))
 
 
 class DomainSteps(Value):
@@ -36,7 +24,11 @@ class DomainSteps(Value):
 
 
 class AnnotationSteps(Value):
-    """GSM8K's calculator annotations `<<48/2=24>>`, each recomputed: says nothing about a wrong idea done right."""
+    """GSM8K's calculator annotations `<<48/2=24>>`, each recomputed, and a last step for the final answer.
+
+    Recomputing says nothing about a wrong idea worked out right, so a last step stands for the answer, as in AdaptMI's
+    code (arXiv 2505.00147, rm_classify.py). There a PRM judges it; here the reference does: ground truth is used.
+    """
 
     type: Literal["annotations"] = "annotations"
 
@@ -61,7 +53,8 @@ def make_step_scorer(
                 raise ConfigError("step scorer 'domain': the questions come from no domain; use outcome or a PRM")
             return domain.check
         case AnnotationSteps():
-            return _score_annotations
+            assert grade is not None, "the annotation scorer is given a way to grade"
+            return _annotation_scorer(grade)
         case OutcomeStep():
             assert grade is not None, "the outcome scorer is given a way to grade"
             return _outcome_scorer(grade)
@@ -69,8 +62,19 @@ def make_step_scorer(
             assert_never(settings)
 
 
-def _score_annotations(question: Question, response: str) -> tuple[StepScore, ...]:
-    return check_annotations(response)
+def _annotation_scorer(grade: Grade) -> StepScorer:
+    def score(question: Question, response: str) -> tuple[StepScore, ...]:
+        from skillray.domains.arithmetic.annotations import check_annotations
+
+        lines: tuple[StepScore, ...] = check_annotations(response)
+        return (*lines, _answer_step(question, response, grade)) if lines else ()
+
+    return score
+
+
+def _answer_step(question: Question, response: str, grade: Grade) -> StepScore:
+    right = grade(response, question.answer) is Verdict.CORRECT
+    return StepScore(text=extract_answer(response) or "", score=float(right))
 
 
 def _outcome_scorer(grade: Grade) -> StepScorer:
@@ -81,14 +85,3 @@ def _outcome_scorer(grade: Grade) -> StepScorer:
         return (StepScore(text=response, score=float(right)),)
 
     return score
-
-
-def _paragraphs(response: str) -> list[str]:
-    parts, lines = [], []
-    for line in response.splitlines():
-        if line.strip():
-            lines.append(line)
-        else:
-            parts.append("\n".join(lines))
-            lines = []
-    return [*parts, "\n".join(lines)]

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from skillray.config.model import DomainData, QuestionSource, RunConfig, StudentConfig
 from skillray.curriculum.base import Need
 from skillray.domains import DOMAINS
-from skillray.loop.models import resolve_model
+from skillray.training.checkpoint import resolve_model
 
 BYTES_PER_PARAMETER = {"fp32": 16, "bf16": 18}
 """Full fine-tuning with AdamW: weights, gradients and two moments in fp32; bf16 adds its own weights and gradients and

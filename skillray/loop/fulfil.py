@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from skillray.curriculum.base import OrderKind
 from skillray.errors import StageError
-from skillray.grading.answers import final_answer
+from skillray.grading.answers import extract_answer
 from skillray.grading.pool import AnswerPool
 from skillray.loop.questions import question_of
 from skillray.protocols import Ask, OpenTeacher
@@ -80,7 +80,7 @@ class Fulfil:
         drafts = []
         for place, (order, question) in enumerate(found):
             mine = texts[place * self.solutions : (place + 1) * self.solutions]
-            agreement = agree(mine, [final_answer(text) for text in mine], same, self.min_agreement)
+            agreement = agree(mine, [extract_answer(text) for text in mine], same, self.min_agreement)
             parents = list(order["question_ids"])
             drafts += [
                 _draft(order, question.question, text, list(question.skills), parents) for text in agreement.solutions
@@ -110,8 +110,10 @@ def merge(
     written = [row for row in ordered if row["origin"] == OrderKind.SYNTHESIZE]
     surplus = {row["example_id"] for row in written[target:]} if target is not None else set()
     kept = [row for row in ordered if row["example_id"] not in surplus]
-    counts = {"surplus": len(surplus), "written": len(written)} if written else {}
-    return pa.Table.from_pylist(kept, schema=EXAMPLES), {f"drafts_{fate}": n for fate, n in notes.items()} | counts
+    counts: dict[str, float] = {f"drafts_{fate}": number for fate, number in notes.items()}
+    if written:
+        counts |= {"written": len(written), "surplus": len(surplus)}
+    return pa.Table.from_pylist(kept, schema=EXAMPLES), counts
 
 
 def _fate(row: Row, rows: dict[Id, Row], forbidden: frozenset[Id], max_length: int) -> str:

@@ -23,8 +23,8 @@ from skillray.config import RunConfig, StudentConfig, load_config
 from skillray.coordinator.fleet import Status, one_line, run_fleet
 from skillray.errors import DeadlineError
 from skillray.loop.rounds import Stop, Verb
-from skillray.on_ray.runner import StageRunner
-from skillray.on_ray.teacher import ReplyLogActor, log_name, start_teacher, stop_teacher
+from skillray.on_ray.runner import start_runner
+from skillray.on_ray.teacher import start_log, start_teacher, stop_teacher
 from skillray.store.layout import RunFolder
 from skillray.training.checkpoint import checkpoint_complete
 
@@ -34,7 +34,6 @@ RECORDED_NOTE = (
 )
 
 
-@ray.remote(num_cpus=0.1, max_restarts=3, max_task_retries=3)
 class Coordinator:
     """One actor a run, named so that runners can see whether it lives."""
 
@@ -147,9 +146,7 @@ class RayVerbs:
         config, placement = self._config.teacher, self._config.placement.teacher
         await self._within(asyncio.to_thread(start_teacher, self._app, config, placement), f"teacher app {self._app}")
         self._logs = [
-            ReplyLogActor.options(name=log_name(shard), namespace=self._namespace, get_if_exists=True).remote(
-                self._run.replies(shard), self._app, config.timeout_s
-            )
+            start_log(self._namespace, shard, self._run.replies(shard), self._app, config)
             for shard in range(config.shards)
         ]
 
@@ -174,9 +171,7 @@ class RayVerbs:
         place = f"{students[0].name}/round-{round_index:03d}/{verb}"
         attempt = self._attempt(place)
         name = f"{self._config.name}/{place}/{attempt}"
-        actor = StageRunner.options(
-            name=name, namespace=self._namespace, lifetime="detached", get_if_exists=True
-        ).remote(self._run.path, self._namespace, name)
+        actor = start_runner(self._run.path, self._namespace, name)
         self._running[place] = (actor, time.monotonic())
         names = [student.name for student in students]
         for student in names:

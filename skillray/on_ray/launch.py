@@ -26,7 +26,8 @@ def launch(config: RunConfig, run_path: str, show: Show) -> bool:
         SkillrayError, RayError: the run as a whole could not go on.
     """
     with connected(config.cluster, config.name):
-        coordinator = Coordinator.options(name=COORDINATOR, namespace=config.name).remote(run_path)
+        actor = ray.remote(num_cpus=0.1, max_restarts=3, max_task_retries=3)(Coordinator)
+        coordinator = actor.options(name=COORDINATOR, namespace=config.name).remote(run_path)
         done = coordinator.run.remote()
         try:
             _watch(coordinator, done, config, show)

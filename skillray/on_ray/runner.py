@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from concurrent.futures import Future
+from typing import Any
 
 import ray
 
@@ -26,7 +27,13 @@ LEASE_S = 60.0
 COORDINATOR = "coordinator"
 
 
-@ray.remote(num_cpus=0.1, max_concurrency=4)
+def start_runner(run_path: str, namespace: str, name: str) -> Any:
+    """The runner of that name: the one that is there, or a new one."""
+    actor = ray.remote(num_cpus=0.1, max_concurrency=4)(StageRunner)
+    options = actor.options(name=name, namespace=namespace, lifetime="detached", get_if_exists=True)
+    return options.remote(run_path, namespace, name)
+
+
 class StageRunner:
     """Runs one verb once; who calls `run` again waits for the same result."""
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import ray
 from ray import serve
-from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryError, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from skillray.config.model import DomainTeacherConfig, Placement
 from skillray.domains import DOMAINS
@@ -38,12 +38,16 @@ SAMPLING: dict[str, Any] = {}
 """A domain teacher samples nothing."""
 
 
-@serve.deployment(max_ongoing_requests=8, health_check_timeout_s=30)
+def open_teacher(config: DomainTeacherConfig) -> DomainTeacher:
+    """The teacher that `config` describes, in this process."""
+    return DomainTeacher(DOMAINS[config.domain])
+
+
 class TeacherReplica:
     """One replica: holds a teacher, and nothing that has to survive."""
 
     def __init__(self, config: DomainTeacherConfig) -> None:
-        self._teacher = DomainTeacher(DOMAINS[config.domain])
+        self._teacher = open_teacher(config)
 
     def ask(self, task: Task, requests: Sequence[Request]) -> list[Reply]:
         return self._teacher.ask(task, requests)
@@ -55,7 +59,13 @@ def start_teacher(app: str, config: DomainTeacherConfig, placement: Placement) -
     if app in serve.status().applications:
         return
     options = worker_resources(placement)
-    deployment = TeacherReplica.options(num_replicas=config.replicas, ray_actor_options=options)
+    deployment = serve.deployment(
+        TeacherReplica,
+        num_replicas=config.replicas,
+        ray_actor_options=options,
+        max_ongoing_requests=8,
+        health_check_timeout_s=30,
+    )
     serve.run(deployment.bind(config), name=app, route_prefix=None)
 
 
@@ -64,15 +74,14 @@ def stop_teacher(app: str) -> None:
     serve.delete(app)
 
 
-@ray.remote(num_cpus=0.1, max_restarts=3, max_task_retries=3)
 class ReplyLogActor:
     """One shard of the log. Its memory is a cache of its segments."""
 
-    def __init__(self, folder: str, app: str, timeout_s: float) -> None:
+    def __init__(self, folder: str, app: str, model: str, timeout_s: float) -> None:
         self._log = ReplyLog(folder)
         self._app = app
+        self._model = model
         self._timeout_s = timeout_s
-        self._model = DomainTeacher.model
         self._under_way: dict[Id, asyncio.Future[Reply]] = {}
         self._pending: list[tuple[Entry, asyncio.Future[Reply]]] = []
         self._flusher: asyncio.Task[None] | None = None
@@ -120,7 +129,7 @@ class ReplyLogActor:
         started = time.monotonic()
         try:
             async for attempt in AsyncRetrying(
-                retry=retry_if_exception_type((ray.exceptions.RayError, TimeoutError)),
+                retry=retry_if_exception(_is_fault),
                 stop=stop_after_delay(self._timeout_s),
                 wait=wait_exponential_jitter(initial=0.2, max=5.0),
             ):
@@ -157,6 +166,7 @@ class ServedTeacher:
     """Where the teacher of a run is; connects from any worker of the cluster."""
 
     namespace: str
+    model: str
     shards: int
     timeout_s: float
 
@@ -166,7 +176,7 @@ class ServedTeacher:
         def ask(task: Task, requests: Sequence[Request]) -> list[Reply]:
             by_shard: dict[int, list[int]] = {}
             for place, request in enumerate(requests):
-                key = reply_key(DomainTeacher.model, task, request, SAMPLING)
+                key = reply_key(self.model, task, request, SAMPLING)
                 by_shard.setdefault(shard_of(key, self.shards), []).append(place)
             calls = {s: logs[s].ask.remote(task, [requests[p] for p in places]) for s, places in by_shard.items()}
             replies: dict[int, Reply] = {}
@@ -176,6 +186,20 @@ class ServedTeacher:
             return [replies[place] for place in range(len(requests))]
 
         return ask
+
+
+def start_log(namespace: str, shard: int, folder: str, app: str, config: DomainTeacherConfig) -> Any:
+    """The actor of one shard, the one that is there or a new one."""
+    actor = ray.remote(num_cpus=0.1, max_restarts=3, max_task_retries=3)(ReplyLogActor)
+    options = actor.options(name=log_name(shard), namespace=namespace, get_if_exists=True)
+    return options.remote(folder, app, open_teacher(config).model, config.timeout_s)
+
+
+def _is_fault(error: BaseException) -> bool:
+    """The service failed, and may answer the next time; an exception of the teacher's own code would come again."""
+    if isinstance(error, ray.exceptions.RayTaskError):
+        return False
+    return isinstance(error, (ray.exceptions.RayError, TimeoutError))
 
 
 def log_name(shard: int) -> str:

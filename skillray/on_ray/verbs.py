@@ -15,20 +15,19 @@ from skillray.curriculum.base import Need, OrderKind, Plan
 from skillray.loop import fulfil as fulfilling
 from skillray.loop.diagnose import Diagnose, choose_difficult
 from skillray.loop.grade import Grade
-from skillray.loop.models import resolve_model
 from skillray.loop.questions import SPLITS, from_domain, from_tables, graph_json, recorded_rollouts
 from skillray.loop.rounds import Stop, Verb
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
 from skillray.on_ray.data import Job, Link, Progress, Stage, run_chain
-from skillray.on_ray.teacher import ServedTeacher
+from skillray.on_ray.teacher import ServedTeacher, open_teacher
 from skillray.on_ray.train import fine_tune
 from skillray.report import write_report
 from skillray.rollout import Recorded, RollOut
 from skillray.store.files import commit_json, exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import Table
-from skillray.training.checkpoint import checkpoint_complete, weights_hash
+from skillray.training.checkpoint import checkpoint_complete, resolve_model, weights_hash
 from skillray.training.examples import as_schedule
 from skillray.training.sft import TrainJob
 from skillray.types import seed_for
@@ -218,7 +217,8 @@ class Runner:
         run_chain(jobs, links, unit_rows=unit_rows, epoch=self.epoch, progress=self.report_progress)
 
     def _teacher(self) -> ServedTeacher:
-        return ServedTeacher(self.config.name, self.config.teacher.shards, self.config.teacher.timeout_s)
+        config = self.config.teacher
+        return ServedTeacher(self.config.name, open_teacher(config).model, config.shards, config.timeout_s)
 
     def _needs_gaps(self) -> bool:
         return any(Need.GAPS in student.curriculum.needs for student in self.students)

@@ -40,6 +40,7 @@ _SETTINGS: dict[Any, Any] = {
     "ytick.color": INK,
     "grid.color": "#eceff3",
     "legend.frameon": False,
+    "legend.columnspacing": 1.2,
 }
 
 

@@ -20,9 +20,11 @@ from skillray.skills.graph import SkillGraph
 MAX_GRAPHS = 6
 """Students drawn; the table by skill has all."""
 MAX_SKILLS = 150
-COLUMN, ROW = 1.62, 0.66
+MANY_SKILLS = 40
+"""From here on a graph is taller than a screen."""
+COLUMN, ROW = 1.9, 0.76
 """Inches between the centres of two boxes."""
-BOX, TALL = 1.26, 0.53
+BOX, TALL = 1.5, 0.61
 """Inches of a box."""
 CHARACTERS = 21
 """Of a line in a box."""
@@ -85,7 +87,7 @@ def _centred(places: Mapping[str, Place]) -> dict[str, Place]:
 
 def grid(skills: Sequence[str]) -> dict[str, Place]:
     """(column, row) without edges: row by row, in the order of the vocabulary."""
-    columns = 4 if len(skills) <= 40 else 6
+    columns = 4 if len(skills) <= MANY_SKILLS else 6
     return {skill: (index % columns, index // columns) for index, skill in enumerate(skills)}
 
 
@@ -104,9 +106,9 @@ def _box(axes: Axes, skill: str, place: Place, student: Student) -> None:
     shape.set(facecolor=colour, edgecolor="#8b94a1", linewidth=0.7)
     axes.add_patch(shape)
     ink = ink_on(colour)
-    text: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 6.7, "color": ink}
-    axes.text(x, y - 0.085, _name(skill), linespacing=1.2, **text)
-    axes.text(x, y + 0.17, _change(student, skill), weight="bold", **text)
+    text: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.9, "color": ink}
+    axes.text(x, y - 0.1, _name(skill), linespacing=1.2, **text)
+    axes.text(x, y + 0.195, _change(student, skill), weight="bold", **text)
 
 
 def _name(skill: str) -> str:
@@ -130,5 +132,5 @@ def _scale(figure: Figure, height: float, width: float) -> None:
     axes = figure.add_axes((0.16 / width, 1 - 0.2 / height, 1.4 / width, 0.1 / height))
     bar = figure.colorbar(ScalarMappable(cmap=ACCURACY), cax=axes, orientation="horizontal", ticks=[0, 0.5, 1])
     bar.ax.set_xticklabels(["0", "50", "100 % right"])
-    bar.ax.tick_params(labelsize=6.5, length=2, color=MUTED, labelcolor=INK)
+    bar.ax.tick_params(labelsize=7.5, length=2, color=MUTED, labelcolor=INK)
     bar.outline.set_visible(False)

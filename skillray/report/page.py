@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from skillray.report import plots, text, views
 from skillray.report.drawing import ACCURACY, ink_on, shade
-from skillray.report.graph_plot import MAX_GRAPHS, graph_figure
+from skillray.report.graph_plot import MANY_SKILLS, MAX_GRAPHS, graph_figure
 from skillray.report.inputs import Inputs, Progress, read_inputs
 from skillray.report.studied import Studied, read_studied
 from skillray.store.files import commit
@@ -51,6 +51,7 @@ def _facts(inputs: Inputs) -> dict[str, Any]:
         "by_skill": views.skill_rows(inputs.graph.skills, scored) if skilled else [],
         "scored": list(scored),
         "graphs": [(name, figure) for name, figure in graphs if figure] if skilled else [],
+        "unfolded": 3 if len(inputs.graph.skills) <= MANY_SKILLS else 1,
         "undrawn": max(len(scored) - MAX_GRAPHS, 0),
         "profiles": [(name, views.profile_table(student)) for name, student in students.items()],
         "tasks": sorted(inputs.status.usage.teacher.by_task.items()),

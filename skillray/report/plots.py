@@ -72,10 +72,15 @@ def _round_legend(axes: Axes, rounds: Sequence[int], last: int) -> None:
     handles = []
     for index in rounds:
         colour, face = _look(index, last)
-        handles.append(
-            Line2D([], [], marker="o", ms=5.5, mfc=face, mec=colour, mew=1.4, color=colour, label=after_name(index))
-        )
-    axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2, columnspacing=1.2)
+        name = after_name(index)
+        handles.append(Line2D([], [], marker="o", ms=5.5, mfc=face, mec=colour, mew=1.4, color=colour, label=name))
+    _legend(axes, MAX_ROUNDS, handles)
+
+
+def _legend(axes: Axes, columns: int, handles: Sequence[Line2D] | None = None) -> None:
+    """Above the plot, so that it covers nothing; without `handles`, what was drawn with a label."""
+    found = axes.get_legend_handles_labels()[0] if handles is None else handles
+    axes.legend(handles=found, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
 
 
 def loss(curves: Mapping[str, Sequence[tuple[int, float]]]) -> str:
@@ -94,7 +99,7 @@ def loss(curves: Mapping[str, Sequence[tuple[int, float]]]) -> str:
         axes.set_ylabel("training loss, nats a token")
         axes.set_ylim(bottom=0)
         axes.grid()
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2, columnspacing=1.2)
+        _legend(axes, 4)
         return data_uri(figure)
 
 
@@ -124,7 +129,7 @@ def seconds(by_student: Mapping[str, Mapping[str, float]]) -> str:
         axes.set_xlabel(unit)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x")
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, borderaxespad=0.2, columnspacing=1.2)
+        _legend(axes, 5)
         return data_uri(figure)
 
 

@@ -55,4 +55,4 @@ class SkillGraph:
     @classmethod
     def flat(cls, skills: Sequence[str]) -> SkillGraph:
         """A vocabulary without known prerequisites."""
-        return cls({skill: () for skill in skills})
+        return cls(dict.fromkeys(skills, ()))

@@ -141,7 +141,8 @@ def conform(rows: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
 def encode(rows: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(rows, sink, compression="zstd", write_page_checksum=True)
-    return sink.getvalue().to_pybytes()
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
 
 
 def read_part(path: str, columns: Sequence[str] | None = None) -> pa.Table:

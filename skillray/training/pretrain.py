@@ -21,6 +21,22 @@ if TYPE_CHECKING:
 
 PAD, END, USER, ASSISTANT, SYSTEM = "<|pad|>", "<|end|>", "<|user|>", "<|assistant|>", "<|system|>"
 EVAL_BATCH_SIZE = 300
+WINDOW = 16
+"""Steps whose questions are drawn together and batched by length."""
+FLOOR = 0.1
+"""Share of the learning rate at which the last steps begin."""
+WEIGHTS = {
+    "addition_with_carry": 2.0,
+    "subtraction_without_borrow": 1.5,
+    "subtraction_with_borrow": 2.0,
+    "single_digit_multiplication": 0.5,
+    "division_with_remainder": 2.0,
+    "fraction_of_a_number": 0.5,
+    "fraction_addition": 2.0,
+    "negative_numbers": 1.5,
+    "two_step_word_problem": 1.5,
+}
+"""Skill -> its weight in the mixture, 1 where absent: what learns slowly is drawn more often."""
 # Digits stay single, a word takes its space along, and runs of punctuation such as "\n#### " may become one token.
 SPLIT_PATTERN = r"[0-9]| ?[A-Za-z]+|[^0-9A-Za-z]+"
 CHAT_TEMPLATE = (
@@ -42,20 +58,20 @@ class PretrainSettings(Value):
     head_size: int = Field(default=32, ge=8)
     vocab_size: int = Field(default=512, ge=300)
     """Upper bound; the domain's few words may need less."""
-    num_steps: int = Field(default=8000, ge=1)
-    batch_size: int = Field(default=64, ge=1)
+    num_steps: int = Field(default=11_200, ge=1)
+    num_last_steps: int = Field(default=1200, ge=1)
+    """The missing skills are in the mixture of these last steps only; the learning rate falls to nothing in them."""
+    batch_size: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     num_warmup_steps: int = Field(default=100, ge=0)
     weight_decay: float = Field(default=0.05, ge=0)
-    missing_skills: tuple[str, ...] = (
-        "multiplication_in_steps",
-        "percentage",
-        "two_step_equation",
-        "arithmetic_sequence",
+    missing: tuple[tuple[str, float], ...] = (
+        ("multiplication_in_steps", 0.02),
+        ("percentage", 0.02),
+        ("two_step_equation", 0.02),
+        ("arithmetic_sequence", 0.03),
     )
-    """Skills that the mixture all but leaves out; the others share the rest equally."""
-    missing_share: float = Field(default=0.02, gt=0, lt=0.2)
-    """Share of each missing skill in the questions drawn."""
+    """The skills the student shall miss, and the share of each in the questions of the last steps."""
     threads: int = Field(default=1, ge=1)
     """Part of the result: float sums depend on it. One is nearly as fast as two at this size, and shares a machine."""
     seed: int = Field(default=0, ge=0)
@@ -92,12 +108,9 @@ def make_tokenizer(settings: PretrainSettings, num_texts: int = 6000) -> PreTrai
     return made
 
 
-def draw_question(settings: PretrainSettings, rng: random.Random) -> Question:
-    """One question of the unbalanced mixture, never a held-out one."""
-    skills = ARITHMETIC.skills_of()
-    kept = [skill for skill in skills if skill not in settings.missing_skills]
-    rare = rng.random() < settings.missing_share * len(settings.missing_skills)
-    skill = rng.choice(settings.missing_skills if rare else kept)
+def draw_question(settings: PretrainSettings, step: int, rng: random.Random) -> Question:
+    """One question of the unbalanced mixture at `step`, never a held-out one."""
+    skill = _draw_skill(settings, step, rng)
     while True:
         question = ARITHMETIC.generate(skill, rng.randint(1, 3), rng)
         if not is_held_out(question.question_id):
@@ -106,27 +119,45 @@ def draw_question(settings: PretrainSettings, rng: random.Random) -> Question:
 
 def pretrain(settings: PretrainSettings) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast, int]:
     """Train from scratch; returns the model, its tokenizer and the number of tokens seen (padding not counted)."""
+    tokenizer = make_tokenizer(settings)
+    model = make_model(settings, tokenizer)
+    num_tokens = train_steps(model, make_optimizer(model, settings), tokenizer, settings, 0, settings.num_steps)
+    return model, tokenizer, num_tokens
+
+
+def make_optimizer(model: LlamaForCausalLM, settings: PretrainSettings) -> torch.optim.AdamW:
     import torch
 
-    tokenizer = make_tokenizer(settings)
+    betas = (0.9, 0.98)
+    return torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, betas=betas, weight_decay=settings.weight_decay
+    )
+
+
+def train_steps(
+    model: LlamaForCausalLM,
+    optimizer: torch.optim.AdamW,
+    tokenizer: PreTrainedTokenizerFast,
+    settings: PretrainSettings,
+    first: int,
+    last: int,
+) -> int:
+    """Train the steps first to last - 1 in place; their data depends on the step alone. Returns the tokens seen."""
+    import torch
+
+    num_tokens = 0
     with _deterministic(settings.threads):
-        model = make_model(settings, tokenizer)
-        optimizer = torch.optim.AdamW(
-            model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=settings.weight_decay
-        )
-        num_tokens = 0
         model.train()
-        for step, batch in enumerate(_batches(settings, tokenizer)):
+        for step, batch in _batches(settings, tokenizer, first, last):
             for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * _schedule(step, settings)
+                group["lr"] = settings.learning_rate * schedule(step, settings)
             optimizer.zero_grad(set_to_none=True)
-            loss = _loss(model, batch, tokenizer)
-            torch.autograd.backward(loss)
+            torch.autograd.backward(_loss(model, batch, tokenizer))
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             num_tokens += int(batch.ne(tokenizer.pad_token_id).sum())
         model.train(False)
-    return model, tokenizer, num_tokens
+    return num_tokens
 
 
 def make_model(settings: PretrainSettings, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -196,22 +227,39 @@ def _texts(settings: PretrainSettings, num_texts: int) -> Iterator[str]:
         yield question.solution
 
 
-def _batches(settings: PretrainSettings, tokenizer: PreTrainedTokenizerFast) -> Iterator[torch.Tensor]:
+def _draw_skill(settings: PretrainSettings, step: int, rng: random.Random) -> str:
+    missing = dict(settings.missing)
+    if step >= settings.num_steps - settings.num_last_steps and rng.random() < sum(missing.values()):
+        return rng.choices(list(missing), list(missing.values()))[0]
+    kept = [skill for skill in ARITHMETIC.skills_of() if skill not in missing]
+    return rng.choices(kept, [WEIGHTS.get(skill, 1.0) for skill in kept])[0]
+
+
+def _batches(
+    settings: PretrainSettings, tokenizer: PreTrainedTokenizerFast, first: int, last: int
+) -> Iterator[tuple[int, torch.Tensor]]:
+    for start in range(first - first % WINDOW, last, WINDOW):
+        for step, batch in enumerate(_window(settings, tokenizer, start), start):
+            if first <= step < last:
+                yield step, batch
+
+
+def _window(settings: PretrainSettings, tokenizer: PreTrainedTokenizerFast, start: int) -> list[torch.Tensor]:
     """Right-padded batches of similar length; padding comes after the text, so causal attention needs no mask."""
     import torch
 
-    rng = random.Random(seed_for("student-data", settings.seed))
-    left, window = settings.num_steps, 16
-    while left > 0:
-        drawn = [draw_question(settings, rng) for _ in range(window * settings.batch_size)]
-        texts = [f"{USER}{q.question}{ASSISTANT}{q.solution}{END}" for q in drawn]
-        rows = sorted(tokenizer(texts, add_special_tokens=False)["input_ids"], key=len)
-        batches = [rows[i : i + settings.batch_size] for i in range(0, len(rows), settings.batch_size)]
-        rng.shuffle(batches)
-        for batch in batches[:left]:
-            width = max(map(len, batch))
-            yield torch.tensor([row + [tokenizer.pad_token_id] * (width - len(row)) for row in batch])
-        left -= window
+    rng = random.Random(seed_for("student-data", settings.seed, start))
+    size = settings.batch_size
+    drawn = [draw_question(settings, start, rng) for _ in range(WINDOW * size)]
+    texts = [f"{USER}{q.question}{ASSISTANT}{q.solution}{END}" for q in drawn]
+    rows = sorted(tokenizer(texts, add_special_tokens=False)["input_ids"], key=len)
+    batches = [rows[i : i + size] for i in range(0, len(rows), size)]
+    rng.shuffle(batches)
+    widths = [max(map(len, batch)) for batch in batches]
+    return [
+        torch.tensor([row + [tokenizer.pad_token_id] * (width - len(row)) for row in batch])
+        for batch, width in zip(batches, widths, strict=True)
+    ]
 
 
 def _loss(model: LlamaForCausalLM, batch: torch.Tensor, tokenizer: PreTrainedTokenizerFast) -> torch.Tensor:
@@ -225,12 +273,15 @@ def _loss(model: LlamaForCausalLM, batch: torch.Tensor, tokenizer: PreTrainedTok
     return torch.nn.functional.cross_entropy(logits, batch[:, 1:][in_reply])
 
 
-def _schedule(step: int, settings: PretrainSettings) -> float:
-    """Linear warm-up, then a cosine down to nothing."""
+def schedule(step: int, settings: PretrainSettings) -> float:
+    """Linear warm-up, a cosine down to FLOOR, and a straight line to nothing over the last steps."""
     if step < settings.num_warmup_steps:
         return (step + 1) / settings.num_warmup_steps
-    done = (step - settings.num_warmup_steps) / max(1, settings.num_steps - settings.num_warmup_steps)
-    return 0.5 * (1 + cos(pi * done))
+    num_main = settings.num_steps - settings.num_last_steps
+    if step >= num_main:
+        return FLOOR * (settings.num_steps - step) / settings.num_last_steps
+    done = (step - settings.num_warmup_steps) / (num_main - settings.num_warmup_steps)
+    return FLOOR + (1 - FLOOR) * 0.5 * (1 + cos(pi * done))
 
 
 @contextmanager

@@ -58,6 +58,12 @@ class ArithmeticDomain:
     def skills_of(self) -> Sequence[str]:
         return self.graph.skills
 
+    def questions(self, split: str, per_skill: int, seed: int) -> list[Question]:
+        """`per_skill` distinct questions of `split` (split.py) for each main skill."""
+        from skillray.domains.arithmetic.questions import make_questions  # it generates with this class
+
+        return make_questions(split, per_skill, seed)
+
 
 ARITHMETIC = ArithmeticDomain()
 

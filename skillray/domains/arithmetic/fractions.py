@@ -23,7 +23,7 @@ def fraction_addition(level: int, rng: random.Random) -> Draft:
     if level == 2:
         return _different_denominators(rng)
     while True:
-        d = rng.randint(4, 20)
+        d = rng.randint(4, 15)
         a, b = rng.randint(1, d - 2), rng.randint(1, d - 2)
         if a + b < d and (gcd(a + b, d) == 1) == (level == 1):
             break
@@ -53,7 +53,7 @@ def percentage(level: int, rng: random.Random) -> Draft:
 def _different_denominators(rng: random.Random) -> Draft:
     """a/d + b/(d m): the first is written in the second's denominator, then added."""
     while True:
-        d, m = rng.randint(2, 9), rng.randint(2, 4)
+        d, m = rng.randint(2, 8), rng.randint(2, 3)
         a, b = rng.randint(1, d - 1), rng.randint(1, d * m - 1)
         if gcd(a, d) == 1 and a * m + b < d * m and gcd(a * m + b, d * m) == 1:
             break

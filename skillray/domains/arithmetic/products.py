@@ -30,18 +30,18 @@ def multiplication_in_steps(level: int, rng: random.Random) -> Draft:
 
 
 def exact_division(level: int, rng: random.Random) -> Draft:
-    b, ones = rng.randint(2, 9), rng.randint(2 if level == 1 else 1, 9)
-    tens = 10 * {1: 0, 2: rng.randint(1, 3), 3: rng.randint(4, 9)}[level]
-    a = (tens + ones) * b
-    text = rng.choice(("What is {} / {}?", "Compute {} / {}.", "{} / {} = ?", "Divide {} by {}.")).format(a, b)
-    if level == 1:
-        return work(text, f"{a}/{b}={ones}")
-    high, low = tens * b, ones * b
-    return work(text, f"{high}/{b}={tens}", f"{low}/{b}={ones}", f"{tens}+{ones}={tens + ones}")
+    b, quotient = rng.randint(2, 9), rng.randint(2, 9)
+    asks = ("What is {} / {}?", "Compute {} / {}.", "{} / {} = ?", "Divide {} by {}.", "Find {} divided by {}.")
+    if level == 2:  # ten times the divisor goes first
+        a = b * (10 + quotient)
+        steps = (f"{10 * b}/{b}=10", f"{a - 10 * b}/{b}={quotient}", f"10+{quotient}={10 + quotient}")
+        return work(rng.choice(asks).format(a, b), *steps)
+    quotient *= 1 if level == 1 else rng.choice((10, 100))
+    return work(rng.choice(asks).format(b * quotient, b), f"{b * quotient}/{b}={quotient}")
 
 
 def division_with_remainder(level: int, rng: random.Random) -> Draft:
-    b = {1: rng.randint(3, 5), 2: rng.randint(6, 9), 3: 10 * rng.randint(2, 9)}[level]
+    b = {1: rng.randint(3, 5), 2: rng.randint(6, 9), 3: 10 * rng.randint(2, 5)}[level]
     quotient, remainder = rng.randint(2, 9), rng.randint(1, b - 1)
     a = b * quotient + remainder
     steps = (f"{b}*{quotient}={b * quotient}", f"{a}-{b * quotient}={remainder}")

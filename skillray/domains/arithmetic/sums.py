@@ -8,7 +8,7 @@ from collections.abc import Callable
 from skillray.domains.arithmetic.draft import Draft, ask, work
 from skillray.domains.arithmetic.graph import has_borrow, has_carry
 
-_RANGES = {1: ((10, 99), (2, 9)), 2: ((10, 99), (10, 99)), 3: ((100, 899), (10, 99))}
+_RANGES = {1: ((10, 99), (2, 9)), 2: ((10, 99), (10, 99)), 3: ((100, 199), (10, 99))}
 """Level -> the ranges of the two operands."""
 
 
@@ -33,9 +33,9 @@ def subtraction_with_borrow(level: int, rng: random.Random) -> Draft:
 
 
 def negative_numbers(level: int, rng: random.Random) -> Draft:
-    a, b = rng.randint(2, 40), rng.randint(2, 40)
+    a, b = rng.randint(2, 20), rng.randint(2, 20)
     if level == 1:
-        low, high = sorted((a, b + 41))
+        low, high = b, b + a
         return work(ask(f"{low}-{high}", rng), f"{low}-{high}={low - high}")
     if level == 2:
         sign = rng.choice("+-")

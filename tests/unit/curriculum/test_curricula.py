@@ -111,7 +111,7 @@ def test_keep_draws_are_uniform_over_skills_not_questions() -> None:
     # 3000 keep draws of two skills: 1500 each though sum has more questions; sd 27, 5 sd = 137
     made = plan(StatSyn(num_examples=6000, keep=0.5))
     counts = {order.skill: order.count for order in made.orders if order.kind is OrderKind.KEEP}
-    assert sum(counts.values()) == 3000 and 1363 <= counts["sum"] <= 1637
+    assert made.target == sum(counts.values()) == 3000 and 1363 <= counts["sum"] <= 1637
 
 
 def test_stat_syn_goes_round_until_the_target_is_met() -> None:
@@ -123,7 +123,7 @@ def test_stat_syn_goes_round_until_the_target_is_met() -> None:
     for order in made.orders:
         assert (order.kind, order.count, len(set(order.question_ids))) == (OrderKind.SYNTHESIZE, 2, 3)
         assert set(order.question_ids) <= set(POOL.by_skill[str(order.skill)])
-    assert made.notes["questions_to_write"] == 20
+    assert (made.target, made.notes["questions_to_write"]) == (38, 20)
     assert len({order.order_id(i) for i, order in enumerate(made.orders)}) == 10
 
 
@@ -139,7 +139,7 @@ def test_stat_syn_agreement_must_be_possible() -> None:
 @pytest.mark.parametrize("curriculum", [StatSel(keep=0.25), StatSyn(keep=0.25)])
 def test_a_perfect_student_has_nothing_to_learn(curriculum: Curriculum) -> None:
     assert curriculum.needs == {Need.GAPS}
-    assert plan(curriculum, PERFECT).orders == ()
+    assert (plan(curriculum, PERFECT).orders, plan(curriculum, PERFECT).target) == ((), None)
 
 
 @pytest.mark.parametrize("name", CURRICULA)

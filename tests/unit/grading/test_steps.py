@@ -1,4 +1,4 @@
-"""Splitting into steps, and the scorers by name."""
+"""The step scorers by name."""
 
 from __future__ import annotations
 
@@ -15,19 +15,11 @@ from skillray.grading.steps import (
     DomainSteps,
     OutcomeStep,
     StepScorerSettings,
-    StepSplit,
     make_step_scorer,
 )
 from skillray.types import Question
 
 QUESTION = Question(question_id=bytes(16), question="?", answer="18", solution="", skills=("s",))
-
-
-def test_split() -> None:
-    response = "first\nstill first\n \n\n second \n"
-    assert StepSplit().steps(response) == ("first\nstill first", "second")
-    assert StepSplit(separator="newline").steps(response) == ("first", "still first", "second")
-    assert StepSplit().steps("\n \n") == ()
 
 
 def test_outcome_is_one_score() -> None:
@@ -38,8 +30,10 @@ def test_outcome_is_one_score() -> None:
 
 
 def test_annotations_are_recomputed() -> None:
-    score = make_step_scorer(AnnotationSteps())
-    assert [step.score for step in score(QUESTION, "<<48/2=24>>24\n<<48+24=71>>71")] == [1.0, 0.0]
+    score = make_step_scorer(AnnotationSteps(), grade=grade_answer)
+    assert [step.score for step in score(QUESTION, "<<48/2=24>>24\n<<48+24=71>>71")] == [1.0, 0.0, 0.0]
+    assert [step.score for step in score(QUESTION, "<<9*2=18>>18\n#### 18")] == [1.0, 1.0, 1.0]
+    assert score(QUESTION, " ") == ()
 
 
 def test_the_domain_scorer_is_the_domains_checker() -> None:

@@ -20,10 +20,11 @@ from skillray.training.pretrain import (
     make_tokenizer,
     pretrain,
     save_student,
+    schedule,
 )
 from skillray.types import as_chat, user_turn
 
-TINY = PretrainSettings(hidden_size=16, intermediate_size=32, num_layers=1, head_size=8, num_steps=5, batch_size=4)
+TINY = PretrainSettings(hidden_size=16, intermediate_size=32, num_layers=1, head_size=8, num_steps=5, num_last_steps=2, batch_size=4)
 STUDENT = Path(skillray.domains.arithmetic.__file__).parent / "student"
 
 
@@ -48,11 +49,19 @@ def test_another_seed_gives_other_weights_and_the_process_is_left_as_it_was() ->
 
 
 def test_the_mixture_holds_its_shares_and_no_held_out_question() -> None:
-    rng = random.Random(0)
-    drawn = [draw_question(TINY, rng) for _ in range(4000)]
-    assert not any(is_held_out(question.question_id) for question in drawn)
-    rare = sum(question.skills[0] in TINY.missing_skills for question in drawn) / len(drawn)
-    assert rare == pytest.approx(TINY.missing_share * len(TINY.missing_skills), abs=0.02)
+    rng, missing = random.Random(0), dict(TINY.missing)
+    early = [draw_question(TINY, 0, rng) for _ in range(2000)]
+    late = [draw_question(TINY, TINY.num_steps - 1, rng) for _ in range(4000)]
+    assert not any(is_held_out(question.question_id) for question in early + late)
+    assert not any(question.skills[0] in missing for question in early)
+    rare = sum(question.skills[0] in missing for question in late) / len(late)
+    assert rare == pytest.approx(sum(missing.values()), abs=0.02)
+
+
+def test_the_learning_rate_by_hand() -> None:
+    plan = PretrainSettings(num_steps=310, num_last_steps=100, num_warmup_steps=10)
+    rates = [schedule(step, plan) for step in (0, 9, 10, 110, 209, 210, 260, 309)]
+    assert rates == pytest.approx([0.1, 1.0, 1.0, 0.55, 0.1, 0.1, 0.05, 0.001], abs=1e-3)
 
 
 def test_the_tokenizer_keeps_digits_single_and_any_text_whole() -> None:

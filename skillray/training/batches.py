@@ -1,0 +1,136 @@
+"""What one worker reads of a schedule, and its micro-batches as tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skillray.errors import DataError
+from skillray.store.tables import Table
+from skillray.training.schedule import MicroBatch, deal
+from skillray.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One micro-batch of n rows, right-padded to the longest; causal attention never looks at the padding."""
+
+    input_ids: Tensor
+    """[n, length]"""
+    positions: Tensor
+    """[kept] positions whose logits are needed by some row."""
+    targets: Tensor
+    """[n, kept] the next token at each of them."""
+    mask: Tensor
+    """[n, kept] True where that next token is trained on."""
+    weights: Tensor
+    """[n] fp32."""
+
+
+class Feed:
+    """The schedule of a round as micro-batches of one rank. Rows are counted from 0 in the order of (step, slot)."""
+
+    def __init__(self, schedule: pa.Table, examples: pa.Table, settings: TrainingSettings, world_size: int) -> None:
+        self.schedule = schedule
+        self._settings = settings
+        self._world_size = world_size
+        self._example = _places(schedule, examples)
+        self._ids = _Lists(examples["input_ids"])
+        self._masks = _Lists(examples["loss_mask"])
+
+    @classmethod
+    def open(cls, schedule: str, examples: str, settings: TrainingSettings, world_size: int) -> Feed:
+        """From table folders. Raises `TableError` or `DataError`."""
+        rows = Table(schedule).read().sort_by([("step", "ascending"), ("slot", "ascending")])
+        return cls(rows, Table(examples).read(["example_id", "input_ids", "loss_mask"]), settings, world_size)
+
+    @cached_property
+    def num_tokens(self) -> npt.NDArray[np.int32]:
+        return self.schedule["num_tokens"].to_numpy()
+
+    @cached_property
+    def num_loss_tokens(self) -> npt.NDArray[np.int32]:
+        return self.schedule["num_loss_tokens"].to_numpy()
+
+    @cached_property
+    def weight(self) -> npt.NDArray[np.float32]:
+        return self.schedule["weight"].to_numpy()
+
+    @cached_property
+    def _starts(self) -> npt.NDArray[np.int64]:
+        """First row of each step, and one past the last."""
+        steps = self.schedule["step"].to_numpy()
+        return np.searchsorted(steps, np.arange(int(steps[-1]) + 2))
+
+    @property
+    def num_steps(self) -> int:
+        return len(self._starts) - 1
+
+    def rows(self, step: int) -> slice:
+        return slice(int(self._starts[step]), int(self._starts[step + 1]))
+
+    def loss_weight(self, step: int) -> float:
+        """What the step's loss is divided by: its loss tokens, times their weights."""
+        rows = self.rows(step)
+        return float(self.weight[rows].astype(np.float64) @ self.num_loss_tokens[rows])
+
+    def micro_batches(self, step: int, rank: int) -> list[MicroBatch]:
+        """Rows of each micro-batch of `rank`."""
+        rows = self.rows(step)
+        return [slots + rows.start for slots in deal(self.num_tokens[rows], self._settings, self._world_size)[rank]]
+
+    def batch(self, rows: MicroBatch, device: Any) -> Batch:
+        """The rows as tensors; no rows make one token without loss, for a worker that has run out of them."""
+        places = self._example[rows]
+        ids, masks = self._ids.padded(places, np.int64), self._masks.padded(places, np.bool_)
+        if not len(rows):
+            ids, masks = np.zeros((1, 2), np.int64), np.zeros((1, 2), np.bool_)
+        wanted = masks[:, 1:]
+        kept = np.flatnonzero(wanted.any(axis=0)) if len(rows) else np.zeros(1, np.int64)
+        weights = self.weight[rows] if len(rows) else np.zeros(1, np.float32)
+        return Batch(*_tensors(device, ids, kept, ids[:, 1:][:, kept], wanted[:, kept], weights))
+
+    def example_ids(self, rows: MicroBatch) -> list[str]:
+        """In hex, for messages."""
+        return [self.schedule["example_id"][int(row)].as_py().hex() for row in rows]
+
+
+class _Lists:
+    """A list column without Python objects: 10^6 examples stay two flat arrays."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        whole = column.combine_chunks()
+        self._values = pc.list_flatten(whole).to_numpy(zero_copy_only=False)
+        self._ends = np.cumsum(pc.list_value_length(whole).to_numpy(), dtype=np.int64)
+
+    def padded(self, places: npt.NDArray[np.int64], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """[len(places), longest], zeros behind the end."""
+        lists = [self._values[self._ends[i - 1] if i else 0 : self._ends[i]] for i in places]
+        out = np.zeros((len(lists), max(map(len, lists), default=0)), dtype)
+        for row, values in zip(out, lists, strict=True):
+            row[: len(values)] = values
+        return out
+
+
+def _places(schedule: pa.Table, examples: pa.Table) -> npt.NDArray[np.int64]:
+    """Row of `examples` for each row of `schedule`."""
+    found = pc.index_in(schedule["example_id"], value_set=examples["example_id"].combine_chunks())
+    if found.null_count:
+        row = pc.index(pc.is_null(found), True).as_py()
+        raise DataError(f"schedule: example {schedule['example_id'][row].as_py().hex()} is not in examples; rerun the study")
+    return found.to_numpy().astype(np.int64)
+
+
+def _tensors(device: Any, *arrays: npt.NDArray[Any]) -> tuple[Tensor, ...]:
+    import torch
+
+    return tuple(torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in arrays)

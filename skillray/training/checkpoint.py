@@ -1,0 +1,163 @@
+"""Model folders: where a name is on this machine, whether a checkpoint is complete, and how models are loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from skillray.errors import DataError, TableError
+from skillray.store.files import read_json, sha256_of
+from skillray.training.settings import TrainingSettings
+
+MANIFEST = "manifest.json"
+ADAPTER = "adapter_config.json"
+EMBEDDED = Path(__file__).parents[1] / "domains" / "arithmetic" / "student"
+_WEIGHTS = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+"""What is downloaded of a model: no other weight formats."""
+
+
+def resolve_model(model: str) -> str:
+    """The folder of `model` on this machine: 'embedded', a folder, or a Hugging Face id (downloaded once a node).
+
+    HF_HUB_OFFLINE is respected. Raises `DataError` when there is no such model.
+    """
+    if model == "embedded":
+        return str(EMBEDDED)
+    if os.path.isdir(model):
+        return model
+    if os.path.isabs(model) or model.startswith(".") or model.count("/") > 1:
+        raise DataError(f"model {model}: there is no such folder; give a Hugging Face folder or id")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return snapshot_download(model, allow_patterns=list(_WEIGHTS))
+    except (OSError, ValueError) as error:  # no such id, no network, no access: all the user's to mend
+        raise DataError(f"model {model}: not a folder, and the Hugging Face hub says: {_line(error)}") from None
+
+
+def is_adapter(folder: str) -> bool:
+    return os.path.exists(os.path.join(folder, ADAPTER))
+
+
+def base_of(adapter: str) -> str:
+    """The model that a PEFT adapter folder belongs to."""
+    return str(_read(adapter, ADAPTER)["base_model_name_or_path"])
+
+
+def checkpoint_complete(folder: str) -> bool:
+    """True once the manifest, which is written last, is there."""
+    return os.path.exists(os.path.join(folder, MANIFEST))
+
+
+def verify_checkpoint(folder: str) -> None:
+    """Re-hash every file; `DataError` names the first that is missing or differs."""
+    for name, wanted in _read(folder, MANIFEST)["files"].items():
+        path = os.path.join(folder, name)
+        if not os.path.exists(path) or sha256_of(path) != wanted["sha256"]:
+            raise DataError(f"{path} is missing or differs from its manifest: remove {folder} and run again")
+
+
+def weights_hash(folder: str) -> str:
+    """Hex digest of the weights, the identity of a checkpoint: over its safetensors files' hashes, sorted by name.
+
+    An adapter's also covers its base. Hashes that a manifest holds are not computed again.
+    """
+    recorded = _read(folder, MANIFEST)["files"] if checkpoint_complete(folder) else {}
+    names = sorted(path.name for path in Path(folder).glob("*.safetensors"))
+    if not names:
+        raise DataError(f"model {folder} has no *.safetensors file; convert it to safetensors")
+    hashes = [recorded[name]["sha256"] if name in recorded else sha256_of(os.path.join(folder, name)) for name in names]
+    if is_adapter(folder):
+        hashes.append(weights_hash(resolve_model(base_of(folder))))
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def load_tokenizer(model: str) -> Any:
+    """The tokenizer of a model or checkpoint, with a padding token."""
+    from transformers import AutoTokenizer
+
+    folder = resolve_model(model)
+    with _one_line(folder):
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(model: str, dtype: str = "fp32", attention: str = "sdpa") -> Any:
+    """The whole model of a full checkpoint, or of an adapter merged into its base; `dtype` is 'fp32' or 'bf16'."""
+    folder = resolve_model(model)
+    if not is_adapter(folder):
+        return _load_full(folder, dtype, attention)
+    return load_adapted(folder, dtype, attention).merge_and_unload()
+
+
+def load_adapted(adapter: str, dtype: str, attention: str, is_trainable: bool = False) -> Any:
+    """A PEFT model over its base; `DataError` when the base is not the one that the adapter was trained on."""
+    from peft import PeftModel
+
+    base = resolve_model(base_of(adapter))
+    if checkpoint_complete(adapter):
+        trained_on = _read(adapter, MANIFEST)["base_weights"]
+        if trained_on != weights_hash(base):
+            raise DataError(f"{adapter}: its base model {base} has changed since the adapter was trained; restore it")
+    model = _load_full(base, dtype, attention)
+    with _one_line(adapter):
+        return PeftModel.from_pretrained(model, adapter, is_trainable=is_trainable)
+
+
+def load_for_training(model: str, settings: TrainingSettings) -> Any:
+    """The model to train: whole, or a PEFT model that goes on with its adapter or gets a new one."""
+    folder = resolve_model(model)
+    if settings.lora is None:
+        return load_model(folder, settings.dtype, settings.attention)
+    if is_adapter(folder):
+        return load_adapted(folder, settings.dtype, settings.attention, is_trainable=True)
+    from peft import LoraConfig, get_peft_model
+
+    lora = settings.lora
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.target_modules),
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(_load_full(folder, settings.dtype, settings.attention), config)
+
+
+def _load_full(folder: str, dtype: str, attention: str) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    kind = {"fp32": torch.float32, "bf16": torch.bfloat16}[dtype]
+    with _one_line(folder):
+        return AutoModelForCausalLM.from_pretrained(
+            folder, dtype=kind, attn_implementation=attention, use_safetensors=True, trust_remote_code=False
+        )
+
+
+@contextmanager
+def _one_line(folder: str) -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        # what transformers raises for missing, damaged and unsupported files
+        raise DataError(f"model {folder} cannot be loaded ({_line(error)}): restore the folder") from error
+
+
+def _read(folder: str, name: str) -> Any:
+    try:
+        return read_json(os.path.join(folder, name))
+    except TableError as error:
+        raise DataError(f"model {folder} is damaged: {error}") from None
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

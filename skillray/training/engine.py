@@ -1,0 +1,97 @@
+"""A model under DeepSpeed ZeRO."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from typing import Any
+
+from skillray.errors import ConfigError
+from skillray.training.schedule import micro_batches_per_step
+from skillray.training.settings import TrainingSettings
+
+BUCKET = 500_000_000
+"""Elements of a ZeRO communication bucket (DeepSpeed's default), but never more than the model has."""
+
+
+def prepare_process(threads: int, device: str) -> None:
+    """Threads, device and quiet: before DeepSpeed is imported, which looks for an accelerator only once."""
+    import torch
+
+    os.environ["DS_ACCELERATOR"] = device
+    torch.set_num_threads(threads)
+    if not torch.distributed.is_initialized():  # without Ray Train: a process on its own
+        os.environ.setdefault("LOCAL_RANK", "0")
+        torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    import deepspeed.ops
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")  # DeepSpeed's, every step
+    logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
+    if device == "cpu":
+        # Else a compiler is looked for, and an inference-only collective is built for half a minute, at every start.
+        deepspeed.ops.__compatible_ops__ = {"deepspeed_not_implemented": False}
+
+
+def start_engine(model: Any, settings: TrainingSettings, world_size: int, device: str) -> Any:
+    """`deepspeed.initialize` with torch's AdamW (no operator is compiled) and no scheduler: `lr_at` sets the rate.
+
+    The model is loaded whole in every worker and then partitioned. ZeRO 3 could load it in pieces (`zero.Init`); that
+    saves host memory while starting, and is left out until somebody's node is too small.
+    """
+    if settings.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    config = deepspeed_config(settings, world_size, device, sum(parameter.numel() for parameter in trained))
+    import deepspeed
+
+    optimizer = _adamw(trained, settings)
+    return deepspeed.initialize(model=model, model_parameters=trained, optimizer=optimizer, config=config)[0]
+
+
+def deepspeed_config(settings: TrainingSettings, world_size: int, device: str, num_parameters: int) -> dict[str, Any]:
+    """DeepSpeed's JSON config. Raises `ConfigError` for what the device or the stage cannot do."""
+    zero: dict[str, Any] = {"stage": settings.zero_stage}
+    if settings.zero_stage:
+        bucket = max(1, min(BUCKET, num_parameters))
+        zero |= {"reduce_bucket_size": bucket, "allgather_bucket_size": bucket}
+    return {
+        "train_micro_batch_size_per_gpu": settings.micro_batch_size,
+        "gradient_accumulation_steps": micro_batches_per_step(settings, world_size),
+        "gradient_clipping": settings.clip,
+        "bf16": {"enabled": settings.dtype == "bf16"},
+        "zero_optimization": zero | _offload(settings, device),
+        "zero_force_ds_cpu_optimizer": False,
+        "steps_per_print": 2**31,
+    }
+
+
+def set_lr(engine: Any, lr: float) -> None:
+    for group in engine.optimizer.param_groups:
+        group["lr"] = lr
+
+
+def _offload(settings: TrainingSettings, device: str) -> dict[str, Any]:
+    offload = settings.offload
+    if not (offload.optimizer or offload.parameters):
+        return {}
+    if device == "cpu":
+        raise ConfigError("training.offload: there is nothing to offload from a CPU; set it to false or train on GPUs")
+    if settings.zero_stage == 0 or (offload.parameters and settings.zero_stage != 3):
+        raise ConfigError(f"training.offload: needs zero_stage 1 to 3, and parameters 3; it is {settings.zero_stage}")
+    place = {"device": "cpu", "pin_memory": True}
+    wanted = {"offload_optimizer": offload.optimizer, "offload_param": offload.parameters}
+    return {name: place for name, on in wanted.items() if on}
+
+
+def _adamw(trained: list[Any], settings: TrainingSettings) -> Any:
+    """Weight decay is for matrices: biases and norms are left alone, as is usual."""
+    import torch
+
+    matrices = [parameter for parameter in trained if parameter.ndim > 1]
+    vectors = [parameter for parameter in trained if parameter.ndim <= 1]
+    decay = ((matrices, settings.weight_decay), (vectors, 0.0))
+    groups = [{"params": params, "weight_decay": rate} for params, rate in decay if params]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas, fused=True)

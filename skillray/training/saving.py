@@ -1,0 +1,69 @@
+"""From a DeepSpeed engine to a published checkpoint folder."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from uuid import uuid4
+
+from skillray.errors import StageError
+from skillray.store.files import commit_json, publish_folder, remove_tree, sha256_of
+from skillray.training.checkpoint import MANIFEST, base_of, is_adapter, load_model, load_tokenizer, resolve_model, weights_hash
+from skillray.training.settings import TrainingSettings
+
+State = dict[str, Any]
+"""Parameter name to a tensor on the CPU."""
+
+
+def gathered_state(model: Any, settings: TrainingSettings, rank: int) -> State:
+    """The trained parameters, whole, on rank 0; the others help and get nothing. Collective under ZeRO 3."""
+    import deepspeed
+    from deepspeed.runtime.zero.partition_parameters import is_zero_param
+
+    state = {}
+    for name, parameter in model.named_parameters():
+        if settings.lora is not None and not parameter.requires_grad:
+            continue
+        with deepspeed.zero.GatheredParameters([parameter], enabled=is_zero_param(parameter)):
+            if rank == 0:
+                state[name] = parameter.detach().cpu().clone()
+    return state
+
+
+def publish(model: Any, state: State, settings: TrainingSettings, source: str, folder: str, epoch: int) -> None:
+    """Write the checkpoint next to `folder`, move it there, and write its manifest last.
+
+    Raises:
+        StageError: a tensor is not finite; nothing is published.
+    """
+    _refuse_not_finite(state)
+    draft = f"{folder}.{uuid4().hex}.tmp"
+    try:
+        _write(model, state, settings, source, draft)
+        publish_folder(draft, folder)
+    finally:
+        remove_tree(draft)
+    commit_json(os.path.join(folder, MANIFEST), _manifest(folder, epoch))
+
+
+def _write(model: Any, state: State, settings: TrainingSettings, source: str, draft: str) -> None:
+    model.save_pretrained(draft, state_dict=state)
+    if settings.lora is not None and settings.lora.merge:
+        merged = load_model(draft, settings.dtype, settings.attention)
+        remove_tree(draft)
+        merged.save_pretrained(draft)
+    load_tokenizer(source).save_pretrained(draft)
+
+
+def _manifest(folder: str, epoch: int) -> dict[str, Any]:
+    names = sorted(os.listdir(folder))
+    files = {name: {"size": os.path.getsize(path := os.path.join(folder, name)), "sha256": sha256_of(path)} for name in names}
+    base = {"base": base_of(folder), "base_weights": weights_hash(resolve_model(base_of(folder)))} if is_adapter(folder) else {}
+    return {"files": files, "epoch": epoch} | base
+
+
+def _refuse_not_finite(state: State) -> None:
+    import torch
+
+    if wrong := [name for name, tensor in state.items() if not torch.isfinite(tensor).all()]:
+        raise StageError(f"fine_tune: {wrong[0]} is not finite at the end; lower training.learning_rate")

@@ -1,0 +1,119 @@
+"""The exact schedule of a round: which example is in which step, dealt to workers and micro-batches. Pure."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from skillray.errors import DataError
+from skillray.store.schemas import SCHEDULE
+from skillray.training.settings import TrainingSettings
+from skillray.types import seed_for
+
+Indices = npt.NDArray[np.int64]
+MicroBatch = Indices
+"""Slots of one step that go through a worker's model together; empty for a worker that has run out of rows."""
+
+
+def make_schedule(examples: pa.Table, settings: TrainingSettings, seed: int) -> pa.Table:
+    """Rows of the SCHEDULE schema in the order of (step, slot).
+
+    An epoch is a seeded shuffle of all examples, each as often as its multiplicity. The epochs make one stream that is
+    cut into steps of `batch_size`: a step may cross from one epoch to the next, and only the last step of all may be
+    shorter (our choice: no small, noisy step at each epoch's end). With `max_tokens` epochs repeat until the step that
+    reaches it, and every step is whole.
+
+    Args:
+        examples: columns example_id, num_tokens, num_loss_tokens, multiplicity and weight, one row an example.
+
+    Raises:
+        DataError: no examples, one without loss tokens, or a weight that is not positive and finite.
+    """
+    names = ("num_tokens", "num_loss_tokens", "multiplicity", "weight")
+    num_tokens, num_loss_tokens, multiplicity, weight = (examples[name].to_numpy() for name in names)
+    _check(num_loss_tokens, weight)
+    copies = np.repeat(np.arange(examples.num_rows), multiplicity)
+    if not len(copies):
+        raise DataError("examples: there is nothing to train on; the orders were not fulfilled")
+    epochs = _epochs(int(num_tokens[copies].sum()), len(copies), settings)
+    chosen = np.concatenate([_shuffle(copies, seed, epoch) for epoch in range(epochs)])
+    chosen = chosen[: _rows(num_tokens[chosen], settings)]
+    place = np.arange(len(chosen))
+    columns = {
+        "epoch": place // len(copies),
+        "step": place // settings.batch_size,
+        "slot": place % settings.batch_size,
+        "example_id": examples["example_id"].combine_chunks().take(pa.array(chosen)),
+        "weight": weight[chosen],
+        "num_loss_tokens": num_loss_tokens[chosen],
+        "num_tokens": num_tokens[chosen],
+    }
+    return pa.table(columns).cast(SCHEDULE)
+
+
+def micro_batches_per_step(settings: TrainingSettings, world_size: int) -> int:
+    """Accumulation steps: enough for a whole step, on every worker."""
+    return math.ceil(settings.batch_size / (world_size * settings.micro_batch_size))
+
+
+def deal(num_tokens: Indices, settings: TrainingSettings, world_size: int) -> list[list[MicroBatch]]:
+    """The micro-batches of each worker, for one step.
+
+    Rows are dealt in the order of their length (then slot), so that a micro-batch holds rows of about one length and
+    little padding, and workers get about the same number of tokens. All workers get equally many micro-batches.
+
+    Args:
+        num_tokens: of the step's rows, by slot.
+
+    Returns:
+        For each rank a list of arrays of slots.
+    """
+    order = np.argsort(num_tokens, kind="stable")
+    count, size = micro_batches_per_step(settings, world_size), settings.micro_batch_size
+    hands = [order[rank::world_size] for rank in range(world_size)]
+    return [[hand[i * size : (i + 1) * size] for i in range(count)] for hand in hands]
+
+
+def lr_at(step: int, total: int, settings: TrainingSettings) -> float:
+    """Learning rate of `step` (0-based) of `total`: linear warm-up, then a cosine to 0 or constant.
+
+    STAT names a cosine and 3% warm-up (arXiv 2510.10023, C.1). It is silent on the ends: we give the first step
+    1/warm-up of the peak and not nothing, and reach 0 one step after the last.
+    """
+    warmup = math.ceil(settings.warmup * total)
+    if step < warmup:
+        return settings.learning_rate * (step + 1) / warmup
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+
+def _check(num_loss_tokens: npt.NDArray[np.int32], weight: npt.NDArray[np.float32]) -> None:
+    empty, wrong = num_loss_tokens < 1, ~(np.isfinite(weight) & (weight > 0))
+    if empty.any():
+        raise DataError(f"examples: row {np.argmax(empty)} has no loss tokens; remove it")
+    if wrong.any():
+        row = np.argmax(wrong)
+        raise DataError(f"examples: row {row} has weight {weight[row]}; it must be positive and finite")
+
+
+def _epochs(epoch_tokens: int, epoch_rows: int, settings: TrainingSettings) -> int:
+    """Passes to draw; for a token budget enough to reach it and to fill the step that does."""
+    if settings.max_tokens is None:
+        return settings.epochs
+    return math.ceil(settings.max_tokens / epoch_tokens) + math.ceil(settings.batch_size / epoch_rows)
+
+
+def _rows(num_tokens: npt.NDArray[np.int32], settings: TrainingSettings) -> int:
+    """Rows of the stream to keep: all, or whole steps up to the one that reaches the token budget."""
+    if settings.max_tokens is None:
+        return len(num_tokens)
+    reached = int(np.searchsorted(np.cumsum(num_tokens, dtype=np.int64), settings.max_tokens))
+    return (reached // settings.batch_size + 1) * settings.batch_size
+
+
+def _shuffle(copies: Indices, seed: int, epoch: int) -> Indices:
+    return np.random.default_rng(seed_for("schedule", seed, epoch)).permutation(copies)

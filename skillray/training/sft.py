@@ -1,0 +1,200 @@
+"""Supervised fine-tuning of one round: what every worker runs. It knows DeepSpeed and tables, not Ray."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from skillray.errors import SkillrayError, StageError
+from skillray.store.schemas import LEARNING
+from skillray.store.tables import Table
+from skillray.training.batches import Feed
+from skillray.training.checkpoint import checkpoint_complete, load_for_training
+from skillray.training.engine import prepare_process, set_lr, start_engine
+from skillray.training.loss import example_losses
+from skillray.training.saving import gathered_state, publish
+from skillray.training.schedule import MicroBatch, lr_at
+from skillray.training.settings import TrainingSettings
+from skillray.types import seed_for
+
+OnStep = Callable[[int, int, float, float], None]
+"""(steps done, steps in all, loss, tokens/s), on rank 0 after every step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainJob:
+    """One student's round. Paths are absolute and on storage that every worker sees."""
+
+    model: str
+    """Start: a Hugging Face folder or id, or an earlier checkpoint (an adapter goes on with its adapter)."""
+    settings: TrainingSettings
+    examples: str
+    """Folder of the examples table."""
+    schedule: str
+    """Folder of the schedule table."""
+    learning: str
+    """Folder of the learning table to write."""
+    output: str
+    """Checkpoint folder to write."""
+    seed: int
+    epoch: int
+    """The writer's fencing epoch."""
+    device: Literal["cpu", "cuda"] = "cpu"
+
+    def done(self) -> bool:
+        return checkpoint_complete(self.output) and Table(self.learning).complete()
+
+
+@dataclass(slots=True)
+class Worker:
+    """One rank's place in the group, and what it has learnt of the examples so far."""
+
+    job: TrainJob
+    feed: Feed
+    engine: Any
+    rank: int
+    world_size: int
+    device: Any
+    rows: list[MicroBatch] = field(default_factory=list)
+    losses: list[Any] = field(default_factory=list)
+
+
+def train(job: TrainJob, on_step: OnStep = lambda step, total, loss, rate: None) -> None:
+    """Train along the schedule, then publish `learning` and, last, the checkpoint; nothing when both are there.
+
+    Every worker of the torch process group calls it. All workers raise the same error.
+
+    Raises:
+        StageError: the loss or a weight is not finite.
+        DataError, TableError, ConfigError: the start model, a table or a setting is not usable.
+    """
+    if job.done():
+        return
+    worker = _open(job)
+    total = worker.feed.num_steps
+    for step in range(total):
+        start = time.monotonic()
+        loss = train_step(worker, step, lr_at(step, total, job.settings))
+        if worker.rank == 0:
+            tokens = int(worker.feed.num_tokens[worker.feed.rows(step)].sum())
+            on_step(step + 1, total, loss, tokens / (time.monotonic() - start))
+    _finish(worker)
+    worker.engine.destroy()
+
+
+def train_step(worker: Worker, step: int, lr: float) -> float:
+    """One optimizer step over the step's rows; its loss, over all ranks. No weight changes if that is not finite.
+
+    The loss is sum(weight * nll) / sum(weight) over the step's loss tokens. DeepSpeed averages gradients over workers and
+    accumulation steps, so each micro-batch's part is multiplied by both.
+    """
+    micro_batches = worker.feed.micro_batches(step, worker.rank)
+    scale = worker.world_size * len(micro_batches) / worker.feed.loss_weight(step)
+    sums, part = [], 0.0
+    for place, rows in enumerate(micro_batches):
+        batch = worker.feed.batch(rows, worker.device)
+        logits = worker.engine(input_ids=batch.input_ids, logits_to_keep=batch.positions, use_cache=False).logits
+        nll = example_losses(logits, batch.targets, batch.mask)
+        weighted = batch.weights @ nll
+        worker.engine.backward(weighted * scale)
+        sums.append(nll.detach()[: len(rows)])
+        part = part + weighted.detach()
+        if place + 1 < len(micro_batches):
+            worker.engine.step()
+    return _update(worker, step, lr, np.concatenate(micro_batches), sums, part)
+
+
+def _update(worker: Worker, step: int, lr: float, rows: MicroBatch, sums: list[Any], part: Any) -> float:
+    """Look at the losses, then let the last micro-batch's `engine.step` change the weights."""
+    import torch
+
+    total = part.double()
+    if worker.world_size > 1:
+        torch.distributed.all_reduce(total)
+    loss = float(total) / worker.feed.loss_weight(step)
+    losses = torch.cat(sums).float().cpu().numpy() / worker.feed.num_loss_tokens[rows]
+    if not np.isfinite(loss):
+        _stop(worker, step, rows[~np.isfinite(losses)])
+    worker.rows.append(rows)
+    worker.losses.append(losses)
+    set_lr(worker.engine, lr)
+    worker.engine.step()
+    return loss
+
+
+def together(world_size: int, action: Callable[[], Any]) -> Any:
+    """`action` on every rank; where it fails on one, all raise its error, and no rank waits for one that is gone."""
+    error, result = None, None
+    try:
+        result = action()
+    except SkillrayError as failure:
+        error = failure
+    for failed in _gather(world_size, error):
+        if failed is not None:
+            raise failed
+    return result
+
+
+def _open(job: TrainJob) -> Worker:
+    import torch
+
+    prepare_process(job.settings.threads, job.device)
+    rank, world_size = torch.distributed.get_rank(), torch.distributed.get_world_size()
+    device = torch.device("cpu") if job.device == "cpu" else torch.device("cuda", torch.cuda.current_device())
+    feed = together(world_size, lambda: Feed.open(job.schedule, job.examples, job.settings, world_size))
+    torch.manual_seed(seed_for(job.seed, "adapter"))  # a new adapter starts the same on every rank
+    model = together(world_size, lambda: load_for_training(job.model, job.settings))
+    engine = start_engine(model, job.settings, world_size, job.device)
+    engine.train()
+    torch.manual_seed(seed_for(job.seed, "dropout", rank))
+    return Worker(job=job, feed=feed, engine=engine, rank=rank, world_size=world_size, device=device)
+
+
+def _finish(worker: Worker) -> None:
+    """Rank 0 publishes; the others wait for it, and learn if it fails."""
+    job, model = worker.job, worker.engine.module
+    gathered = _gather(worker.world_size, (np.concatenate(worker.rows), np.concatenate(worker.losses)))
+    state = gathered_state(model, job.settings, worker.rank)
+
+    def write() -> None:
+        Table(job.learning).write(_learning(worker.feed, gathered), epoch=job.epoch)
+        publish(model, state, job.settings, job.model, job.output, job.epoch)
+
+    together(worker.world_size, write if worker.rank == 0 else lambda: None)
+
+
+def _learning(feed: Feed, gathered: list[tuple[MicroBatch, Any]]) -> pa.Table:
+    """LEARNING rows in the order of the schedule; `StageError` unless every row was trained on exactly once."""
+    rows = np.concatenate([rows for rows, _ in gathered])
+    order = np.argsort(rows, kind="stable")
+    if not np.array_equal(rows[order], np.arange(feed.schedule.num_rows)):
+        raise StageError(f"fine_tune: trained on {len(rows)} rows, the schedule has {feed.schedule.num_rows}; report this")
+    losses = np.concatenate([losses for _, losses in gathered])[order].astype(np.float32)
+    known = feed.schedule.select(["example_id", "epoch", "step", "slot"])
+    columns = known.append_column("loss", pa.array(losses)).append_column("num_tokens", feed.schedule["num_loss_tokens"])
+    return columns.select(LEARNING.names)
+
+
+def _stop(worker: Worker, step: int, rows: MicroBatch) -> None:
+    """Raise the same `StageError` on every rank."""
+    found = sorted({name for names in _gather(worker.world_size, worker.feed.example_ids(rows)) for name in names})
+    raise StageError(
+        f"fine_tune: the loss of step {step} is not finite (examples {', '.join(found[:4]) or 'unknown'}); "
+        "look at them, or lower training.learning_rate"
+    )
+
+
+def _gather(world_size: int, value: Any) -> list[Any]:
+    """`value` of every rank, on every rank."""
+    import torch
+
+    if world_size == 1:
+        return [value]
+    values: list[Any] = [None] * world_size
+    torch.distributed.all_gather_object(values, value)
+    return values

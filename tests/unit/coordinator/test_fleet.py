@@ -1,0 +1,78 @@
+"""The order of the verbs, and a student that fails alone. The backend is a list of what was asked of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from skillray.config import parse
+from skillray.coordinator.fleet import Status, one_line, run_fleet
+from skillray.errors import DataError
+from skillray.loop.rounds import Stop, run_student
+from skillray.store.files import read_json
+
+CONFIG = parse({"name": "r", "students": [{"name": n, "curriculum": {"type": "stat-sel"}} for n in "abc"]}, "c")
+
+
+class Recorder:
+    """A backend that writes down what it is asked for, and breaks or ends where it is told."""
+
+    def __init__(self, breaks: str = "", nothing_to_learn: str = "") -> None:
+        self.asked: list[str] = []
+        self.breaks, self.nothing_to_learn = breaks, nothing_to_learn
+
+    def __getattr__(self, verb: str):
+        async def do(student, round_index):
+            self.asked.append(f"{student.name} {verb} {round_index}")
+            await asyncio.sleep(0)
+            if f"{student.name} {verb}" == self.breaks:
+                raise DataError("row 3 is empty")
+            if verb == "study":
+                return Stop.NOTHING_TO_LEARN if student.name == self.nothing_to_learn else None
+
+        return do
+
+
+def test_a_student_goes_round():
+    on = Recorder()
+    stop = asyncio.run(run_student(CONFIG.students[0], 2, on))
+    assert stop is Stop.ROUNDS_DONE
+    assert [line.removeprefix("a ") for line in on.asked] == [
+        "answer 0", "diagnose 0",
+        "study 0", "fine_tune 0", "answer 1", "diagnose 1",
+        "study 1", "fine_tune 1", "answer 2", "diagnose 2",
+    ]  # fmt: skip
+
+
+def test_a_perfect_student_is_not_trained():
+    on = Recorder(nothing_to_learn="a")
+    assert asyncio.run(run_student(CONFIG.students[0], 2, on)) is Stop.NOTHING_TO_LEARN
+    assert "a fine_tune 0" not in on.asked
+
+
+def test_a_student_fails_alone(tmp_path):
+    on, status = Recorder(breaks="b fine_tune"), Status(str(tmp_path / "status.json"), "r")
+    assert not asyncio.run(run_fleet(CONFIG.students, 1, on, status, one_line))
+    students = read_json(status.path)["students"]
+    assert {name: entry["state"] for name, entry in students.items()} == {"a": "done", "b": "failed", "c": "done"}
+    assert students["b"]["error"] == "row 3 is empty"
+    assert students["a"]["stop_reason"] == "rounds_done"
+
+
+def test_status_survives_its_writer(tmp_path):
+    path = str(tmp_path / "status.json")
+    first = Status(path, "r")
+    first.took("a/round-000/answer", 2.0)
+    second = Status(path, "r")
+    second.took("a/round-000/answer", 1.5)
+    assert second.epoch == first.epoch + 1
+    assert read_json(path)["seconds"] == {"a/round-000/answer": 3.5}
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [(DataError("x.parquet: no such file"), "x.parquet: no such file"), (KeyError("k"), "KeyError: 'k'"), (OSError(), "OSError: no message")],
+)  # fmt: skip
+def test_errors_are_one_line(error, line):
+    assert one_line(error) == line

@@ -1,0 +1,106 @@
+"""Questions from tables: splits, columns, and what is wrong with a file in one line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from skillray.config.model import DomainData, QuestionSource, TableData
+from skillray.errors import DataError
+from skillray.loop.questions import (
+    from_domain,
+    from_tables,
+    graph_from_json,
+    graph_json,
+    read_source,
+    recorded_rollouts,
+)
+
+
+def write(path, rows) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def question(n: int, **more) -> dict:
+    return {"question": f"What is {n} + 1?", "answer": f"{n}+1={n + 1}\n#### {n + 1}", "skills": ["sum"]} | more
+
+
+def tables(tmp_path, pool, probe, **more) -> TableData:
+    return TableData(
+        pool=QuestionSource(path=write(tmp_path / "pool.jsonl", pool)),
+        probe=QuestionSource(path=write(tmp_path / "probe.jsonl", probe)),
+        **more,
+    )
+
+
+def test_splits_never_overlap(tmp_path):
+    data = tables(tmp_path, [question(n) for n in range(50)], [question(n) for n in range(30, 130)])
+    splits, graph = from_tables(data)
+    ids = {split: set(table["question_id"].to_pylist()) for split, table in splits.items()}
+    # 20 of the pool's 50 questions are in the probe set too: they are not trained on.
+    assert {split: len(found) for split, found in ids.items()}["pool"] == 30
+    assert not ids["pool"] & ids["profile"] and not ids["pool"] & ids["held_out"]
+    assert not ids["profile"] & ids["held_out"]
+    assert len(ids["profile"]) + len(ids["held_out"]) == 100
+    assert graph.skills == ("sum",)
+
+
+def test_gsm8k_answers_are_taken_apart(tmp_path):
+    splits, _ = from_tables(tables(tmp_path, [question(1)], [question(n) for n in range(2, 40)]))
+    row = splits["pool"].to_pylist()[0]
+    assert (row["solution"], row["answer"]) == ("1+1=2", "2")
+
+
+def test_labels_come_from_another_table(tmp_path):
+    bare = [{"question": f"q{n}", "answer": "1"} for n in range(40)]
+    labels = write(tmp_path / "labels.jsonl", [{"question": "q1", "skills": ["a", "b"]}])
+    data = tables(tmp_path, bare[:3], bare[3:], labels=QuestionSource(path=labels))
+    assert [row["skills"] for row in from_tables(data)[0]["pool"].to_pylist()] == [[], ["a", "b"], []]
+
+
+@pytest.mark.parametrize(
+    ("pool", "expected"),
+    [
+        ([{"text": "x"}], "column 'question' is missing; it has text"),
+        ([question(1), question(2, question="")], "row 1: question is empty"),
+        ([question(1, answer="")], "row 0: answer is empty"),
+        ([question(1, skills=[])], "no row has skills"),
+        ([question(7)], "no question is left for the pool split"),
+    ],
+)
+def test_a_wrong_pool_is_one_line(tmp_path, pool, expected):
+    data = tables(tmp_path, pool, [question(n) for n in range(5, 60)])
+    with pytest.raises(DataError) as caught:
+        from_tables(data)
+    assert expected in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        read_source(QuestionSource(path=str(tmp_path / "none.parquet")))
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_source(QuestionSource(path=str(tmp_path / "bad.parquet")))
+
+
+def test_recorded_answers_of_a_student_nobody_recorded(tmp_path):
+    row = {"question_id": "1", "student": "a", "sample": 0, "response": "x"}
+    path = write(tmp_path / "r.jsonl", [row, row | {"student": "b"}])
+    assert recorded_rollouts(path, ["a"]).num_rows == 1
+    with pytest.raises(DataError, match="no answers of student 'c'; it has a, b"):
+        recorded_rollouts(path, ["a", "c"])
+
+
+def test_the_domain_fills_every_split():
+    data = DomainData(pool_per_skill=4, profile_per_skill=2, held_out_per_skill=3)
+    splits, graph = from_domain(data, seed=0)
+    assert {split: table.num_rows / len(graph.skills) for split, table in splits.items()} == {
+        "pool": 4,
+        "profile": 2,
+        "held_out": 3,
+    }
+    assert from_domain(data, seed=0)[0]["pool"].equals(splits["pool"])
+    assert not from_domain(data, seed=1)[0]["pool"].equals(splits["pool"])
+    assert graph_from_json(json.loads(json.dumps(graph_json(graph)))) == graph

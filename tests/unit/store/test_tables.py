@@ -1,0 +1,90 @@
+"""Tables: complete or absent, and never silently wrong."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from skillray.errors import TableError
+from skillray.store.schemas import GAPS
+from skillray.store.tables import Table
+
+ROW = {"question_id": bytes(16), "question": "1+1?", "response": "3", "skills": ["sum"], "missing_skills": ["sum"]}
+
+
+def rows(count: int) -> pa.Table:
+    return pa.Table.from_pylist(
+        [ROW | {"question_id": bytes([n] * 16), "outcome": "ok"} for n in range(count)], schema=GAPS
+    )
+
+
+def table(tmp_path, name: str = "gaps") -> Table:
+    return Table(str(tmp_path / "round" / name))
+
+
+def test_parts_alone_are_no_table(tmp_path):
+    gaps = table(tmp_path)
+    gaps.write_part("000000.parquet", rows(2))
+    assert not gaps.complete()
+    with pytest.raises(TableError, match="has not finished"):
+        gaps.read()
+
+
+def test_a_sealed_table_is_read_in_the_order_of_its_parts(tmp_path):
+    gaps = table(tmp_path)
+    second, first = gaps.write_part("000001.parquet", rows(1)), gaps.write_part("000000.parquet", rows(2))
+    gaps.seal([second, first], epoch=1)
+    assert gaps.num_rows() == 3
+    assert [row["question_id"][0] for row in gaps.read(["question_id"]).to_pylist()] == [0, 1, 0]
+
+
+def test_a_part_made_twice_is_the_same_part(tmp_path):
+    gaps = table(tmp_path)
+    assert gaps.write_part("000000.parquet", rows(2)) == gaps.write_part("000000.parquet", rows(2))
+    assert gaps.found_part("000000.parquet") == gaps.write_part("000000.parquet", rows(2))
+    assert gaps.found_part("000009.parquet") is None
+
+
+def test_links_are_followed(tmp_path):
+    shared, mine = table(tmp_path), Table(str(tmp_path / "students" / "a" / "gaps"))
+    with pytest.raises(TableError):
+        mine.link(shared, epoch=1)  # not complete yet
+    shared.write(rows(3), epoch=1)
+    mine.link(shared, epoch=1)
+    assert mine.read().equals(shared.read())
+    assert mine.fingerprint() == shared.fingerprint()
+
+
+def test_an_empty_table_is_a_table(tmp_path):
+    gaps = table(tmp_path)
+    gaps.seal([], epoch=1)
+    assert gaps.read().schema == GAPS and gaps.num_rows() == 0
+
+
+def test_missing_columns_and_nulls_are_refused(tmp_path):
+    gaps = table(tmp_path)
+    with pytest.raises(TableError, match="'outcome' is missing"):
+        gaps.write_part("0.parquet", rows(1).drop_columns("outcome"))
+    nulls = rows(1).set_column(1, "question", pa.array([None], pa.string()))
+    with pytest.raises(TableError, match="'question' has nulls"):
+        gaps.write_part("0.parquet", nulls)
+
+
+@pytest.mark.parametrize("offset", range(4, 2000, 173))
+def test_a_flipped_byte_is_found(tmp_path, offset):
+    gaps = table(tmp_path)
+    gaps.write(rows(50), epoch=1)
+    path = gaps.paths()[0]
+    data = bytearray(open(path, "rb").read())
+    data[offset % len(data)] ^= 0x10
+    open(path, "wb").write(data)
+    with pytest.raises((TableError, OSError, pa.ArrowInvalid)):
+        gaps.verify()
+
+
+def test_a_removed_part_is_one_line(tmp_path):
+    gaps = table(tmp_path)
+    gaps.write(rows(1), epoch=1)
+    (tmp_path / "round" / "gaps" / "parts" / "000000.parquet").unlink()
+    with pytest.raises(TableError, match="not on disk"):
+        gaps.read()
