@@ -19,7 +19,8 @@ def main(
     threads: Annotated[int, typer.Option(help="torch threads; part of the result")] = DEFAULTS.threads,
 ) -> None:
     """Pretrain the student, save it, and print its held-out accuracy per skill as Markdown table lines."""
-    settings = PretrainSettings(num_steps=steps, threads=threads)
+    last = max(1, steps * DEFAULTS.num_last_steps // DEFAULTS.num_steps)
+    settings = PretrainSettings(num_steps=steps, num_last_steps=last, threads=threads)
     model, tokenizer, num_tokens = pretrain(settings)
     save_student(model, tokenizer, out)
     accuracy = accuracy_by_skill(model, tokenizer, make_questions("held_out", 100, seed=0))

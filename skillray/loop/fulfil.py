@@ -57,7 +57,8 @@ class Fulfil:
             rows = orders.to_pylist()
             wanted = {question_id for row in rows for question_id in row["question_ids"]}
             by_id = _look_up(pool, wanted)
-            drafts = [draft for row in rows if row["kind"] != OrderKind.SYNTHESIZE for draft in _selected(row, by_id)]
+            chosen = [row for row in rows if row["kind"] != OrderKind.SYNTHESIZE and self.wave == 0]
+            drafts = [draft for row in chosen for draft in _selected(row, by_id)]
             to_write = [row for row in rows if row["kind"] == OrderKind.SYNTHESIZE]
             if to_write:
                 assert ask is not None, "a plan that synthesizes needs a teacher"

@@ -59,20 +59,23 @@ def from_tables(data: TableData) -> tuple[dict[str, pa.Table], SkillGraph]:
     return tables, SkillGraph.flat(skills)
 
 
-def recorded_rollouts(path: str, students: Iterable[str]) -> pa.Table:
-    """The answers of `students` (RECORDED schema).
+def recorded_rollouts(path: str, students: Iterable[str], splits: Mapping[str, pa.Table]) -> pa.Table:
+    """The answers of `students` to the questions of `splits` (RECORDED schema).
 
     Raises:
-        DataError: no such file, a column is missing, or a student is not in it.
+        DataError: no such file, a column is missing, or a student answered none of the questions.
     """
     table = _open_file(path)
     for column in RECORDED.names:
         if column not in table.column_names:
             raise DataError(f"{path}: column {column!r} is missing; it has {', '.join(table.column_names)}")
-    known = set(table["student"].to_pylist())
-    if absent := sorted(set(students) - known):
-        raise DataError(f"{path}: no answers of student {absent[0]!r}; it has {', '.join(sorted(known)[:20])}")
+    asked = pa.concat_tables([splits[split].select(["source_id"]) for split in ("profile", "held_out")])["source_id"]
     rows = table.select(RECORDED.names).cast(RECORDED)
+    rows = rows.filter(pc.is_in(rows["question_id"], value_set=asked.combine_chunks()))
+    known = set(rows["student"].to_pylist())
+    if absent := sorted(set(students) - known):
+        found = ", ".join(sorted(known)[:20]) or "nobody; its question_id must be that of data.probe"
+        raise DataError(f"{path}: student {absent[0]!r} answered no question of the probe set; who did: {found}")
     return rows.filter(pc.is_in(rows["student"], value_set=pa.array(sorted(students))))
 
 

@@ -51,14 +51,13 @@ class Coordinator:
         try:
             await self._verbs.start()
             good = await run_fleet(self._config.students, self._config.rounds, self._verbs, status, describe)
-            status.value["state"] = "done" if good else "failed"
+            await self._verbs.summarise(good)
         except Exception as error:  # nothing of the run could start: say so in the file too
             status.value |= {"state": "failed", "error": describe(error)}
             raise
         finally:
             await self._verbs.stop()
             status.save()
-        await self._verbs.summarise()
         return good
 
     async def progress(self) -> list[dict[str, Any]]:
@@ -83,8 +82,11 @@ class RayVerbs:
         await asyncio.gather(self._runner(Verb.PREPARE, self._config.students[:1], 0), self._start_teacher())
 
     async def stop(self) -> None:
+        """Nothing of ours outlives the run: the app, the logs."""
         await self._save_usage()
         await asyncio.to_thread(stop_teacher, self._app)
+        for log in self._logs:
+            ray.kill(log)
 
     async def answer(self, student: StudentConfig, round_index: int) -> None:
         await self._maybe_shared(Verb.ANSWER, student, round_index)
@@ -107,7 +109,11 @@ class RayVerbs:
             async with self._training:
                 await self._runner(Verb.FINE_TUNE, (student,), round_index)
 
-    async def summarise(self) -> None:
+    async def summarise(self, good: bool) -> None:
+        """The report says how the run ended, so the status does first; a rerun asks for the report as well."""
+        await self._save_usage()
+        self._status.value["state"] = "done" if good else "failed"
+        self._status.save()
         await self._runner(Verb.SUMMARISE, self._config.students[:1], 0)
 
     async def progress(self) -> list[dict[str, Any]]:

@@ -52,6 +52,8 @@ class Job:
 
     source: Table
     targets: tuple[Table, ...]
+    max_rows: int | None = None
+    """Take only the first rows of the source."""
 
     def done(self) -> bool:
         return all(target.complete() for target in self.targets)
@@ -80,10 +82,13 @@ def _cut(job: Job, unit_rows: int) -> list[dict[str, Any]]:
     """Units of at most `unit_rows` rows, none across two parts: metadata only."""
     units: list[dict[str, Any]] = []
     targets = [target.folder for target in job.targets]
+    left = job.source.num_rows() if job.max_rows is None else job.max_rows
     for path, part in zip(job.source.paths(), job.source.parts(), strict=True):
-        for start in range(0, part.rows, unit_rows):
-            place = {"unit": len(units), "path": path, "start": start, "rows": min(unit_rows, part.rows - start)}
+        for start in range(0, min(part.rows, left), unit_rows):
+            rows = min(unit_rows, part.rows - start, left - start)
+            place = {"unit": len(units), "path": path, "start": start, "rows": rows}
             units.append(place | {"targets": targets, "parts": []})
+        left = max(0, left - part.rows)
     return units
 
 

@@ -20,23 +20,28 @@ Show = Callable[[list[dict[str, Any]]], None]
 
 
 def launch(config: RunConfig, run_path: str, show: Show) -> bool:
-    """Run to the end; True when no student failed. `show` is given what runs, about once a second.
+    """`supervise` on a Ray that is started, or joined, for it."""
+    with connected(config.cluster, config.name):
+        return supervise(config, run_path, show)
+
+
+def supervise(config: RunConfig, run_path: str, show: Show) -> bool:
+    """Run to the end on the connected Ray; True when no student failed. `show` hears what runs, once a second.
 
     Raises:
         SkillrayError, RayError: the run as a whole could not go on.
     """
-    with connected(config.cluster, config.name):
-        actor = ray.remote(num_cpus=0.1, max_restarts=3, max_task_retries=3)(Coordinator)
-        coordinator = actor.options(name=COORDINATOR, namespace=config.name).remote(run_path)
-        done = coordinator.run.remote()
-        try:
-            _watch(coordinator, done, config, show)
-            return bool(ray.get(done))
-        except ray.exceptions.RayTaskError as error:
-            raise error.cause if isinstance(error.cause, Exception) else error from None
-        finally:
-            with contextlib.suppress(ray.exceptions.RayError):  # it may be the one that died
-                ray.kill(coordinator)
+    actor = ray.remote(num_cpus=0.1, max_restarts=3, max_task_retries=3)(Coordinator)
+    coordinator = actor.options(name=COORDINATOR, namespace=config.name).remote(run_path)
+    done = coordinator.run.remote()
+    try:
+        _watch(coordinator, done, config, show)
+        return bool(ray.get(done))
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause if isinstance(error.cause, Exception) else error from None
+    finally:
+        with contextlib.suppress(ray.exceptions.RayError):  # it may be the one that died
+            ray.kill(coordinator)
 
 
 def _watch(coordinator: Any, done: Any, config: RunConfig, show: Show) -> None:

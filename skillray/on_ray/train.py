@@ -58,7 +58,9 @@ def fine_tune(job: TrainJob, placement: Placement, storage_path: str, name: str,
         try:
             result = _trainer(job, placement, storage_path, name, note).fit()
         except ray.train.TrainingFailedError as error:
-            raise StageError(f"fine_tune: the workers failed again and again ({_cause(error)}); see {storage_path}") from error
+            raise StageError(
+                f"fine_tune: the workers failed again and again ({_cause(error)}); see {storage_path}"
+            ) from error
     if isinstance(result.return_value, SkillrayError):
         raise result.return_value
 

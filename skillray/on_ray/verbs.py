@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -21,8 +22,6 @@ from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
 from skillray.on_ray.data import Job, Link, Progress, Stage, run_chain
 from skillray.on_ray.teacher import ServedTeacher, open_teacher
-from skillray.on_ray.train import fine_tune
-from skillray.report import write_report
 from skillray.rollout import Recorded, RollOut
 from skillray.store.files import commit_json, exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
@@ -33,7 +32,10 @@ from skillray.training.sft import TrainJob
 from skillray.types import seed_for
 
 MAX_WAVES = 8
-"""Times that the orders are sent to a teacher whose questions are refused too often to reach the target."""
+"""Times that orders are sent to a teacher whose questions are refused too often to reach the target."""
+CLOSE_ENOUGH = 0.95
+"""Share of the target that ends the waves: a last wave for a few examples costs more than they are worth, and the
+number of training tokens is fixed by the schedule."""
 
 
 @dataclass
@@ -67,10 +69,9 @@ class Runner:
             for split in SPLITS:
                 self.run.questions(split).write(tables[split], epoch=self.epoch)
             if self.config.rollout.recorded is not None:
-                recorded = [student.recorded for student in self.config.students if student.recorded]
-                self.run.recorded().write(
-                    recorded_rollouts(self.config.rollout.recorded.path, recorded), epoch=self.epoch
-                )
+                names = [student.recorded for student in self.config.students if student.recorded]
+                answers = recorded_rollouts(self.config.rollout.recorded.path, names, tables)
+                self.run.recorded().write(answers, epoch=self.epoch)
             commit_json(self.run.graph, graph_json(graph))
 
     def answer(self) -> None:
@@ -139,11 +140,15 @@ class Runner:
             seed=seed_for(self.config.seed, "train", self.round),
             epoch=self.epoch,
         )
+        from skillray.on_ray.train import fine_tune  # seconds of import that the other verbs can do without
+
         with self._timed("fine_tune"):
             name = f"{self.student.name}-{self.round:03d}-{time.time_ns():x}"
             fine_tune(job, self.config.placement.train, self.run.file("train"), name, self.report_progress)
 
     def summarise(self) -> None:
+        from skillray.report import write_report  # brings the plots
+
         with self._timed("summarise"):
             commit_json(self.run.summary, summarise(self.run, self.config))
             write_report(self.run)
@@ -175,19 +180,24 @@ class Runner:
     def _drafts(
         self, segment: RoundFolder, plan: Plan, forbidden: frozenset[bytes]
     ) -> tuple[pa.Table, dict[str, float]]:
-        """Send the orders until the target is reached: the teacher's questions may be refused, or stand twice."""
+        """Send the orders until the target is reached: what a teacher writes may be refused, or stand twice.
+
+        A later wave sends as many orders as the yield so far says are needed; keep and select orders go out once.
+        """
         drafts: list[Table] = []
-        target = plan.target
-        asks = any(order.kind is OrderKind.SYNTHESIZE for order in plan.orders)
-        for wave in range(MAX_WAVES if asks else 1):
-            stage = self._fulfilling(wave)
-            drafts.append(segment.folder(f"wave-{wave:02d}").table("drafts"))
-            links = [Link(stage, self.config.placement.grade)]
-            self._chain([Job(segment.table("orders"), (drafts[-1],))], links, self.config.rollout.batch_size)
-            rows, notes = fulfilling.merge(drafts, forbidden, self.config.training.max_length, target)
-            if target is None or notes.get("written", 0) >= target:
-                break
-        return rows, notes | {"waves": len(drafts)}
+        orders = segment.table("orders")
+        asking = sum(order.kind is OrderKind.SYNTHESIZE for order in plan.orders)
+        sent, wanted = 0, orders.num_rows()
+        while True:
+            drafts.append(segment.folder(f"wave-{len(drafts):02d}").table("drafts"))
+            links = [Link(self._fulfilling(len(drafts) - 1), self.config.placement.grade)]
+            self._chain([Job(orders, (drafts[-1],), max_rows=wanted)], links, self.config.rollout.batch_size)
+            rows, notes = fulfilling.merge(drafts, forbidden, self.config.training.max_length, plan.target)
+            sent += min(asking, wanted)
+            written, target = notes.get("written", 0), plan.target or 0
+            if written >= CLOSE_ENOUGH * target or not written or len(drafts) == MAX_WAVES:
+                return rows, notes | {"waves": len(drafts), "synthesize_orders_sent": sent}
+            wanted = min(asking, math.ceil((target - written) * sent / written))
 
     def _fulfilling(self, wave: int) -> fulfilling.Fulfil:
         curriculum = self.student.curriculum

@@ -40,7 +40,8 @@ def commit(path: str, data: bytes) -> None:
 
 
 def commit_json(path: str, value: Any) -> None:
-    commit(path, (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    commit(path, text.encode("utf-8", "backslashreplace"))  # a lone surrogate, from a model's text, stays readable
 
 
 def read_json(path: str) -> Any:

@@ -54,16 +54,16 @@ class Feed:
         return cls(rows, Table(examples).read(["example_id", "input_ids", "loss_mask"]), settings, world_size)
 
     @cached_property
-    def num_tokens(self) -> npt.NDArray[np.int32]:
-        return self.schedule["num_tokens"].to_numpy()
+    def num_tokens(self) -> npt.NDArray[np.int64]:
+        return np.asarray(self.schedule["num_tokens"], np.int64)
 
     @cached_property
-    def num_loss_tokens(self) -> npt.NDArray[np.int32]:
-        return self.schedule["num_loss_tokens"].to_numpy()
+    def num_loss_tokens(self) -> npt.NDArray[np.int64]:
+        return np.asarray(self.schedule["num_loss_tokens"], np.int64)
 
     @cached_property
     def weight(self) -> npt.NDArray[np.float32]:
-        return self.schedule["weight"].to_numpy()
+        return np.asarray(self.schedule["weight"], np.float32)
 
     @cached_property
     def _starts(self) -> npt.NDArray[np.int64]:
@@ -125,9 +125,9 @@ def _places(schedule: pa.Table, examples: pa.Table) -> npt.NDArray[np.int64]:
     """Row of `examples` for each row of `schedule`."""
     found = pc.index_in(schedule["example_id"], value_set=examples["example_id"].combine_chunks())
     if found.null_count:
-        row = pc.index(pc.is_null(found), True).as_py()
-        raise DataError(f"schedule: example {schedule['example_id'][row].as_py().hex()} is not in examples; rerun the study")
-    return found.to_numpy().astype(np.int64)
+        missing = schedule["example_id"][pc.index(pc.is_null(found), True).as_py()].as_py().hex()
+        raise DataError(f"schedule: example {missing} is not in examples; run the round's study again")
+    return np.asarray(found, np.int64)
 
 
 def _tensors(device: Any, *arrays: npt.NDArray[Any]) -> tuple[Tensor, ...]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from skillray.errors import DataError, TableError
+from skillray.errors import ConfigError, DataError, TableError
 from skillray.store.files import read_json, sha256_of
-from skillray.training.settings import TrainingSettings
+from skillray.training.settings import Lora, TrainingSettings
 
 MANIFEST = "manifest.json"
 ADAPTER = "adapter_config.json"
@@ -34,7 +35,7 @@ def resolve_model(model: str) -> str:
     from huggingface_hub import snapshot_download
 
     try:
-        return snapshot_download(model, allow_patterns=list(_WEIGHTS))
+        return str(snapshot_download(model, allow_patterns=list(_WEIGHTS)))
     except (OSError, ValueError) as error:  # no such id, no network, no access: all the user's to mend
         raise DataError(f"model {model}: not a folder, and the Hugging Face hub says: {_line(error)}") from None
 
@@ -61,19 +62,26 @@ def verify_checkpoint(folder: str) -> None:
             raise DataError(f"{path} is missing or differs from its manifest: remove {folder} and run again")
 
 
-def weights_hash(folder: str) -> str:
+def weights_hash(model: str) -> str:
     """Hex digest of the weights, the identity of a checkpoint: over its safetensors files' hashes, sorted by name.
 
-    An adapter's also covers its base. Hashes that a manifest holds are not computed again.
+    An adapter's also covers its base. Hashes that a manifest or the Hugging Face cache holds are not computed again.
     """
+    folder = resolve_model(model)
     recorded = _read(folder, MANIFEST)["files"] if checkpoint_complete(folder) else {}
     names = sorted(path.name for path in Path(folder).glob("*.safetensors"))
     if not names:
         raise DataError(f"model {folder} has no *.safetensors file; convert it to safetensors")
-    hashes = [recorded[name]["sha256"] if name in recorded else sha256_of(os.path.join(folder, name)) for name in names]
+    hashes = [recorded[name]["sha256"] if name in recorded else _hash(os.path.join(folder, name)) for name in names]
     if is_adapter(folder):
-        hashes.append(weights_hash(resolve_model(base_of(folder))))
+        hashes.append(weights_hash(base_of(folder)))
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def _hash(path: str) -> str:
+    """sha256; the Hugging Face cache names a large file by its own."""
+    name = os.path.basename(os.path.realpath(path))
+    return name if re.fullmatch("[0-9a-f]{64}", name) else sha256_of(path)
 
 
 def load_tokenizer(model: str) -> Any:
@@ -100,12 +108,10 @@ def load_adapted(adapter: str, dtype: str, attention: str, is_trainable: bool = 
     """A PEFT model over its base; `DataError` when the base is not the one that the adapter was trained on."""
     from peft import PeftModel
 
-    base = resolve_model(base_of(adapter))
-    if checkpoint_complete(adapter):
-        trained_on = _read(adapter, MANIFEST)["base_weights"]
-        if trained_on != weights_hash(base):
-            raise DataError(f"{adapter}: its base model {base} has changed since the adapter was trained; restore it")
-    model = _load_full(base, dtype, attention)
+    base = base_of(adapter)
+    if checkpoint_complete(adapter) and _read(adapter, MANIFEST)["base_weights"] != weights_hash(base):
+        raise DataError(f"{adapter}: its base model {base} has changed since the adapter was trained; restore it")
+    model = _load_full(resolve_model(base), dtype, attention)
     with _one_line(adapter):
         return PeftModel.from_pretrained(model, adapter, is_trainable=is_trainable)
 
@@ -116,10 +122,23 @@ def load_for_training(model: str, settings: TrainingSettings) -> Any:
     if settings.lora is None:
         return load_model(folder, settings.dtype, settings.attention)
     if is_adapter(folder):
-        return load_adapted(folder, settings.dtype, settings.attention, is_trainable=True)
+        return _go_on(load_adapted(folder, settings.dtype, settings.attention, is_trainable=True), settings.lora)
+    return _with_new_adapter(_load_full(folder, settings.dtype, settings.attention), settings.lora, model)
+
+
+def _go_on(model: Any, lora: Lora) -> Any:
+    found = model.peft_config["default"]
+    if (found.r, found.lora_alpha) != (lora.rank, lora.alpha):
+        raise ConfigError(
+            f"training.lora: the adapter to go on with has rank {found.r} and alpha {found.lora_alpha:g}, the config "
+            f"{lora.rank} and {lora.alpha:g}; use the adapter's"
+        )
+    return model
+
+
+def _with_new_adapter(base: Any, lora: Lora, name: str) -> Any:
     from peft import LoraConfig, get_peft_model
 
-    lora = settings.lora
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
@@ -127,7 +146,9 @@ def load_for_training(model: str, settings: TrainingSettings) -> Any:
         target_modules=list(lora.target_modules),
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(_load_full(folder, settings.dtype, settings.attention), config)
+    model = get_peft_model(base, config)
+    model.peft_config["default"].base_model_name_or_path = name  # as it was given: a cache folder is one node's own
+    return model
 
 
 def _load_full(folder: str, dtype: str, attention: str) -> Any:

@@ -52,16 +52,18 @@ def start_engine(model: Any, settings: TrainingSettings, world_size: int, device
 
 
 def deepspeed_config(settings: TrainingSettings, world_size: int, device: str, num_parameters: int) -> dict[str, Any]:
-    """DeepSpeed's JSON config. Raises `ConfigError` for what the device or the stage cannot do."""
-    zero: dict[str, Any] = {"stage": settings.zero_stage}
-    if settings.zero_stage:
-        bucket = max(1, min(BUCKET, num_parameters))
-        zero |= {"reduce_bucket_size": bucket, "allgather_bucket_size": bucket}
+    """DeepSpeed's JSON config. Raises `ConfigError` for what the device or the stage cannot do.
+
+    Stage 0 in bf16 runs as stage 1: DeepSpeed's own stage 0 keeps no fp32 copy of the weights and loses small updates.
+    """
+    bf16 = settings.dtype == "bf16"
+    bucket = max(1, min(BUCKET, num_parameters))
+    zero = {"stage": max(settings.zero_stage, int(bf16)), "reduce_bucket_size": bucket, "allgather_bucket_size": bucket}
     return {
         "train_micro_batch_size_per_gpu": settings.micro_batch_size,
         "gradient_accumulation_steps": micro_batches_per_step(settings, world_size),
         "gradient_clipping": settings.clip,
-        "bf16": {"enabled": settings.dtype == "bf16"},
+        "bf16": {"enabled": bf16},
         "zero_optimization": zero | _offload(settings, device),
         "zero_force_ds_cpu_optimizer": False,
         "steps_per_print": 2**31,

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from skillray.errors import StageError
 from skillray.store.files import commit_json, publish_folder, remove_tree, sha256_of
-from skillray.training.checkpoint import MANIFEST, base_of, is_adapter, load_model, load_tokenizer, resolve_model, weights_hash
+from skillray.training.checkpoint import MANIFEST, base_of, is_adapter, load_model, load_tokenizer, weights_hash
 from skillray.training.settings import TrainingSettings
 
 State = dict[str, Any]
@@ -56,10 +56,12 @@ def _write(model: Any, state: State, settings: TrainingSettings, source: str, dr
 
 
 def _manifest(folder: str, epoch: int) -> dict[str, Any]:
-    names = sorted(os.listdir(folder))
-    files = {name: {"size": os.path.getsize(path := os.path.join(folder, name)), "sha256": sha256_of(path)} for name in names}
-    base = {"base": base_of(folder), "base_weights": weights_hash(resolve_model(base_of(folder)))} if is_adapter(folder) else {}
-    return {"files": files, "epoch": epoch} | base
+    paths = {name: os.path.join(folder, name) for name in sorted(os.listdir(folder))}
+    files = {name: {"size": os.path.getsize(path), "sha256": sha256_of(path)} for name, path in paths.items()}
+    manifest = {"files": files, "epoch": epoch}
+    if not is_adapter(folder):
+        return manifest
+    return manifest | {"base": base_of(folder), "base_weights": weights_hash(base_of(folder))}
 
 
 def _refuse_not_finite(state: State) -> None:

@@ -90,8 +90,8 @@ def train(job: TrainJob, on_step: OnStep = lambda step, total, loss, rate: None)
 def train_step(worker: Worker, step: int, lr: float) -> float:
     """One optimizer step over the step's rows; its loss, over all ranks. No weight changes if that is not finite.
 
-    The loss is sum(weight * nll) / sum(weight) over the step's loss tokens. DeepSpeed averages gradients over workers and
-    accumulation steps, so each micro-batch's part is multiplied by both.
+    The loss is sum(weight * nll) / sum(weight) over the step's loss tokens. DeepSpeed averages gradients over workers
+    and accumulation steps, so each micro-batch's part is multiplied by both.
     """
     micro_batches = worker.feed.micro_batches(step, worker.rank)
     scale = worker.world_size * len(micro_batches) / worker.feed.loss_weight(step)
@@ -117,11 +117,11 @@ def _update(worker: Worker, step: int, lr: float, rows: MicroBatch, sums: list[A
     if worker.world_size > 1:
         torch.distributed.all_reduce(total)
     loss = float(total) / worker.feed.loss_weight(step)
-    losses = torch.cat(sums).float().cpu().numpy() / worker.feed.num_loss_tokens[rows]
+    by_example = torch.cat(sums).cpu().numpy()
     if not np.isfinite(loss):
-        _stop(worker, step, rows[~np.isfinite(losses)])
+        _stop(worker, step, rows[~np.isfinite(by_example * worker.feed.weight[rows])])
     worker.rows.append(rows)
-    worker.losses.append(losses)
+    worker.losses.append(by_example / worker.feed.num_loss_tokens[rows])
     set_lr(worker.engine, lr)
     worker.engine.step()
     return loss
@@ -173,11 +173,10 @@ def _learning(feed: Feed, gathered: list[tuple[MicroBatch, Any]]) -> pa.Table:
     rows = np.concatenate([rows for rows, _ in gathered])
     order = np.argsort(rows, kind="stable")
     if not np.array_equal(rows[order], np.arange(feed.schedule.num_rows)):
-        raise StageError(f"fine_tune: trained on {len(rows)} rows, the schedule has {feed.schedule.num_rows}; report this")
+        raise StageError(f"fine_tune: trained on {len(rows)} rows, scheduled are {feed.schedule.num_rows}; report this")
     losses = np.concatenate([losses for _, losses in gathered])[order].astype(np.float32)
-    known = feed.schedule.select(["example_id", "epoch", "step", "slot"])
-    columns = known.append_column("loss", pa.array(losses)).append_column("num_tokens", feed.schedule["num_loss_tokens"])
-    return columns.select(LEARNING.names)
+    columns = {name: feed.schedule[name] for name in ("example_id", "epoch", "step", "slot")}
+    return pa.table(columns | {"loss": losses, "num_tokens": feed.schedule["num_loss_tokens"]}, schema=LEARNING)
 
 
 def _stop(worker: Worker, step: int, rows: MicroBatch) -> None:

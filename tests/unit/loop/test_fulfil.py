@@ -13,7 +13,7 @@ from skillray.loop.study import orders_table
 from skillray.store.schemas import EXAMPLES
 from skillray.store.tables import Table
 from skillray.teacher.tasks import Outcome, Reply, Task
-from skillray.types import Question, content_id
+from skillray.types import content_id
 
 SEED = {"question_id": content_id("1+1?"), "question": "1+1?", "answer": "2", "solution": "1+1=2", "subject": "", "level": 1, "skills": ["sum"]}  # fmt: skip
 BODY = {"question": "2+2?", "answer": "", "solution": "", "skills": ["sum"], "subject": "", "level": 1}

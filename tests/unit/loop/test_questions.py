@@ -86,11 +86,13 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path):
 
 
 def test_recorded_answers_of_a_student_nobody_recorded(tmp_path):
+    probe = [question(n, question_id=str(n)) for n in range(60)]
+    splits, _ = from_tables(tables(tmp_path, [question(99)], probe))
     row = {"question_id": "1", "student": "a", "sample": 0, "response": "x"}
-    path = write(tmp_path / "r.jsonl", [row, row | {"student": "b"}])
-    assert recorded_rollouts(path, ["a"]).num_rows == 1
-    with pytest.raises(DataError, match="no answers of student 'c'; it has a, b"):
-        recorded_rollouts(path, ["a", "c"])
+    path = write(tmp_path / "r.jsonl", [row, row | {"student": "b"}, row | {"question_id": "elsewhere"}])
+    assert recorded_rollouts(path, ["a"], splits).num_rows == 1
+    with pytest.raises(DataError, match="student 'c' answered no question of the probe set; who did: a, b"):
+        recorded_rollouts(path, ["a", "c"], splits)
 
 
 def test_the_domain_fills_every_split():

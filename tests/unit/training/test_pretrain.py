@@ -24,7 +24,9 @@ from skillray.training.pretrain import (
 )
 from skillray.types import as_chat, user_turn
 
-TINY = PretrainSettings(hidden_size=16, intermediate_size=32, num_layers=1, head_size=8, num_steps=5, num_last_steps=2, batch_size=4)
+TINY = PretrainSettings(
+    hidden_size=16, intermediate_size=32, num_layers=1, head_size=8, num_steps=5, num_last_steps=2, batch_size=4
+)
 STUDENT = Path(skillray.domains.arithmetic.__file__).parent / "student"
 
 

@@ -1,0 +1,77 @@
+"""The served teacher: exact replies through Serve and the log, single flight, a replica that dies."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from skillray.config.model import DomainTeacherConfig, Placement
+from skillray.domains import DOMAINS
+from skillray.teacher.reply_log import ReplyLog
+from skillray.teacher.tasks import Outcome, Solve, Task, WriteQuestions
+
+pytestmark = pytest.mark.ray
+CONFIG = DomainTeacherConfig(timeout_s=60.0)
+APP = "teacher-tests"
+
+
+@pytest.fixture
+def served(local_ray, tmp_path):
+    import ray
+
+    from skillray.on_ray.teacher import ServedTeacher, open_teacher, start_log, start_teacher, stop_teacher
+
+    start_teacher(APP, CONFIG, Placement(num_cpus=0.1))
+    log = start_log("teacher-tests", 0, str(tmp_path), APP, CONFIG)
+    yield ServedTeacher("teacher-tests", open_teacher(CONFIG).model, 1, CONFIG.timeout_s), log, str(tmp_path)
+    ray.kill(log)
+    stop_teacher(APP)
+
+
+def questions(count: int):
+    rng = random.Random(0)
+    return [DOMAINS["arithmetic"].generate("two_step_equation", 2, rng) for _ in range(count)]
+
+
+def test_replies_are_exact_logged_and_never_paid_twice(served):
+    import ray
+
+    teacher, log, folder = served
+    asked = [Solve(question=question, sample=0) for question in questions(300)]
+    with ThreadPoolExecutor(2) as two_students:  # the same requests at once: one call each
+        first, second = two_students.map(lambda _: teacher()(Task.SOLVE, asked), range(2))
+    assert [reply.value for reply in first] == [request.question.solution for request in asked]
+    assert first == second
+    usage = ray.get(log.usage.remote())
+    distinct = len({request.question.question for request in asked})
+    assert (usage["solve/requests"], usage["solve/calls"]) == (600, distinct)
+    assert len(ReplyLog(folder).index) == distinct  # acknowledged means on storage
+    assert 1 <= len(os.listdir(folder)) <= 20  # flushed in groups, not one by one
+
+
+def test_a_dead_replica_loses_nothing(served):
+    import psutil
+
+    teacher, _, _ = served
+    ask = teacher()
+    seeds = tuple(questions(3))
+    assert ask(Task.WRITE_QUESTIONS, [WriteQuestions(skill="percentage", seeds=seeds, count=2, index=0)])
+    replicas = [
+        p for p in psutil.process_iter(["cmdline"]) if "ServeReplica:teacher-tests" in " ".join(p.info["cmdline"])
+    ]
+    assert len(replicas) == 1
+    os.kill(replicas[0].pid, signal.SIGKILL)
+    replies = ask(
+        Task.WRITE_QUESTIONS, [WriteQuestions(skill="percentage", seeds=seeds, count=2, index=n) for n in range(9)]
+    )
+    assert [reply.outcome for reply in replies] == [Outcome.OK] * 9
+
+
+def test_tasks_of_other_teachers_are_unsupported(served):
+    teacher, _, _ = served
+    [reply] = teacher()(Task.COMPOSE, [Solve(question=questions(1)[0], sample=0)])
+    assert reply.outcome is Outcome.UNSUPPORTED
