@@ -105,10 +105,14 @@ def _execute(units: list[dict[str, Any]], links: Sequence[Link]) -> ray.data.Dat
                 max_tasks_in_flight_per_actor=4,  # the pool grows only while its queues are well filled
             ),
             **worker_resources(link.placement),
-            max_restarts=3,  # Ray Data's own default restarts for ever
-            max_task_retries=3,
+            ray_remote_args_fn=_bounded,
         )
     return data
+
+
+def _bounded() -> dict[str, Any]:
+    """Ray Data's own default restarts a worker, and repeats its rows, for ever."""
+    return {"max_restarts": 3, "max_task_retries": 3}
 
 
 def worker_resources(placement: Placement) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from skillray.teacher.tasks import (
     written,
 )
 
-REVISION = 1
+REVISION = 2
 """Raised when the same request gets another reply, so that kept replies are not mixed."""
 MAX_SKILLS = 5
 """Labels of a question (STAT, arXiv 2510.10023, C.3.1)."""
@@ -55,14 +55,18 @@ class DomainTeacher:
                 return Reply(outcome=Outcome.UNSUPPORTED)
 
     def _missing(self, request: NameMissingSkills) -> Reply:
-        """The skill of the first wrong step; the question's main skill where nothing was written or no step tells."""
+        """The question's main skill, and the skill of the first wrong step where that is another one.
+
+        STAT's teacher names 2 to 3 skills a question (arXiv 2510.10023, B.2). A wrong sum inside a long product shows
+        that the product is not mastered, and perhaps the sum.
+        """
         question = request.question
         steps = self.domain.check(question, request.response)
         wrong = next((step for step in steps if step.score < 1.0), None)
         if steps and wrong is None:
             return Reply(outcome=Outcome.JUDGED_CORRECT)
-        skill = wrong.skill if wrong is not None else None
-        return _among((skill,) if skill is not None else question.skills[:1], request.allowed)
+        named = [*question.skills[:1], *([wrong.skill] if wrong is not None and wrong.skill else [])]
+        return _among(tuple(dict.fromkeys(named)), request.allowed)
 
     def _write(self, request: WriteQuestions, rng: random.Random) -> Reply:
         if request.skill not in self.domain.skills_of():

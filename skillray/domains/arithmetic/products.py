@@ -26,7 +26,8 @@ def multiplication_in_steps(level: int, rng: random.Random) -> Draft:
     ones, b = rng.randint(1, 9), rng.randint(2, 5 if level == 1 else 9)
     high, low = tens * b, ones * b
     steps = (f"{tens}*{b}={high}", f"{ones}*{b}={low}", f"{high}+{low}={high + low}")
-    return work(_ask_product(tens + ones, b, rng), *steps)
+    asks = ("Work out {}*{}.", "Work out {} times {}.", "Split and multiply {}*{}.")
+    return work(rng.choice(asks).format(tens + ones, b), *steps)
 
 
 def exact_division(level: int, rng: random.Random) -> Draft:

@@ -52,7 +52,7 @@ def ask(task: Task, request: Request) -> tuple[Outcome, object]:
 @pytest.mark.parametrize(
     ("response", "outcome", "value"),
     [
-        ("2+2=5\n#### 4", Outcome.OK, ["carry"]),  # the first wrong step
+        ("2+2=5\n#### 4", Outcome.OK, ["sum", "carry"]),  # the first wrong step
         ("2+2=4\n#### 4", Outcome.JUDGED_CORRECT, None),
         ("", Outcome.OK, ["sum"]),  # nothing written: the main skill
         ("?", Outcome.OK, ["sum"]),  # a wrong step without a skill: the main skill
@@ -64,9 +64,9 @@ def test_missing_skills(response: str, outcome: Outcome, value: object) -> None:
 
 
 def test_a_skill_outside_the_vocabulary() -> None:
-    request = NameMissingSkills(question=SUM, response="2+2=5", allowed=("sum",))
+    request = NameMissingSkills(question=SUM, response="2+2=5", allowed=("other",))
     (reply,) = TEACHER.ask(Task.NAME_MISSING_SKILLS, [request])
-    assert (reply.outcome, reply.value, reply.raw) == (Outcome.UNKNOWN_SKILL, None, "carry")
+    assert (reply.outcome, reply.value, reply.raw) == (Outcome.UNKNOWN_SKILL, None, "sum, carry")
 
 
 def test_labels_are_the_domains() -> None:

@@ -1,0 +1,162 @@
+"""The whole loop on real Ray, Serve, Data, Train and DeepSpeed, on the embedded student: small, and all of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from skillray.config import dump_config, parse
+from skillray.store.files import commit, read_json
+from skillray.store.layout import RunFolder
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+
+SMALL = {
+    "data": {"type": "domain", "pool_per_skill": 12, "profile_per_skill": 4, "held_out_per_skill": 2},
+    "rollout": {"max_new_tokens": 48, "batch_size": 72},
+    "training": {
+        "max_tokens": 2000,
+        "batch_size": 16,
+        "micro_batch_size": 16,
+        "learning_rate": 1e-4,
+        "dtype": "fp32",
+        "zero_stage": 1,
+        "max_length": 256,
+    },
+    "placement": {"rollout": {"max_workers": 1}, "grade": {"max_workers": 1, "num_cpus": 0.1}},
+}
+STUDENTS = [
+    {"name": "uniform", "curriculum": {"type": "uniform", "num_examples": 60}},
+    {"name": "stat-syn", "curriculum": {"type": "stat-syn", "num_examples": 40, "keep": 0.25}},
+    # The teacher knows no question of level 9: this student's study fails, and nobody else's.
+    {"name": "broken", "curriculum": {"type": "hard", "num_examples": 10, "min_level": 9}},
+]
+
+
+def supervise(config, path: str) -> bool:
+    from skillray.on_ray.launch import supervise as run
+
+    commit(RunFolder(path).config, dump_config(config).encode())
+    return run(config, path, lambda running: None)
+
+
+@pytest.fixture(scope="module")
+def run(local_ray, tmp_path_factory) -> RunFolder:
+    path = str(tmp_path_factory.mktemp("run"))
+    config = parse(SMALL | {"name": "small", "students": STUDENTS}, "test")
+    assert not supervise(config, path)  # one student fails on purpose
+    return RunFolder(path)
+
+
+def test_students_end_alone(run):
+    students = read_json(run.status)["students"]
+    assert {name: entry["state"] for name, entry in students.items()} == {
+        "uniform": "done",
+        "stat-syn": "done",
+        "broken": "failed",
+    }
+    assert "min_level" in students["broken"]["error"] and "\n" not in students["broken"]["error"]
+    assert os.path.exists(run.file("logs", "small-broken-round-000-study-1.txt"))
+
+
+def test_students_of_one_start_share_round_0(run):
+    bases = [run.base(name).table("scores") for name in ("uniform", "stat-syn")]
+    assert bases[0].source() == bases[1].source()
+    assert bases[0].num_rows() == 36
+
+
+def test_training_followed_the_schedule(run):
+    for name in ("uniform", "stat-syn"):
+        segment = run.round(name, 0).segment()
+        schedule, learning = segment.table("schedule").read(), segment.table("learning").read()
+        planned = {(row["step"], row["slot"], row["example_id"]) for row in schedule.to_pylist()}
+        trained = {(row["step"], row["slot"], row["example_id"]) for row in learning.to_pylist()}
+        assert trained == planned
+        assert 2000 <= sum(schedule["num_tokens"].to_pylist()) < 2000 + 16 * 256
+        assert all(0 < loss < 20 for loss in learning["loss"].to_pylist())
+
+
+def test_no_stage_trains_on_what_it_is_measured_on(run):
+    held_out = {
+        question_id
+        for split in ("profile", "held_out")
+        for question_id in run.questions(split).read(["question_id"])["question_id"].to_pylist()
+    }
+    for name in ("uniform", "stat-syn"):
+        examples = run.round(name, 0).segment().table("examples").read(["question_id"])
+        assert not held_out & set(examples["question_id"].to_pylist())
+
+
+def test_new_questions_are_for_missing_skills(run):
+    gaps = run.round("stat-syn", 0).table("gaps").read(["missing_skills"])["missing_skills"].to_pylist()
+    missing = {skill for skills in gaps for skill in skills}
+    rows = run.round("stat-syn", 0).segment().table("examples").read(["origin", "skills", "parents"]).to_pylist()
+    written = [row for row in rows if row["origin"] == "synthesize"]
+    assert written and all(row["skills"][0] in missing and len(row["parents"]) == 3 for row in written)
+
+
+def test_the_checkpoint_is_another_model_of_the_same_shape(run):
+    from skillray.training.checkpoint import load_model, resolve_model, verify_checkpoint
+
+    folder = run.round("uniform", 0).checkpoint
+    verify_checkpoint(folder)
+    before, after = load_model(resolve_model("embedded")).state_dict(), load_model(folder).state_dict()
+    assert before.keys() == after.keys()
+    assert any(not before[name].equal(after[name]) for name in before)
+
+
+def test_summary_and_report_say_what_came_out(run):
+    rounds = read_json(run.summary)["students"]["stat-syn"]["rounds"]
+    assert [entry["round"] for entry in rounds] == [-1, 0]
+    assert all(entry["profile"]["questions"] == 72 for entry in rounds)
+    page = open(run.report).read()
+    assert "stat-syn" in page and "broken" in page and "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_nothing_is_left_behind(run):
+    import ray
+    from ray import serve
+    from ray.util.state import list_placement_groups  # noqa: F401  (needs a dashboard; the table below does not)
+
+    assert not serve.status().applications
+    assert ray.util.placement_group_table() == {} or all(
+        group["state"] == "REMOVED" for group in ray.util.placement_group_table().values()
+    )
+    for name in ("coordinator", "reply-log-000"):
+        with pytest.raises(ValueError, match="Failed to look up actor"):
+            ray.get_actor(name, namespace="small")
+    leftovers = [name for _, _, names in os.walk(run.path) for name in names if name.endswith(".tmp")]
+    assert leftovers == []
+
+
+def test_a_second_round_goes_on_from_the_first(run):
+    students = [student for student in STUDENTS if student["name"] == "stat-syn"]
+    before = run.round("stat-syn", 0).table("scores").fingerprint()
+    calls = read_json(run.status)["usage"]["teacher"]["by_task"]
+    config = parse(SMALL | {"name": "small", "rounds": 2, "students": students}, "test")
+    assert supervise(config, run.path)
+    assert run.round("stat-syn", 0).table("scores").fingerprint() == before  # not made again
+    assert run.round("stat-syn", 1).table("scores").complete()
+    manifest = read_json(os.path.join(run.round("stat-syn", 1).checkpoint, "manifest.json"))
+    assert manifest["files"] and calls
+
+
+def cli(*words: str, home: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "skillray", *words]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"HOME": home}, timeout=60)
+
+
+def test_commands_on_a_finished_run(run, tmp_path):
+    home = str(tmp_path)
+    again = cli("run", run.config, "--run-dir", run.path, home=home)
+    assert again.returncode == 0 and "nothing to do" in again.stdout
+    changed = cli("run", run.config, "--run-dir", run.path, "--set", "seed=5", home=home)
+    assert changed.returncode == 2 and "seed was 0, now 5" in changed.stderr and changed.stderr.count("\n") == 1
+    assert "stat-syn" in cli("report", run.path, home=home).stdout
+    assert '"difficult"' in cli("profile", run.path, "--json", home=home).stdout
+    nowhere = cli("report", str(tmp_path / "none"), home=home)
+    assert nowhere.returncode == 2 and "no run folder" in nowhere.stderr
+    assert not os.path.exists(os.path.join(home, ".ray"))  # nothing written to the user's home
