@@ -57,8 +57,7 @@ def _pairs() -> list[str]:
         return []
     bad = [name for name in CUDA_ONLY if installed(name)]
     return [
-        f"{name} is a CUDA build, which breaks transformers beside a CPU torch: pip uninstall {name}"
-        for name in bad
+        f"{name} is a CUDA build, which breaks transformers beside a CPU torch: pip uninstall {name}" for name in bad
     ]
 
 

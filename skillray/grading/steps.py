@@ -64,7 +64,6 @@ def make_step_scorer(
 
 def _annotation_scorer(grade: Grade) -> StepScorer:
     def score(question: Question, response: str) -> tuple[StepScore, ...]:
-        from skillray.domains.arithmetic.annotations import check_annotations
 
         lines: tuple[StepScore, ...] = check_annotations(response)
         return (*lines, _answer_step(question, response, grade)) if lines else ()

@@ -17,12 +17,12 @@ from skillray.loop import fulfil as fulfilling
 from skillray.loop.diagnose import Diagnose, choose_difficult
 from skillray.loop.grade import Grade
 from skillray.loop.questions import SPLITS, from_domain, from_tables, graph_json, recorded_rollouts
+from skillray.loop.roll_out import Recorded, RollOut
 from skillray.loop.rounds import Stop, Verb
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
 from skillray.on_ray.data import Job, Link, Progress, Stage, run_chain
 from skillray.on_ray.teacher import ServedTeacher, open_teacher
-from skillray.rollout import Recorded, RollOut
 from skillray.store.files import commit_json, exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import Table

@@ -120,7 +120,7 @@ def load_for_training(model: str, settings: TrainingSettings) -> Any:
     """The model to train: whole, or a PEFT model that goes on with its adapter or gets a new one."""
     folder = resolve_model(model)
     if settings.lora is None:
-        return load_model(folder, settings.dtype, settings.attention)
+        return load_model(folder, settings.dtype, settings.attention).requires_grad_(True)  # PEFT froze a merged base
     if is_adapter(folder):
         return _go_on(load_adapted(folder, settings.dtype, settings.attention, is_trainable=True), settings.lora)
     return _with_new_adapter(_load_full(folder, settings.dtype, settings.attention), settings.lora, model)

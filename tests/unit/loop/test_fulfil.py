@@ -15,7 +15,15 @@ from skillray.store.tables import Table
 from skillray.teacher.tasks import Outcome, Reply, Task
 from skillray.types import content_id
 
-SEED = {"question_id": content_id("1+1?"), "question": "1+1?", "answer": "2", "solution": "1+1=2", "subject": "", "level": 1, "skills": ["sum"]}  # fmt: skip
+SEED = {
+    "question_id": content_id("1+1?"),
+    "question": "1+1?",
+    "answer": "2",
+    "solution": "1+1=2",
+    "subject": "",
+    "level": 1,
+    "skills": ["sum"],
+}
 BODY = {"question": "2+2?", "answer": "", "solution": "", "skills": ["sum"], "subject": "", "level": 1}
 
 

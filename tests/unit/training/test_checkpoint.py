@@ -3,10 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
-from skillray.errors import DataError, StageError
+from skillray.errors import ConfigError, DataError, StageError
 from skillray.training.checkpoint import (
     checkpoint_complete,
+    is_adapter,
     load_for_training,
     load_model,
     resolve_model,
@@ -14,7 +16,7 @@ from skillray.training.checkpoint import (
     weights_hash,
 )
 from skillray.training.saving import publish
-from skillray.training.settings import TrainingSettings
+from skillray.training.settings import Lora, TrainingSettings
 from tests.tiny import save_tiny_student
 
 SETTINGS = TrainingSettings(dtype="fp32")
@@ -25,10 +27,12 @@ def student(tmp_path: Path) -> str:
     return save_tiny_student(tmp_path / "student", layers=1)
 
 
-def save(student: str, folder: Path, factor: float = 1.0) -> str:
-    model = load_for_training(student, SETTINGS)
-    state = {name: parameter.detach() * factor for name, parameter in model.named_parameters()}
-    publish(model, state, SETTINGS, student, str(folder), epoch=0)
+def save(student: str, folder: Path, factor: float = 1.0, lora: Lora | None = None) -> str:
+    settings = SETTINGS.model_copy(update={"lora": lora})
+    model = load_for_training(student, settings)
+    trained = [(name, parameter.detach()) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    state = {name: (torch.full_like(tensor, 0.1) if "lora_B" in name else tensor) * factor for name, tensor in trained}
+    publish(model, state, settings, student, str(folder), epoch=0)
     return str(folder)
 
 
@@ -72,3 +76,37 @@ def test_a_missing_folder_is_refused_without_asking_the_hub() -> None:
 def test_a_folder_without_safetensors_has_no_hash(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no \*\.safetensors file"):
         weights_hash(str(tmp_path))
+
+
+def test_the_next_round_goes_on_with_the_adapter_or_with_what_it_makes_of_its_base(
+    student: str, tmp_path: Path
+) -> None:
+    lora = Lora(rank=4, alpha=8.0)
+    first = save(student, tmp_path / "first", lora=lora)
+    goes_on = load_for_training(first, SETTINGS.model_copy(update={"lora": lora}))
+    trained = {name: tensor for name, tensor in goes_on.named_parameters() if tensor.requires_grad}
+    assert trained
+    assert all("lora_" in name for name in trained)
+    assert all(bool((tensor == 0.1).all()) for name, tensor in trained.items() if "lora_B" in name)
+
+    merged = save(first, tmp_path / "merged", lora=lora.model_copy(update={"merge": True}))
+    assert is_adapter(first)
+    assert not is_adapter(merged)
+    expected = dict(goes_on.eval().merge_and_unload().named_parameters())
+    for start in (first, merged):  # merged when loaded, merged when saved
+        whole = dict(load_for_training(start, SETTINGS).named_parameters())
+        assert whole.keys() == expected.keys()
+        assert all(tensor.requires_grad and torch.equal(tensor, expected[name]) for name, tensor in whole.items())
+
+
+def test_another_shape_than_the_adapters_is_refused(student: str, tmp_path: Path) -> None:
+    first = save(student, tmp_path / "first", lora=Lora(rank=4, alpha=8.0))
+    with pytest.raises(ConfigError, match=r"the adapter to go on with has rank 4 and alpha 8, the config 2 and 8"):
+        load_for_training(first, SETTINGS.model_copy(update={"lora": Lora(rank=2, alpha=8.0)}))
+
+
+def test_an_adapter_whose_base_has_changed_is_refused(student: str, tmp_path: Path) -> None:
+    first = save(student, tmp_path / "first", lora=Lora(rank=4))
+    save_tiny_student(Path(student), layers=1, seed=1)
+    with pytest.raises(DataError, match=r"its base model .* has changed since"):
+        load_model(first)
