@@ -79,5 +79,5 @@ def test_execution_fields_added_students_and_rounds_are_accepted():
 
 def test_a_changed_student_is_refused():
     changed = [{"name": "a", "curriculum": {"type": "uniform", "num_examples": 3}}]
-    with pytest.raises(ConfigError, match="students.a.curriculum.num_examples"):
+    with pytest.raises(ConfigError, match=r"students\.a\.curriculum\.num_examples"):
         refuse_changes(parse(GOOD, "c"), parse(GOOD | {"students": changed}, "c"), "runs/r")

@@ -72,7 +72,11 @@ def test_status_survives_its_writer(tmp_path):
 
 @pytest.mark.parametrize(
     ("error", "line"),
-    [(DataError("x.parquet: no such file"), "x.parquet: no such file"), (KeyError("k"), "KeyError: 'k'"), (OSError(), "OSError: no message")],
-)  # fmt: skip
+    [
+        (DataError("x.parquet: no such file"), "x.parquet: no such file"),
+        (KeyError("k"), "KeyError: 'k'"),
+        (OSError(), "OSError: no message"),
+    ],
+)
 def test_errors_are_one_line(error, line):
     assert one_line(error) == line
