@@ -235,7 +235,7 @@ class Runner:
 
     def _checkpoint(self, index: int) -> str:
         """What round `index` starts from: the model itself, or what the round before made."""
-        return self.run.round(self.student.name, index - 1).checkpoint if index else resolve_model(self.student.model)
+        return self.run.round(self.student.name, index - 1).checkpoint if index else self.student.model
 
     def _folder(self) -> RoundFolder:
         return self.run.round(self.student.name, self.round)
@@ -254,7 +254,7 @@ class Runner:
     def _shared_folder(self) -> RoundFolder:
         """Keyed by everything that round 0's answers, grades and gaps depend on."""
         recorded = self.student.recorded
-        source = (recorded, self.run.recorded().fingerprint()) if recorded else weights_hash(self._checkpoint(0))
+        source = (recorded, self.run.recorded().fingerprint()) if recorded else weights_hash(resolve_model(self.student.model))
         questions = [self.run.questions(split).fingerprint() for split in ("held_out", "profile")]
         config = self.config
         settings = (
