@@ -33,7 +33,7 @@ from skillray.types import seed_for
 
 MAX_WAVES = 8
 """Times that orders are sent to a teacher whose questions are refused too often to reach the target."""
-CLOSE_ENOUGH = 0.95
+CLOSE_ENOUGH = 0.9
 """Share of the target that ends the waves: a last wave for a few examples costs more than they are worth, and the
 number of training tokens is fixed by the schedule."""
 
