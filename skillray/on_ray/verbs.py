@@ -254,7 +254,11 @@ class Runner:
     def _shared_folder(self) -> RoundFolder:
         """Keyed by everything that round 0's answers, grades and gaps depend on."""
         recorded = self.student.recorded
-        source = (recorded, self.run.recorded().fingerprint()) if recorded else weights_hash(resolve_model(self.student.model))
+        source = (
+            (recorded, self.run.recorded().fingerprint())
+            if recorded
+            else weights_hash(resolve_model(self.student.model))
+        )
         questions = [self.run.questions(split).fingerprint() for split in ("held_out", "profile")]
         config = self.config
         settings = (
