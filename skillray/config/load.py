@@ -27,7 +27,8 @@ class _StrictLoader(yaml.SafeLoader):
             if key.value in seen:
                 raise yaml.YAMLError(f"line {key.start_mark.line + 1}: key {key.value!r} stands twice")
             seen.add(key.value)
-        return super().construct_mapping(node, deep)
+        made: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return made
 
 
 def load_config(path: str, overrides: Sequence[str] = ()) -> RunConfig:
@@ -72,7 +73,8 @@ def apply(raw: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def dump_config(config: RunConfig) -> str:
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    text: str = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return text
 
 
 def _read(path: str) -> Mapping[str, Any]:
