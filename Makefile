@@ -6,7 +6,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 CONFIG ?= jobs/recipes/quickstart.yaml
 
-.PHONY: run test check setup lint types imports unit test-ray test-gpu
+.PHONY: run test check setup lint types imports unit test-ray
 
 setup: .venv/ready
 
@@ -40,6 +40,3 @@ unit:
 
 test-ray:
 	$(BIN)/python -m pytest tests/ray -m ray --durations=10
-
-test-gpu:
-	$(BIN)/python -m pytest tests -m gpu

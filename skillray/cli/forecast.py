@@ -15,7 +15,7 @@ def show_forecast(config: RunConfig) -> str:
         lines.append(f"{step.student:<16}{index:>6}  {step.verb:<10}{step.teacher_calls:>14}  {step.rows}")
     lines += [
         "",
-        f"teacher calls: at most {found.teacher_calls} (known replies cost nothing; a domain teacher costs no money)",
+        f"teacher calls: about {found.teacher_calls} (known replies cost nothing; a domain teacher costs no money)",
     ]
     lines += ["needs:", *(f"  {need}" for need in found.needs)]
     lines += [f"PROBLEM: {problem}" for problem in found.problems] or ["unmet needs: none found"]

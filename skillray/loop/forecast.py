@@ -29,7 +29,7 @@ class Step:
     rows: str
     """What it reads or makes, as text; 'at most' where it depends on the answers."""
     teacher_calls: int = 0
-    """At most; known replies cost nothing."""
+    """About: how many it takes depends on the answers. Known replies cost nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,8 @@ def _text(sizes: dict[str, int | None]) -> str:
 
 def _evidence(config: RunConfig, student: StudentConfig, index: int, sizes: dict[str, int | None]) -> list[Step]:
     """answer and diagnose before round `index`."""
-    gaps = Need.GAPS in student.curriculum.needs
+    sharing = [s for s in config.students if (s.model, s.recorded) == (student.model, student.recorded)]
+    gaps = any(Need.GAPS in s.curriculum.needs for s in (sharing if index == 0 else [student]))
     questions = _sum(sizes["held_out"], sizes["profile"] if gaps else 0)
     samples = config.rollout.samples
     rows = "?" if questions is None else f"{questions * samples} answers to {questions} questions"
