@@ -12,7 +12,7 @@ import ray
 from skillray.config import RunConfig
 from skillray.errors import DeadlineError
 from skillray.on_ray.cluster import connected
-from skillray.on_ray.coordinator import Coordinator, describe
+from skillray.on_ray.coordinator import Coordinator
 from skillray.on_ray.runner import COORDINATOR
 
 POLL_S = 1.0
@@ -53,6 +53,3 @@ def _watch(coordinator: Any, done: Any, config: RunConfig, show: Show) -> None:
             seen = True
         if not seen and time.monotonic() > deadline:
             raise DeadlineError(f"the coordinator did not start within {config.cluster.start_timeout_s:.0f} s")
-
-
-__all__ = ["describe", "launch"]

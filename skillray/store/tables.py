@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skillray.errors import TableError
-from skillray.store.files import commit, commit_json, exists, read_json, remove_tree
+from skillray.store.files import commit, commit_json, exists, read_json
 from skillray.store.schemas import TABLES
 
 
@@ -123,9 +123,6 @@ class Table:
             found = source.found_part(part.name)
             if found != part:
                 raise TableError(f"{source.part_path(part.name)} differs from its manifest: remove the table and rerun")
-
-    def clear(self) -> None:
-        remove_tree(self.folder)
 
 
 def conform(rows: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
