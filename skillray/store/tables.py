@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import pyarrow as pa
@@ -20,6 +20,9 @@ import pyarrow.parquet as pq
 from skillray.errors import TableError
 from skillray.store.files import commit, commit_json, exists, read_json
 from skillray.store.schemas import TABLES
+
+PART_ROWS = 1 << 16
+"""Rows of a part, at most, where one process writes a table: what a reader of one part holds in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +111,14 @@ class Table:
         commit_json(self.manifest_path, body)
 
     def write(self, rows: pa.Table, *, epoch: int, made_from: str = "") -> None:
-        """A small table in one part, from its own worker."""
-        self.seal([self.write_part("000000.parquet", rows)], epoch=epoch, made_from=made_from)
+        """A table from one worker."""
+        starts = range(0, max(1, rows.num_rows), PART_ROWS)
+        self.write_all((rows.slice(start, PART_ROWS) for start in starts), epoch=epoch, made_from=made_from)
+
+    def write_all(self, rows: Iterable[pa.Table], *, epoch: int, made_from: str = "") -> None:
+        """A table that its worker makes part by part, so that memory holds one."""
+        parts = [self.write_part(f"{index:06d}.parquet", part) for index, part in enumerate(rows)]
+        self.seal(parts, epoch=epoch, made_from=made_from)
 
     def link(self, target: Table, *, epoch: int) -> None:
         """Publish `target`, which must be complete, under this folder too."""
