@@ -14,7 +14,7 @@ NumpyIds = npt.NDArray[np.void]
 
 def as_numpy(column: pa.ChunkedArray) -> NumpyIds:
     """The ids of a column without nulls; nothing is copied when it has one chunk."""
-    whole = column.combine_chunks()
+    whole = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     return np.frombuffer(whole.buffers()[1], "V16", len(whole), 16 * whole.offset) if len(whole) else np.empty(0, "V16")
 
 

@@ -75,6 +75,7 @@ def test_ids_go_to_numpy_and_back():
     column = pa.chunked_array([pa.array(ids[:1], ID), pa.array(ids, ID).slice(1)])
     assert as_arrow(as_numpy(column)).to_pylist() == ids
     assert as_arrow(np.sort(as_numpy(column))).to_pylist() == sorted(ids)
+    assert as_arrow(as_numpy(pa.chunked_array([pa.array(ids, ID).slice(1)]))).to_pylist() == ids[1:]
     assert len(as_numpy(column.slice(3))) == 0
 
 
