@@ -23,8 +23,9 @@ from skillray.config import RunConfig, StudentConfig, load_config
 from skillray.coordinator.fleet import Status, one_line, run_fleet
 from skillray.errors import DeadlineError
 from skillray.loop.rounds import Stop, Verb
-from skillray.on_ray.runner import start_runner
+from skillray.on_ray.runner import namespace_of, start_runner
 from skillray.on_ray.teacher import start_log, start_teacher, stop_teacher
+from skillray.store.fence import Fence
 from skillray.store.layout import RunFolder
 from skillray.training.checkpoint import checkpoint_complete
 
@@ -37,10 +38,10 @@ RECORDED_NOTE = (
 class Coordinator:
     """One actor a run, named so that runners can see whether it lives."""
 
-    def __init__(self, run_path: str) -> None:
-        self._run = RunFolder(run_path)
+    def __init__(self, fence: Fence) -> None:
+        self._run = RunFolder(fence.run)
         self._config = load_config(self._run.config)
-        self._status = Status(self._run.status, self._config.name)
+        self._status = Status(self._run.status, self._config.name, fence)
         self._verbs = RayVerbs(self._run, self._config, self._status)
 
     async def run(self) -> bool:
@@ -70,7 +71,8 @@ class RayVerbs:
 
     def __init__(self, run: RunFolder, config: RunConfig, status: Status) -> None:
         self._run, self._config, self._status = run, config, status
-        self._namespace = config.name
+        self._fence = status.fence
+        self._namespace = namespace_of(config.name, self._fence)
         self._app = f"teacher-{config.name}"
         self._shared: dict[str, asyncio.Task[None]] = {}
         self._training = asyncio.Semaphore(config.placement.train.max_workers)
@@ -82,7 +84,8 @@ class RayVerbs:
         await asyncio.gather(self._runner(Verb.PREPARE, self._config.students[:1], 0), self._start_teacher())
 
     async def stop(self) -> None:
-        """Nothing of ours outlives the run: the app, the logs."""
+        """Nothing of ours outlives the run: the app, the logs. What is another driver's now stays."""
+        self._fence.check()
         await self._save_usage()
         await asyncio.to_thread(stop_teacher, self._app)
         for log in self._logs:
@@ -152,7 +155,7 @@ class RayVerbs:
         config, placement = self._config.teacher, self._config.placement.teacher
         await self._within(asyncio.to_thread(start_teacher, self._app, config, placement), f"teacher app {self._app}")
         self._logs = [
-            start_log(self._namespace, shard, self._run.replies(shard), self._app, config)
+            start_log(self._namespace, shard, self._run.replies(shard), self._fence, self._app, config)
             for shard in range(config.shards)
         ]
 
@@ -183,7 +186,7 @@ class RayVerbs:
         for student in names:
             self._status.student(student, round=round_index, stage=str(verb))
         try:
-            call = actor.run.remote(verb, names, round_index, self._status.epoch)
+            call = actor.run.remote(verb, names, round_index, self._fence)
             seconds = await asyncio.wait_for(call, self._config.cluster.stage_timeout_s)
         except TimeoutError:
             raise DeadlineError(f"{place} took longer than cluster.stage_timeout_s") from None

@@ -19,12 +19,18 @@ import ray
 
 from skillray.config import load_config
 from skillray.loop.rounds import Verb
+from skillray.store.fence import Fence
 from skillray.store.files import commit
 from skillray.store.layout import RunFolder
 
 LEASE_S = 60.0
 """Without a sign of the coordinator for this long, the runner ends itself."""
 COORDINATOR = "coordinator"
+
+
+def namespace_of(run: str, fence: Fence) -> str:
+    """Of the named actors of one driver: what an earlier one left on a cluster is not taken for our own."""
+    return f"{run}-{fence.epoch}"
 
 
 def start_runner(run_path: str, namespace: str, name: str) -> Any:
@@ -47,11 +53,11 @@ class StageRunner:
         self._progress: tuple[int, int, str] = (0, 0, "")
         threading.Thread(target=self._hold_lease, daemon=True).start()
 
-    def run(self, verb: Verb, students: list[str], round_index: int, epoch: int) -> dict[str, float]:
+    def run(self, verb: Verb, students: list[str], round_index: int, fence: Fence) -> dict[str, float]:
         """Seconds by step; raises what the verb raised, with its traceback in RUN/logs."""
         if self._started.acquire(blocking=False):
             try:
-                self._result.set_result(self._do(verb, students, round_index, epoch))
+                self._result.set_result(self._do(verb, students, round_index, fence))
             except Exception as error:  # every caller gets it, and the full story goes to a file
                 self._log(traceback.format_exc())
                 self._result.set_exception(error)
@@ -61,13 +67,13 @@ class StageRunner:
         """(done, total, unit)"""
         return self._progress
 
-    def _do(self, verb: Verb, students: list[str], round_index: int, epoch: int) -> dict[str, float]:
+    def _do(self, verb: Verb, students: list[str], round_index: int, fence: Fence) -> dict[str, float]:
         from skillray.on_ray.verbs import Runner  # late: it brings Ray Data and Ray Train, seconds of import
 
         run = RunFolder(self._run_path)
         config = load_config(run.config)
         chosen = tuple(student for student in config.students if student.name in students)
-        runner = Runner(run, config, chosen, round_index, epoch, report_progress=self._report)
+        runner = Runner(run, config, chosen, round_index, fence, report_progress=self._report)
         return runner.do(verb)
 
     def _report(self, done: int, total: int, unit: str) -> None:

@@ -6,13 +6,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from skillray.config.model import Placement
-from skillray.errors import SkillrayError, StageError
-from skillray.store.files import commit_json, exists, read_json
+from skillray.errors import SkillrayError, StageError, StorageError, TableError
+from skillray.store.files import commit_json, read_json, remove
 from skillray.training.sft import TrainJob, train
 
 Progress = Callable[[int, int, str], None]
@@ -31,7 +32,7 @@ ENVIRONMENT = {
 """Ray Train's, read by whoever calls `fit`; what is already set stays."""
 
 
-def fine_tune(job: TrainJob, placement: Placement, storage_path: str, name: str, progress: Progress) -> None:
+def fine_tune(job: TrainJob, placement: Placement, note: str, name: str, progress: Progress) -> None:
     """Train `job` on `settings.num_workers` workers; blocks until its checkpoint is published.
 
     Call it from an actor of its own, not from the coordinator: Ray Train's controller dies with its caller. A dead
@@ -39,7 +40,7 @@ def fine_tune(job: TrainJob, placement: Placement, storage_path: str, name: str,
 
     Args:
         placement: of one worker; it trains on a GPU when `num_gpus` is not 0.
-        storage_path: folder for Ray Train's own files, shared by all nodes.
+        note: file in the run folder, for how far the workers are; gone afterwards.
         name: of this attempt, never used before: Ray Train resumes silently from what it finds under a name.
 
     Raises:
@@ -53,19 +54,27 @@ def fine_tune(job: TrainJob, placement: Placement, storage_path: str, name: str,
     import ray.train
 
     job = replace(job, device="cuda" if placement.num_gpus else "cpu")
-    note = os.path.join(storage_path, name, "progress.json")
-    with _reported(note, progress):
+    with _reported(note, progress), _scratch() as folder:
         try:
-            result = _trainer(job, placement, storage_path, name, note).fit()
+            result = _trainer(job, placement, folder, name, note).fit()
         except ray.train.TrainingFailedError as error:
-            raise StageError(
-                f"fine_tune: the workers failed again and again ({_cause(error)}); see {storage_path}"
-            ) from error
+            raise StageError(f"fine_tune: the workers failed again and again ({_cause(error)})") from error
     if isinstance(result.return_value, SkillrayError):
         raise result.return_value
 
 
-def _trainer(job: TrainJob, placement: Placement, storage_path: str, name: str, note: str) -> Any:
+@contextmanager
+def _scratch() -> Iterator[str]:
+    """A folder for what Ray Train's controller, which is on this node, writes for itself.
+
+    Workers would use it only for checkpoints that they report to Ray Train, and ours report none: what has to last, and
+    what other nodes have to see, they write to the run folder. So it need be neither shared nor kept.
+    """
+    with TemporaryDirectory(prefix="train-", dir=os.environ.get("SKILLRAY_TEMP_DIR")) as folder:
+        yield folder
+
+
+def _trainer(job: TrainJob, placement: Placement, scratch: str, name: str, note: str) -> Any:
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
@@ -85,7 +94,7 @@ def _trainer(job: TrainJob, placement: Placement, storage_path: str, name: str, 
         ),
         run_config=RunConfig(
             name=name,
-            storage_path=storage_path,
+            storage_path=scratch,
             failure_config=FailureConfig(max_failures=3, max_preemption_failures=20, controller_failure_limit=3),
             worker_runtime_env={"env_vars": _worker_environment(job)},
         ),
@@ -131,7 +140,7 @@ def _reported(note: str, progress: Progress) -> Iterator[None]:
     def look() -> None:
         while True:
             last = ended.wait(PROGRESS_S)
-            if exists(note):
+            with suppress(TableError, StorageError):  # not there yet, or not to be had just now
                 found = read_json(note)
                 progress(found["done"], found["total"], "steps")
             if last:
@@ -144,6 +153,7 @@ def _reported(note: str, progress: Progress) -> Iterator[None]:
     finally:
         ended.set()
         watcher.join()
+        remove(note)
 
 
 def _cause(error: Exception) -> str:
