@@ -52,6 +52,7 @@ from skillray.loop.diagnose import choose_difficult
 from skillray.loop.merge import ids_of, merge
 from skillray.loop.select import Select
 from skillray.loop.study import make_plan, orders_table
+from skillray.store.fence import UNFENCED
 from skillray.store.layout import RoundFolder
 from skillray.store.tables import Part, Table, read_part
 from skillray.training.examples import as_schedule
@@ -128,17 +129,17 @@ def study(folder: RoundFolder, questions: int) -> list[Step]:
         plan = make_plan(StatSel(num_examples=questions), pool, gaps, {}, seed=0)
         rows(pool.num_rows())
     with meter.step("orders") as rows:
-        orders.write(orders_table(plan), epoch=0)
+        orders.write(orders_table(plan), fence=UNFENCED)
         rows(orders.num_rows())
     with meter.step("select") as rows:
         meter.workers |= select(Select(orders.folder, "embedded"), pool, drafts)
         rows(drafts.num_rows())
     with meter.step("examples") as rows:
         parts, _ = merge([drafts], ids_of([graded]), TrainingSettings().max_length, plan.target)
-        examples.write_all(parts, epoch=0)
+        examples.write_all(parts, fence=UNFENCED)
         rows(examples.num_rows())
     with meter.step("schedule") as rows:
-        schedule.write(as_schedule(examples, TrainingSettings(), seed=0), epoch=0)
+        schedule.write(as_schedule(examples, TrainingSettings(), seed=0), fence=UNFENCED)
         rows(schedule.num_rows())
     return meter.steps
 
@@ -156,7 +157,7 @@ def select(stage: Select, pool: Table, drafts: Table) -> dict[int, float]:
     with ProcessPoolExecutor(WORKERS, get_context("spawn"), _open, (stage,)) as workers:
         units = [(path, drafts, part.name) for path, part in zip(pool.paths(), pool.parts(), strict=True)]
         made = list(workers.map(_make, units))
-    drafts.seal([part for part, _, _ in made], epoch=0)
+    drafts.seal([part for part, _, _ in made], fence=UNFENCED)
     return {process: max(mib for _, one, mib in made if one == process) for _, process, _ in made}
 
 
@@ -193,7 +194,7 @@ def _open(stage: Select) -> None:
 
 def _make(unit: tuple[str, Table, str]) -> tuple[Part, int, float]:
     path, drafts, name = unit
-    part = drafts.write_part(name, _select(read_part(path)))
+    part = drafts.write_part(name, _select(read_part(path)), fence=UNFENCED)
     return part, getpid(), peak_mib()
 
 

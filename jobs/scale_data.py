@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skillray.store.fence import UNFENCED
 from skillray.store.ids import as_arrow
 from skillray.store.layout import RoundFolder
 from skillray.store.schemas import GAPS, GRADED, ID, QUESTIONS
@@ -30,16 +31,16 @@ Rows = npt.NDArray[np.int64]
 
 def make_questions(folder: RoundFolder, count: int) -> None:
     """`pool`, `graded` and `gaps` of `count`, `count` and a tenth of `count` rows."""
-    folder.table("pool").write_all((_pool(rows) for rows in _cut(count)), epoch=0)
-    folder.table("graded").write_all((_graded(rows) for rows in _cut(count)), epoch=0)
-    folder.table("gaps").write_all((_gaps(rows) for rows in _cut(count // 10)), epoch=0)
+    folder.table("pool").write_all((_pool(rows) for rows in _cut(count)), fence=UNFENCED)
+    folder.table("graded").write_all((_graded(rows) for rows in _cut(count)), fence=UNFENCED)
+    folder.table("gaps").write_all((_gaps(rows) for rows in _cut(count // 10)), fence=UNFENCED)
 
 
 def make_learning(folder: RoundFolder, count: int) -> None:
     """`learning` of `count` rows: epochs over a tenth as many examples, each epoch in an order of its own."""
     examples = max(1, count // EXAMPLES_PER_ROUND)
     ids = np.frombuffer(np.random.default_rng(0).bytes(16 * examples), "V16")
-    folder.table("learning").write_all((_learning(ids, rows) for rows in _cut(count)), epoch=0)
+    folder.table("learning").write_all((_learning(ids, rows) for rows in _cut(count)), fence=UNFENCED)
 
 
 def _cut(count: int) -> Iterator[Rows]:

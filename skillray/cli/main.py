@@ -13,7 +13,7 @@ from skillray.cli.doctor import diagnose_machine
 from skillray.cli.forecast import show_forecast
 from skillray.cli.run import run_config
 from skillray.config import load_config
-from skillray.errors import ConfigError, DataError, MissingExtraError, SkillrayError
+from skillray.errors import ConfigError, DataError, LockedError, MissingExtraError, SkillrayError
 from skillray.store.layout import RunFolder
 
 app = typer.Typer(
@@ -88,7 +88,7 @@ def guarded(command: Callable[[], None]) -> int:
     """Run `command`; errors made for users become one line on stderr."""
     try:
         command()
-    except (ConfigError, DataError, MissingExtraError) as error:
+    except (ConfigError, DataError, LockedError, MissingExtraError) as error:
         print(f"skillray: {error}", file=sys.stderr)
         return 2
     except SkillrayError as error:

@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from skillray.config.model import RunConfig
-from skillray.errors import ConfigError
+from skillray.errors import ConfigError, StorageError
+from skillray.store.files import read_bytes
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -79,10 +80,11 @@ def dump_config(config: RunConfig) -> str:
 
 def _read(path: str) -> Mapping[str, Any]:
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
+        text = read_bytes(path).decode()
+    except FileNotFoundError:
+        raise ConfigError(f"config {path}: No such file or directory") from None
+    except (StorageError, UnicodeDecodeError) as error:
+        reason = getattr(error.__cause__, "strerror", error) if isinstance(error, StorageError) else "is not UTF-8 text"
         raise ConfigError(f"config {path}: {reason}") from None
     try:
         raw = parse_yaml(text)

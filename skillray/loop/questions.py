@@ -14,6 +14,7 @@ from skillray.config.model import DomainData, QuestionSource, TableData
 from skillray.domains import DOMAINS
 from skillray.errors import DataError
 from skillray.skills.graph import SkillGraph
+from skillray.store.files import is_url, read_bytes
 from skillray.store.schemas import QUESTIONS, RECORDED
 from skillray.types import Question, content_id, seed_for
 
@@ -91,7 +92,8 @@ def read_source(source: QuestionSource) -> list[Row]:
 
 def _open_file(path: str) -> pa.Table:
     try:
-        return pq.read_table(path) if path.endswith(".parquet") else pj.read_json(path)
+        source = pa.BufferReader(read_bytes(path)) if is_url(path) else path
+        return pq.read_table(source) if path.endswith(".parquet") else pj.read_json(source)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; give a Parquet or JSONL file, or a Hugging Face data set id") from None
     except (pa.ArrowInvalid, OSError) as error:

@@ -10,6 +10,7 @@ import pytest
 
 from skillray.diagnosis import learning as module
 from skillray.diagnosis.learning import losses_by_example
+from skillray.store.fence import UNFENCED
 from skillray.store.schemas import LEARNING
 from skillray.store.tables import Table
 from skillray.types import content_id
@@ -33,7 +34,7 @@ def table(path: Path, rows: list[tuple[bytes, int, int, float]], part: int = 2) 
     ]
     learning = Table(str(path / "learning"))
     whole = pa.Table.from_pylist(named, schema=LEARNING)
-    learning.write_all([whole.slice(start, part) for start in range(0, max(1, len(rows)), part)], epoch=0)
+    learning.write_all([whole.slice(start, part) for start in range(0, max(1, len(rows)), part)], fence=UNFENCED)
     return learning
 
 

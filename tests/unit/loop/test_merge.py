@@ -7,6 +7,7 @@ import pytest
 
 from skillray.loop import merge as merging
 from skillray.loop.merge import ids_of, merge
+from skillray.store.fence import UNFENCED
 from skillray.store.schemas import EXAMPLES, ID
 from skillray.store.tables import Table
 from skillray.types import content_id
@@ -19,7 +20,7 @@ def drafts_of(path, *rows: dict, part: int = 3) -> list[Table]:
     table = Table(str(path / "drafts"))
     full = {"skills": [], "parents": [], "multiplicity": 1, "weight": 1.0, "loss_mask": [True], "num_loss_tokens": 1}
     whole = pa.Table.from_pylist([full | row for row in rows], schema=EXAMPLES)
-    table.write_all([whole.slice(start, part) for start in range(0, len(rows), part)], epoch=1)
+    table.write_all([whole.slice(start, part) for start in range(0, len(rows), part)], fence=UNFENCED)
     return [table]
 
 

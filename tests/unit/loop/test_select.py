@@ -7,6 +7,7 @@ import pyarrow as pa
 from skillray.curriculum.base import Order, OrderKind, Plan
 from skillray.loop.select import Select, draws_of, response_of
 from skillray.loop.study import orders_table
+from skillray.store.fence import UNFENCED
 from skillray.store.schemas import QUESTIONS
 from skillray.store.tables import Table
 from skillray.types import Id, content_id
@@ -22,14 +23,14 @@ def order(kind: OrderKind, *ids: Id, weight: float = 1.0) -> Order:
 
 def orders(path, *wanted: Order) -> Table:
     table = Table(str(path / "orders"))
-    table.write(orders_table(Plan(orders=wanted)), epoch=0)
+    table.write(orders_table(Plan(orders=wanted)), fence=UNFENCED)
     return table
 
 
 def pool(path) -> Table:
     rows = [QUESTION | {"question_id": content_id(text), "question": text} for text in ("a?", "b?", "c?")]
     table = Table(str(path / "pool"))
-    table.write(pa.Table.from_pylist(rows, schema=QUESTIONS), epoch=0)
+    table.write(pa.Table.from_pylist(rows, schema=QUESTIONS), fence=UNFENCED)
     return table
 
 

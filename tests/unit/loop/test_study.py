@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from skillray.loop.study import skill_map
+from skillray.store.fence import UNFENCED
 from skillray.store.schemas import QUESTIONS
 from skillray.store.tables import Table
 from skillray.types import Ids, content_id
@@ -18,7 +19,7 @@ def pool(path, *skills: list[str]) -> Table:
     rows = [row | {"question_id": one, "level": level, "skills": labels} for one, level, labels in numbered]
     table = Table(str(path / "pool"))
     whole = pa.Table.from_pylist(rows, schema=QUESTIONS)
-    table.write_all([whole.slice(0, 3), whole.slice(3)], epoch=0)  # the map does not depend on how it is cut
+    table.write_all([whole.slice(0, 3), whole.slice(3)], fence=UNFENCED)  # the map does not depend on how it is cut
     return table
 
 
