@@ -8,6 +8,7 @@ from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from skillray.config.model import RunConfig, StudentConfig
@@ -27,10 +28,12 @@ def summarise(run: RunFolder, config: RunConfig) -> dict[str, Any]:
 
 
 def _student(run: RunFolder, student: StudentConfig, status: dict[str, Any]) -> dict[str, Any]:
-    rounds = [_round(run.base(student.name), -1, run.round(student.name, 0))]
+    base = run.base(student.name)
+    hard = difficult_ids(base.table("scores")) if base.table("scores").complete() else pa.array([])
+    rounds = [_round(base, -1, run.round(student.name, 0), hard)]
     index = 0
     while run.round(student.name, index).table("scores").complete():
-        rounds.append(_round(run.round(student.name, index), index, run.round(student.name, index + 1)))
+        rounds.append(_round(run.round(student.name, index), index, run.round(student.name, index + 1), hard))
         index += 1
     prefix = f"{student.name}/"
     for entry in rounds:
@@ -47,15 +50,18 @@ def _student(run: RunFolder, student: StudentConfig, status: dict[str, Any]) -> 
     }
 
 
-def _round(folder: RoundFolder, index: int, following: RoundFolder) -> dict[str, Any] | None:
+def _round(folder: RoundFolder, index: int, following: RoundFolder, hard: pa.Array) -> dict[str, Any] | None:
     """Scores of the checkpoint this round made, and its profile: the evidence of the round that follows."""
     scores = folder.table("scores")
     if not scores.complete():
         return None
-    accuracy = accuracy_of(scores.read(SCORE_COLUMNS))
+    rows = scores.read(SCORE_COLUMNS)
+    accuracy = accuracy_of(rows)
+    on_hard = rows.filter(pc.is_in(rows["question_id"], value_set=hard)) if len(hard) else rows.slice(0, 0)
     found = {
         "round": index,
         "accuracy": _share(accuracy.overall),
+        "on_difficult": _share(accuracy_of(on_hard).overall) if on_hard.num_rows else None,
         "by_skill": {skill: _share(share) for skill, share in accuracy.by_skill.items()},
         "profile": _profile(following),
         "difficult": _difficult(scores),
@@ -80,6 +86,13 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
         "judged_correct": rows["outcome"].to_pylist().count("judged_correct"),
         "outcomes": dict(Counter(rows["outcome"].to_pylist())),
     }
+
+
+def difficult_ids(scores: Table) -> pa.Array:
+    """Held-out questions that the reward filter called difficult for the student before training: STAT's MATH^D
+    (arXiv 2510.10023, 3.1) in any domain."""
+    rows = scores.read(["question_id", "judged", "difficult"])
+    return rows.filter(pc.and_(rows["judged"], rows["difficult"]))["question_id"].combine_chunks()
 
 
 def _difficult(scores: Table) -> float:
@@ -109,7 +122,13 @@ def _comparisons(run: RunFolder, config: RunConfig, students: dict[str, Any]) ->
         s.name: run.round(s.name, len(students[s.name]["rounds"]) - 2).table("scores").read(SCORE_COLUMNS)
         for s in finished
     }
-    return [
-        {"a": b.name, "b": a.name, **asdict(compare(before=last[a.name], after=last[b.name]))}
-        for a, b in combinations(finished, 2)
-    ]
+    return [_comparison(run, a.name, b.name, last) for a, b in combinations(finished, 2)]
+
+
+def _comparison(run: RunFolder, a: str, b: str, last: dict[str, pa.Table]) -> dict[str, Any]:
+    """Over all held-out questions, and over those that were difficult for both before training."""
+    hard = [difficult_ids(run.base(name).table("scores")) for name in (a, b)]
+    both = hard[0].filter(pc.is_in(hard[0], value_set=hard[1]))
+    on_hard = {name: last[name].filter(pc.is_in(last[name]["question_id"], value_set=both)) for name in (a, b)}
+    found = {"a": b, "b": a, **asdict(compare(before=last[a], after=last[b]))}
+    return found | {"on_difficult": asdict(compare(before=on_hard[a], after=on_hard[b])) if len(both) else None}

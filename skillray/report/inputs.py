@@ -56,6 +56,8 @@ class Round(Record):
 
     round: int
     accuracy: Known = None
+    on_difficult: Known = None
+    """Over the questions that were difficult before training (STAT's MATH^D)."""
     by_skill: dict[str, Known] = {}
     profile: Profile | None = None
     """Of the student after the round's training: the evidence of the round that follows."""

@@ -56,13 +56,20 @@ def _head(inputs: Inputs) -> list[str]:
 def _accuracy(inputs: Inputs) -> str:
     table = accuracy_table(inputs.students)
     rows = []
-    for name, student, cells, change in table.rows:
-        shown = [f"{cell.main} [{cell.small}]" if cell.small else cell.main for cell in cells]
-        rows.append([name, student.method, *shown, change])
+    for name, student, cells, change, hard in table.rows:
+        shown = [f"{cell.main} [{cell.small}]" if cell.small else cell.main for cell in (*cells, hard)]
+        *shown, on_hard = shown
+        rows.append([name, student.method, *shown, change, *([on_hard] if table.difficult else [])])
     over = f" over {table.questions} questions" if table.questions else ""
     return _text(
         f"Held-out accuracy in percent [95% interval]{over}",
-        ["student", "method", *table.rounds, "change"],
+        [
+            "student",
+            "method",
+            *table.rounds,
+            "change",
+            *([f"on the {table.difficult} difficult"] if table.difficult else []),
+        ],
         rows,
         texts=2,
     )
