@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from skillray.cli.progress import Display
 from skillray.config import RunConfig, dump_config, load_config, refuse_changes
-from skillray.errors import TableError
+from skillray.errors import ConfigError, TableError
+from skillray.loop.preflight import preflight
 from skillray.store.files import commit, exists, read_json
 from skillray.store.layout import RunFolder
 
@@ -16,15 +17,37 @@ from skillray.store.layout import RunFolder
 def run_config(config_path: str, run_dir: str | None, overrides: Sequence[str]) -> int:
     """Exit code."""
     config = load_config(config_path, overrides)
-    run = RunFolder(os.path.abspath(run_dir or os.path.join("runs", config.name)))
+    run = _run_folder(os.path.join("runs", config.name) if run_dir is None else run_dir)
     if _nothing_to_do(run, config):
         print(f"{run.path} is complete: nothing to do")
         return _finish(run)
-    commit(run.config, dump_config(config).encode())
+    preflight(config)
+    _begin(run, config)
     started = time.monotonic()
     good = _launch(config, run)
     print(f"finished in {time.monotonic() - started:.0f} s")
     return _finish(run) if good else _finish(run) or 1
+
+
+def _run_folder(path: str) -> RunFolder:
+    """The folder of a run, or one that can become it; `ConfigError` for any other."""
+    if not path or "\0" in path or "://" in path:
+        raise ConfigError(f"--run-dir {path!r}: give a folder on this machine or on a mounted disk")
+    run = RunFolder(os.path.abspath(path))
+    if os.path.exists(run.path) and not os.path.isdir(run.path):
+        raise ConfigError(f"--run-dir {path} is a file; give a folder")
+    if os.path.isdir(run.path) and os.listdir(run.path) and not exists(run.config):
+        raise ConfigError(
+            f"--run-dir {path} holds other things than a run (no config.yaml); give a new or empty folder"
+        )
+    return run
+
+
+def _begin(run: RunFolder, config: RunConfig) -> None:
+    try:
+        commit(run.config, dump_config(config).encode())
+    except OSError as error:
+        raise ConfigError(f"--run-dir {run.path} cannot be written ({error.strerror}); give another folder") from None
 
 
 def _launch(config: RunConfig, run: RunFolder) -> bool:
@@ -33,8 +56,12 @@ def _launch(config: RunConfig, run: RunFolder) -> bool:
     prepare(config.cluster.address)
     from skillray.on_ray.launch import launch  # after prepare: ray's core reads the environment at import
 
-    with Display() as display:
-        return launch(config, run.path, display.show)
+    try:
+        with Display() as display:
+            return launch(config, run.path, display.show)
+    except ConnectionError:
+        where = repr(config.cluster.address)
+        raise ConfigError(f"cluster.address {where}: no Ray cluster answers there; start one, or use 'local'") from None
 
 
 def _nothing_to_do(run: RunFolder, config: RunConfig) -> bool:
