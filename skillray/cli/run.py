@@ -21,7 +21,7 @@ def run_config(config_path: str, run_dir: str | None, overrides: Sequence[str]) 
     if _nothing_to_do(run, config):
         print(f"{run.path} is complete: nothing to do")
         return _finish(run)
-    preflight(config)
+    preflight(config, questions_are_made=exists(run.graph))
     _begin(run, config)
     started = time.monotonic()
     good = _launch(config, run)

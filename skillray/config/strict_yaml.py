@@ -93,9 +93,7 @@ def parse_yaml(text: str) -> Any:
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.reader.ReaderError as error:
-        raise ConfigError(
-            f"character #x{ord(error.character):04x} is not allowed in YAML: is this a text file?"
-        ) from None
+        raise ConfigError(f"character #x{error.character:04x} is not allowed in YAML: is this a text file?") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)

@@ -54,9 +54,9 @@ def broken(scores: pa.Table) -> str | None:
         return None
     cut = total - (pc.sum(scores["finished"]).as_py() or 0)
     return (
-        f"probably broken: of {total} held-out answers {right} are right, {silent} have no final answer, {cut} were cut "
-        f"off (flagged from {MIN_QUESTIONS} questions on, when none is right or over {MAX_UNANSWERED:.0%} have no final "
-        "answer); read some of its answers, check its chat template and rollout.max_new_tokens"
+        f"probably broken: of {total} held-out answers {right} are right, {silent} have no final answer, {cut} were "
+        f"cut off (flagged from {MIN_QUESTIONS} questions on, when none is right or over {MAX_UNANSWERED:.0%} have no "
+        "final answer); read some of its answers, check its chat template and rollout.max_new_tokens"
     )
 
 

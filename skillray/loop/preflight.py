@@ -25,8 +25,8 @@ MAX_REHEARSED = 20_000
 """Rows of pool and probe set; they take about a second."""
 
 
-def preflight(config: RunConfig) -> None:
-    """Refuse what cannot work.
+def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
+    """Refuse what cannot work. `questions_are_made`: the run folder has them, so the files are not read again.
 
     Raises:
         ConfigError, DataError: one line with the field or file, and what to do.
@@ -37,6 +37,8 @@ def preflight(config: RunConfig) -> None:
             folder = check_model(model)
         if folder is not None:
             _check_model_settings(config, model, folder)
+    if questions_are_made:
+        return
     if isinstance(config.data, DomainData):
         _check_domain(config, config.data)
     else:

@@ -57,7 +57,7 @@ def open_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
     if path.endswith(".parquet"):
         table = _opened(path, lambda: _parquet(path, columns))
     else:
-        table = _opened(path, lambda: pj.read_json(path))
+        table = _opened(path, lambda: _valid(pj.read_json(path)))
     return table if columns is None else table.select([name for name in columns if name in table.column_names])
 
 
@@ -65,7 +65,13 @@ def _parquet(path: str, columns: Sequence[str] | None) -> pa.Table:
     if "://" in path:
         return pq.read_table(path)
     file = pq.ParquetFile(path)
-    return file.read(None if columns is None else [name for name in columns if name in file.schema_arrow.names])
+    return _valid(file.read(None if columns is None else [name for name in columns if name in file.schema_arrow.names]))
+
+
+def _valid(table: pa.Table) -> pa.Table:
+    """Arrow's readers take bytes that are no text for text."""
+    table.validate(full=True)
+    return table
 
 
 def _opened(path: str, read: Callable[[], Any]) -> Any:
@@ -123,9 +129,11 @@ def check_source(source: QuestionSource, required: Sequence[str] = ("question",)
     """What `read_source` would refuse of a local file, from the columns that name its rows and the types of all."""
     if num_rows(source) is None:
         return
+    columns = None
     if source.path.endswith(".parquet"):
         check_types(_opened(source.path, lambda: pq.read_schema(source.path)), source.path, required, QUESTION_TYPES)
-    _check_questions(open_table(source.path, [*required, "question_id"]), source.path, required)
+        columns = [*required, "question_id"]
+    _check_questions(open_table(source.path, columns), source.path, required)
 
 
 def _check_questions(table: pa.Table, path: str, required: Sequence[str]) -> None:
