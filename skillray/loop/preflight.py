@@ -21,8 +21,8 @@ from skillray.loop.sources import check_source, num_rows
 from skillray.training.checkpoint import ADAPTER, is_adapter
 from skillray.training.model_folder import check_model, read_settings
 
-MAX_REHEARSED = 20_000
-"""Rows of pool and probe set; they take about a second."""
+MAX_REHEARSED = 12_000
+"""Rows of pool, probe set and labels together; they take about half a second of one core."""
 
 
 def preflight(config: RunConfig, questions_are_made: bool = False) -> None:

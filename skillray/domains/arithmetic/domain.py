@@ -44,8 +44,8 @@ class ArithmeticDomain:
     name = "arithmetic"
     graph: SkillGraph = GRAPH
     max_level = 3
-    most_per_skill: Mapping[str, int] = MappingProxyType({"pool": 872, "profile": 123, "held_out": 182})
-    """Split -> distinct questions of the skill that has the fewest, single_digit_multiplication."""
+    most_per_skill: Mapping[str, int] = MappingProxyType({"pool": 872, "profile": 100, "held_out": 182})
+    """Split -> distinct questions of the skill that has the fewest."""
 
     def generate(self, skill: str, level: int, rng: random.Random) -> Question:
         """A question whose main skill is `skill`, at difficulty `level` (1 to 3)."""
