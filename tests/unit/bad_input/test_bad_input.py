@@ -101,10 +101,13 @@ def test_plain_words_keep_their_meaning(tmp_path) -> None:
     from skillray.config import dump_config, load_config
 
     students = "students: [{name: no, recorded: null, curriculum: {type: uniform, num_examples: 0123}}]\n"
-    (tmp_path / "c.yaml").write_text(f"name: on\ntraining: {{learning_rate: 1e-5, weight_decay: 1}}\n{students}")
+    placement = "placement: {train: {label_selector: {rack: '1e5', zone: '0o7', row: '1'}}}\n"
+    training = "training: {learning_rate: 1e-5, weight_decay: 1}\n"
+    (tmp_path / "c.yaml").write_text(f"name: on\n{placement}{training}{students}")
     config = load_config("c.yaml")
     assert (config.name, config.students[0].name) == ("on", "no")
     assert (config.training.learning_rate, config.training.weight_decay) == (1e-5, 1.0)
     assert config.students[0].curriculum.num_examples == 123
+    assert config.placement.train.label_selector == {"rack": "1e5", "zone": "0o7", "row": "1"}
     (tmp_path / "again.yaml").write_text(dump_config(config))
     assert load_config("again.yaml") == config

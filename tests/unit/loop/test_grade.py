@@ -13,7 +13,15 @@ from skillray.types import StepScore
 
 STAGE = Grade(GradingSettings(), domain=None)
 SCORES = {"good": [1.0, 0.9], "poor": [0.5, 0.9], "nan": [0.9, math.nan], "above": [1.2], "null": [0.9, None]}
-ROW = {"question_id": b"q" * 16, "question": "?", "answer": "1", "solution": "", "level": 1, "skills": [], "subject": ""}
+ROW = {
+    "question_id": b"q" * 16,
+    "question": "?",
+    "answer": "1",
+    "solution": "",
+    "level": 1,
+    "skills": [],
+    "subject": "",
+}
 
 
 def judge(*responses: str) -> list[dict]:

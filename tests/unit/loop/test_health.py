@@ -36,7 +36,9 @@ def test_a_student_that_is_probably_broken(right, wrong, silent, flagged):
     assert (found is not None) is flagged
     if found:
         total = right + wrong + silent
-        assert f"of {total} held-out answers {right} are right, {silent} have no final answer, {silent} were cut" in found
+        assert (
+            f"of {total} held-out answers {right} are right, {silent} have no final answer, {silent} were cut" in found
+        )
         assert "20 questions" in found and "20%" in found
 
 

@@ -46,3 +46,13 @@ def test_a_run_that_goes_on_shows_what_its_status_says(tmp_path: Path) -> None:
 def test_no_news_is_no_box(tmp_path: Path) -> None:
     page, text = shown(make_run(str(tmp_path)))
     assert "Warnings" not in page and "Ended before" not in page and "WARNING" not in text
+
+
+def test_a_round_whose_examples_were_all_removed_is_no_error(tmp_path: Path) -> None:
+    run = make_run(str(tmp_path), rounds=1)
+    examples = run.round("stat-sel", 0).segment().table("examples")
+    examples.write(examples.schema.empty_table(), epoch=1)
+    edit(
+        run.summary, "stat-sel", stop_reason="nothing_left", outcome="nothing left to study: all examples were removed"
+    )
+    assert "all examples were removed" in shown(run)[0]
