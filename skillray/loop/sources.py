@@ -20,7 +20,7 @@ from skillray.errors import DataError
 Row = dict[str, Any]
 FILES = (".parquet", ".jsonl", ".json")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
-_GIVE = "give a Parquet or JSONL file, or a Hugging Face data set id"
+_GIVE = "give a Parquet or JSONL file"
 
 
 def read_source(source: QuestionSource, required: Sequence[str] = ("question",)) -> list[Row]:
@@ -34,11 +34,11 @@ def is_file(path: str) -> bool:
     if path.endswith(FILES):
         return True
     if os.path.isdir(path):
-        raise DataError(f"{path} is a folder; {_GIVE}")
+        raise DataError(f"{path} is a folder; {_GIVE}, or a Hugging Face data set id")
     if os.path.exists(path):
-        raise DataError(f"{path}: its name must end in {', '.join(FILES)}; {_GIVE}")
+        raise DataError(f"{path}: its name must end in {', '.join(FILES)}; {_GIVE}, or a Hugging Face data set id")
     if not _HUB_ID.fullmatch(path):
-        raise DataError(f"{path!r}: no such file; {_GIVE}")
+        raise DataError(f"{path!r}: no such file; {_GIVE}, or a Hugging Face data set id")
     return False
 
 

@@ -96,6 +96,15 @@ def test_it_is_said_within_a_second_and_without_ray(config, tmp_path) -> None:
     assert (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime) < 1.0
 
 
+def test_offline_a_model_that_was_never_downloaded_is_seen_at_once(tmp_path) -> None:
+    write_config(tmp_path, MODEL | {"students": [MODEL["students"][0] | {"model": "nobody/nothing"}]})
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "skillray", "run", "c.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert "students.0.model: model nobody/nothing: not a folder" in done.stderr
+
+
 def test_plain_words_keep_their_meaning(tmp_path) -> None:
     """What PyYAML reads otherwise (`1e-5` as text, `no` as false, `0123` as 83) is what it looks like."""
     from skillray.config import dump_config, load_config
