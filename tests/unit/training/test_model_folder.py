@@ -22,5 +22,5 @@ def test_folders_that_the_libraries_write_are_models(tmp_path: Path) -> None:
     assert check_model("embedded") is not None
     assert check_model("org/name-that-must-be-downloaded") is None
     (Path(student) / "model.safetensors").unlink()
-    with pytest.raises(DataError, match="the base of this adapter: model .*student: there is no model.safetensors"):
+    with pytest.raises(DataError, match=r"the base of this adapter: model .*student: there is no model.safetensors"):
         check_model(adapter)
