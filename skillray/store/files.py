@@ -59,6 +59,13 @@ def exists(path: str) -> bool:
     return os.path.exists(local(path))
 
 
+def list_names(folder: str) -> list[str]:
+    """Names of what is in `folder`, sorted, drafts left out; none when it does not exist."""
+    if not os.path.isdir(local(folder)):
+        return []
+    return sorted(name for name in os.listdir(folder) if not name.endswith(".tmp"))
+
+
 def publish_folder(draft: str, path: str) -> None:
     """Make the finished folder `draft` visible as `path`; every file is synced first."""
     for root, _, names in os.walk(draft):
