@@ -110,7 +110,7 @@ def _normal(row: Mapping[str, Any], labels: Mapping[str, list[str]]) -> Row:
     elif not answer and "####" in solution:
         answer = solution.rpartition("####")[2].strip()
     if not question or not answer:
-        raise DataError(f"{where}: {'question' if not question else 'answer'} is empty")
+        raise DataError(f"{where}: {'question' if not question else 'answer'} is empty; fill it or remove the row")
     skills = row.get("skills") or labels.get(question) or []
     skills = [skills] if isinstance(skills, str) else list(skills)
     if not all(skill and skill.strip() for skill in skills):
