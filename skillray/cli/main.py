@@ -14,7 +14,7 @@ from skillray.cli.doctor import diagnose_machine
 from skillray.cli.forecast import show_forecast
 from skillray.cli.run import run_config
 from skillray.config import load_config
-from skillray.errors import ConfigError, DataError, MissingExtraError, SkillrayError, TableError
+from skillray.errors import ConfigError, DataError, LockedError, MissingExtraError, SkillrayError, TableError
 from skillray.loop.preflight import preflight
 from skillray.store.layout import RunFolder
 
@@ -95,7 +95,7 @@ def guarded(command: Callable[[], None]) -> int:
     """Run `command`; errors made for users become one line on stderr."""
     try:
         command()
-    except (ConfigError, DataError, MissingExtraError, TableError) as error:
+    except (ConfigError, DataError, LockedError, MissingExtraError, TableError) as error:
         return _refused(error)
     except TyperException as error:
         message = error.format_message()  # empty where the help was printed

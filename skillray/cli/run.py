@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 
@@ -10,8 +11,10 @@ from skillray.cli.progress import Display
 from skillray.config import RunConfig, dump_config, load_config, refuse_changes
 from skillray.errors import ConfigError, TableError
 from skillray.loop.preflight import preflight
-from skillray.store.files import commit, exists, read_json
+from skillray.store.fence import Fence
+from skillray.store.files import exists, is_url, names_in, read_json
 from skillray.store.layout import RunFolder
+from skillray.store.lock import writing
 
 
 def run_config(config_path: str, run_dir: str | None, overrides: Sequence[str]) -> int:
@@ -22,35 +25,40 @@ def run_config(config_path: str, run_dir: str | None, overrides: Sequence[str]) 
         print(f"{run.path} is complete: nothing to do")
         return _finish(run)
     preflight(config, questions_are_made=exists(run.graph))
-    _begin(run, config)
+    _make_folder(run)
     started = time.monotonic()
-    good = _launch(config, run)
+    with writing(run.path, tell=lambda line: print(line, file=sys.stderr)) as fence:
+        _refuse_changes(run, config)  # again, now that nobody else can write it
+        fence.commit(run.config, dump_config(config).encode())
+        good = _launch(config, fence)
     print(f"finished in {time.monotonic() - started:.0f} s")
     return _finish(run) if good else _finish(run) or 1
 
 
 def _run_folder(path: str) -> RunFolder:
     """The folder of a run, or one that can become it; `ConfigError` for any other."""
-    if not path or "\0" in path or "://" in path:
-        raise ConfigError(f"--run-dir {path!r}: give a folder on this machine or on a mounted disk")
-    run = RunFolder(os.path.abspath(path))
-    if os.path.exists(run.path) and not os.path.isdir(run.path):
+    if not path or "\0" in path:
+        raise ConfigError(f"--run-dir {path!r}: give a folder")
+    run = RunFolder(path.rstrip("/") if is_url(path) else os.path.abspath(path))
+    if os.path.isfile(run.path):
         raise ConfigError(f"--run-dir {path} is a file; give a folder")
-    if os.path.isdir(run.path) and os.listdir(run.path) and not exists(run.config):
+    if set(names_in(run.path)) - {"lock.json", "epochs"} and not exists(run.config):
         raise ConfigError(
             f"--run-dir {path} holds other things than a run (no config.yaml); give a new or empty folder"
         )
     return run
 
 
-def _begin(run: RunFolder, config: RunConfig) -> None:
+def _make_folder(run: RunFolder) -> None:
+    """A bucket has no folders to make."""
     try:
-        commit(run.config, dump_config(config).encode())
+        if not is_url(run.path):
+            os.makedirs(run.path, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--run-dir {run.path} cannot be written ({error.strerror}); give another folder") from None
 
 
-def _launch(config: RunConfig, run: RunFolder) -> bool:
+def _launch(config: RunConfig, fence: Fence) -> bool:
     from skillray.on_ray.environment import prepare
 
     prepare(config.cluster.address)
@@ -58,7 +66,7 @@ def _launch(config: RunConfig, run: RunFolder) -> bool:
 
     try:
         with Display() as display:
-            return launch(config, run.path, display.show)
+            return launch(config, fence, display.show)
     except ConnectionError:
         where = repr(config.cluster.address)
         raise ConfigError(f"cluster.address {where}: no Ray cluster answers there; start one, or use 'local'") from None
@@ -66,15 +74,23 @@ def _launch(config: RunConfig, run: RunFolder) -> bool:
 
 def _nothing_to_do(run: RunFolder, config: RunConfig) -> bool:
     """Whether an earlier command with the same students and rounds ended well; refuses a changed identity."""
-    if not exists(run.config):
+    before = _refuse_changes(run, config)
+    if before is None:
         return False
-    before = load_config(run.config)
-    refuse_changes(before, config, run.path)
     same = (before.students, before.rounds) == (config.students, config.rounds)
     try:
         return same and read_json(run.status)["state"] == "done" and exists(run.summary) and exists(run.report)
     except TableError:
         return False  # killed before it could say anything
+
+
+def _refuse_changes(run: RunFolder, config: RunConfig) -> RunConfig | None:
+    """The config that the run was last started with, if it was."""
+    if not exists(run.config):
+        return None
+    before = load_config(run.config)
+    refuse_changes(before, config, run.path)
+    return before
 
 
 def _finish(run: RunFolder) -> int:

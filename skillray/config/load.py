@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from skillray.config.model import RunConfig
 from skillray.config.problems import first_problem
 from skillray.config.strict_yaml import dump_yaml, parse_yaml
-from skillray.errors import ConfigError
+from skillray.errors import ConfigError, StorageError
+from skillray.store.files import read_bytes
 
 MAX_BYTES = 2**20
 """Of a config file; a config of 1,000 students has a tenth of it."""
@@ -62,13 +63,12 @@ def dump_config(config: RunConfig) -> str:
 
 def _read(path: str) -> Mapping[str, Any]:
     try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        text = data.decode("utf-8")
+        data = read_bytes(path)
+        text = data.decode()
     except UnicodeDecodeError:
         raise ConfigError(f"config {path}: is not UTF-8 text: save it as UTF-8") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or error
+    except (FileNotFoundError, StorageError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error.__cause__ or error, "strerror", None) or error
         raise ConfigError(f"config {path}: {reason}; give a YAML file, see jobs/recipes") from None
     if len(data) > MAX_BYTES:
         raise ConfigError(f"config {path}: is larger than {MAX_BYTES // 2**20} MiB; give a YAML file, see jobs/recipes")

@@ -14,7 +14,8 @@ from typing import Any, cast
 from skillray.config.model import StudentConfig
 from skillray.errors import SkillrayError
 from skillray.loop.rounds import Verbs, run_student
-from skillray.store.files import commit_json, exists, read_json
+from skillray.store.fence import Fence
+from skillray.store.files import exists, read_json
 
 Describe = Callable[[BaseException], str]
 """An error as one line; the traceback goes to a file."""
@@ -23,12 +24,13 @@ Describe = Callable[[BaseException], str]
 class Status:
     """status.json: mutable progress, written whole after each change. Its memory is a cache of the file."""
 
-    def __init__(self, path: str, run: str) -> None:
+    def __init__(self, path: str, run: str, fence: Fence) -> None:
         self.path = path
+        self.fence = fence
         known: dict[str, Any] = read_json(path) if exists(path) else {}
         self.value: dict[str, Any] = {
             "run": run,
-            "epoch": known.get("epoch", 0) + 1,
+            "epoch": fence.epoch,
             "state": "running",
             "students": known.get("students", {}),
             "seconds": known.get("seconds", {}),
@@ -38,11 +40,6 @@ class Status:
             "attempts": known.get("attempts", {}),
             "training": known.get("training", {}),
         }
-
-    @property
-    def epoch(self) -> int:
-        """The writer's fencing epoch: one more for every start of a coordinator on this folder."""
-        return int(self.value["epoch"])
 
     @property
     def attempts(self) -> dict[str, int]:
@@ -65,7 +62,7 @@ class Status:
         self.save()
 
     def save(self) -> None:
-        commit_json(self.path, self.value)
+        self.fence.commit_json(self.path, self.value)
 
 
 async def run_fleet(

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from skillray.config.model import QuestionSource
 from skillray.errors import DataError
+from skillray.store.files import is_url, read_bytes
 
 Row = dict[str, Any]
 FILES = (".parquet", ".jsonl", ".json")
@@ -44,7 +45,7 @@ def is_file(path: str) -> bool:
 
 def num_rows(source: QuestionSource) -> int | None:
     """Rows of a local file, without reading it: from the footer of a Parquet file, or lines. None for a download."""
-    if not is_file(source.path) or "://" in source.path:
+    if not is_file(source.path) or is_url(source.path):
         return None
     if source.path.endswith(".parquet"):
         return int(_opened(source.path, lambda: pq.ParquetFile(source.path).metadata.num_rows))
@@ -57,15 +58,17 @@ def open_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
     if path.endswith(".parquet"):
         table = _opened(path, lambda: _parquet(path, columns))
     else:
-        table = _opened(path, lambda: _valid(pj.read_json(path)))
+        table = _opened(path, lambda: _valid(pj.read_json(_readable(path))))
     return table if columns is None else table.select([name for name in columns if name in table.column_names])
 
 
 def _parquet(path: str, columns: Sequence[str] | None) -> pa.Table:
-    if "://" in path:
-        return pq.read_table(path)
-    file = pq.ParquetFile(path)
+    file = pq.ParquetFile(_readable(path))
     return _valid(file.read(None if columns is None else [name for name in columns if name in file.schema_arrow.names]))
+
+
+def _readable(path: str) -> str | pa.BufferReader:
+    return pa.BufferReader(read_bytes(path)) if is_url(path) else path
 
 
 def _valid(table: pa.Table) -> pa.Table:
@@ -82,7 +85,7 @@ def _opened(path: str, read: Callable[[], Any]) -> Any:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; {_GIVE}") from None
     except (pa.ArrowException, OSError, ValueError) as error:
-        broken = None if path.endswith(".parquet") else _first_bad_line(path)
+        broken = None if path.endswith(".parquet") or is_url(path) else _first_bad_line(path)
         raise DataError(broken or f"{path}: cannot be read ({str(error).splitlines()[0]}); restore it") from None
 
 

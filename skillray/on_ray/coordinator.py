@@ -25,9 +25,11 @@ from skillray.errors import DeadlineError
 from skillray.loop.health import warnings_of
 from skillray.loop.outcome import study_result
 from skillray.loop.rounds import Stop, Verb
-from skillray.on_ray.runner import Attempts, start_runner
+from skillray.on_ray.runner import Attempts, namespace_of, start_runner
 from skillray.on_ray.teacher import start_log, start_teacher, stop_teacher
 from skillray.on_ray.training_group import Trainer
+from skillray.store.fence import Fence
+from skillray.store.files import remove_tree
 from skillray.store.layout import RunFolder
 from skillray.training.checkpoint import checkpoint_complete
 
@@ -44,10 +46,10 @@ Ask = Callable[[], Awaitable[tuple[int, int, str]]]
 class Coordinator:
     """One actor a run, named so that runners can see whether it lives."""
 
-    def __init__(self, run_path: str) -> None:
-        self._run = RunFolder(run_path)
+    def __init__(self, fence: Fence) -> None:
+        self._run = RunFolder(fence.run)
         self._config = load_config(self._run.config)
-        self._status = Status(self._run.status, self._config.name)
+        self._status = Status(self._run.status, self._config.name, fence)
         self._verbs = RayVerbs(self._run, self._config, self._status)
 
     async def run(self) -> bool:
@@ -77,11 +79,12 @@ class RayVerbs:
 
     def __init__(self, run: RunFolder, config: RunConfig, status: Status) -> None:
         self._run, self._config, self._status = run, config, status
-        self._namespace = config.name
+        self._fence = status.fence
+        self._namespace = namespace_of(config.name, self._fence)
         self._app = f"teacher-{config.name}"
         self._shared: dict[str, asyncio.Task[None]] = {}
-        self._attempts = Attempts(config.name, status)
-        self._trainer = Trainer(run, config, status, self._attempts)
+        self._attempts = Attempts(config.name, self._namespace, status)
+        self._trainer = Trainer(run, config, status, self._namespace, self._attempts)
         self._running: dict[str, tuple[Ask, float]] = {}
         self._logs: list[Any] = []
 
@@ -90,9 +93,11 @@ class RayVerbs:
         await asyncio.gather(self._runner(Verb.PREPARE, self._config.students[:1], 0), self._start_teacher())
 
     async def stop(self) -> None:
-        """Nothing of ours outlives the run: worker groups, the app, the logs."""
+        """Nothing of ours outlives the run: worker groups, the app, the logs. What is another driver's now stays."""
+        self._fence.check()
         await self._save_usage()
         await self._trainer.stop()
+        await asyncio.to_thread(remove_tree, self._run.file("train"))  # queues, all done or of workers that are gone
         await asyncio.to_thread(stop_teacher, self._app)
         for log in self._logs:
             ray.kill(log)
@@ -172,7 +177,7 @@ class RayVerbs:
         config, placement = self._config.teacher, self._config.placement.teacher
         await self._within(asyncio.to_thread(start_teacher, self._app, config, placement), f"teacher app {self._app}")
         self._logs = [
-            start_log(self._namespace, shard, self._run.replies(shard), self._app, config)
+            start_log(self._namespace, shard, self._run.replies(shard), self._fence, self._app, config)
             for shard in range(config.shards)
         ]
 
@@ -201,7 +206,7 @@ class RayVerbs:
             self._status.student(name, round=round_index, stage=str(verb))
         try:
             with self._shown(place, actor.progress.remote):
-                call = actor.run.remote(verb, names, round_index, self._status.epoch)
+                call = actor.run.remote(verb, names, round_index, self._fence)
                 seconds = await asyncio.wait_for(call, self._config.cluster.stage_timeout_s)
         except TimeoutError:
             raise DeadlineError(f"{place} took longer than cluster.stage_timeout_s") from None

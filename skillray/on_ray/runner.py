@@ -21,6 +21,7 @@ import ray
 from skillray.config import load_config
 from skillray.coordinator.fleet import Status
 from skillray.loop.rounds import Verb
+from skillray.store.fence import Fence
 from skillray.store.files import commit
 from skillray.store.layout import RunFolder
 
@@ -29,18 +30,23 @@ LEASE_S = 60.0
 COORDINATOR = "coordinator"
 
 
+def namespace_of(run: str, fence: Fence) -> str:
+    """Of the named actors of one driver: what an earlier one left on a cluster is not taken for our own."""
+    return f"{run}-{fence.epoch}"
+
+
 class Attempts:
     """Names of actors that carry an attempt number, counted on disk before the attempt."""
 
-    def __init__(self, run: str, status: Status) -> None:
-        self._run, self._status = run, status
+    def __init__(self, run: str, namespace: str, status: Status) -> None:
+        self._run, self._namespace, self._status = run, namespace, status
 
     def name(self, place: str) -> str:
         """RUN/PLACE/ATTEMPT: of the actor that a coordinator before us left running, or of a new attempt."""
         attempts = self._status.attempts
         current = f"{self._run}/{place}/{attempts.get(place, 0)}"
         with contextlib.suppress(ValueError):  # no such actor: this attempt is new
-            ray.get_actor(current, namespace=self._run)
+            ray.get_actor(current, namespace=self._namespace)
             return current
         attempts[place] = attempts.get(place, 0) + 1
         self._status.save()
@@ -65,11 +71,11 @@ class StageRunner:
         self._progress: tuple[int, int, str] = (0, 0, "")
         hold_lease(namespace)
 
-    def run(self, verb: Verb, students: list[str], round_index: int, epoch: int) -> dict[str, float]:
+    def run(self, verb: Verb, students: list[str], round_index: int, fence: Fence) -> dict[str, float]:
         """Seconds by step; raises what the verb raised, with its traceback in RUN/logs."""
         if self._started.acquire(blocking=False):
             try:
-                self._result.set_result(self._do(verb, students, round_index, epoch))
+                self._result.set_result(self._do(verb, students, round_index, fence))
             except Exception as error:  # every caller gets it, and the full story goes to a file
                 log_to(RunFolder(self._run_path), self._name, traceback.format_exc())
                 self._result.set_exception(error)
@@ -79,13 +85,13 @@ class StageRunner:
         """(done, total, unit)"""
         return self._progress
 
-    def _do(self, verb: Verb, students: list[str], round_index: int, epoch: int) -> dict[str, float]:
+    def _do(self, verb: Verb, students: list[str], round_index: int, fence: Fence) -> dict[str, float]:
         from skillray.on_ray.verbs import Runner  # late: it brings Ray Data and Ray Train, seconds of import
 
         run = RunFolder(self._run_path)
         config = load_config(run.config)
         chosen = tuple(student for student in config.students if student.name in students)
-        runner = Runner(run, config, chosen, round_index, epoch, report_progress=self._report)
+        runner = Runner(run, config, chosen, round_index, fence, report_progress=self._report)
         return runner.do(verb)
 
     def _report(self, done: int, total: int, unit: str) -> None:

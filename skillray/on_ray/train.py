@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from skillray.config.model import Placement
@@ -25,7 +28,7 @@ def device_of(placement: Placement) -> str:
     return "cuda" if placement.num_gpus else "cpu"
 
 
-def fit(queue: JobQueue, settings: TrainingSettings, placement: Placement, storage_path: str, name: str) -> None:
+def fit(queue: JobQueue, settings: TrainingSettings, placement: Placement, name: str) -> None:
     """Train the queue's jobs on `settings.num_workers` workers; blocks until none waits.
 
     Call it from an actor of its own, not from the coordinator: Ray Train's controller dies with its caller. A dead
@@ -33,7 +36,7 @@ def fit(queue: JobQueue, settings: TrainingSettings, placement: Placement, stora
 
     Args:
         placement: of one worker; it trains on a GPU when `num_gpus` is not 0.
-        storage_path: folder for Ray Train's own files, shared by all nodes.
+        note: file in the run folder, for how far the workers are; gone afterwards.
         name: of this attempt, never used before: Ray Train resumes silently from what it finds under a name.
 
     Raises:
@@ -43,15 +46,25 @@ def fit(queue: JobQueue, settings: TrainingSettings, placement: Placement, stora
         os.environ.setdefault(key, value)
     import ray.train
 
-    try:
-        _trainer(queue, settings, placement, storage_path, name).fit()
-    except ray.train.TrainingFailedError as error:
-        raise StageError(
-            f"fine_tune: the workers failed again and again ({_cause(error)}); see {storage_path}"
-        ) from error
+    with _scratch() as folder:
+        try:
+            _trainer(queue, settings, placement, folder, name).fit()
+        except ray.train.TrainingFailedError as error:
+            raise StageError(f"fine_tune: the workers failed again and again ({_cause(error)})") from error
 
 
-def _trainer(queue: JobQueue, settings: TrainingSettings, placement: Placement, storage_path: str, name: str) -> Any:
+@contextmanager
+def _scratch() -> Iterator[str]:
+    """A folder for what Ray Train's controller, which is on this node, writes for itself.
+
+    Workers would use it only for checkpoints that they report to Ray Train, and ours report none: what has to last, and
+    what other nodes have to see, they write to the run folder. So it need be neither shared nor kept.
+    """
+    with TemporaryDirectory(prefix="train-", dir=os.environ.get("SKILLRAY_TEMP_DIR")) as folder:
+        yield folder
+
+
+def _trainer(queue: JobQueue, settings: TrainingSettings, placement: Placement, scratch: str, name: str) -> Any:
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
@@ -70,7 +83,7 @@ def _trainer(queue: JobQueue, settings: TrainingSettings, placement: Placement, 
         ),
         run_config=RunConfig(
             name=name,
-            storage_path=storage_path,
+            storage_path=scratch,
             failure_config=FailureConfig(max_failures=3, max_preemption_failures=20, controller_failure_limit=3),
             worker_runtime_env={"env_vars": _worker_environment(settings, device)},
         ),

@@ -19,6 +19,7 @@ from skillray.config import RunConfig, StudentConfig, load_config
 from skillray.coordinator.fleet import Status
 from skillray.errors import DeadlineError, SkillrayError, StageError
 from skillray.on_ray.runner import Attempts, hold_lease, log_to
+from skillray.store.fence import Fence
 from skillray.store.layout import RunFolder
 from skillray.training.queue import JobQueue
 
@@ -38,12 +39,12 @@ class TrainingGroup:
         self._results: dict[str, asyncio.Future[float]] = {}
         self._draining: asyncio.Task[None] | None = None
 
-    async def train(self, student: str, round_index: int, epoch: int) -> float:
+    async def train(self, student: str, round_index: int, fence: Fence) -> float:
         """Seconds of training, start-up and waiting not included; raises what the job ended with."""
         key = f"{student}-{round_index:03d}"
         if key not in self._results:
             self._results[key] = asyncio.get_running_loop().create_future()
-            await asyncio.to_thread(self._add, key, student, round_index, epoch)
+            await asyncio.to_thread(self._add, key, student, round_index, fence)
             if self._draining is None or self._draining.done():
                 self._draining = asyncio.create_task(self._drain())
         return await asyncio.shield(self._results[key])
@@ -60,12 +61,12 @@ class TrainingGroup:
             return 0, 0, ""
         return found.done, found.total, "steps"
 
-    def _add(self, key: str, student: str, round_index: int, epoch: int) -> None:
+    def _add(self, key: str, student: str, round_index: int, fence: Fence) -> None:
         from skillray.on_ray.verbs import Runner
 
         config = load_config(self._run.config)
         chosen = tuple(one for one in config.students if one.name == student)
-        self._queue.add(key, Runner(self._run, config, chosen, round_index, epoch).train_job())
+        self._queue.add(key, Runner(self._run, config, chosen, round_index, fence).train_job())
 
     async def _drain(self) -> None:
         """Fit until nothing waits: a student may join just when the workers have seen that the queue is empty."""
@@ -82,7 +83,7 @@ class TrainingGroup:
         config = load_config(self._run.config)
         name = f"{self._name.replace('/', '-')}-{time.time_ns():x}"
         try:
-            fit(self._queue, config.training, config.placement.train, self._run.file("train"), name)
+            fit(self._queue, config.training, config.placement.train, name)
         except Exception as error:  # whatever ended the group: the student under way pays, the others go on
             log_to(self._run, f"{self._name}-fit", traceback.format_exc())
             failure = error if isinstance(error, SkillrayError) else StageError(f"fine_tune: {error!r}")
@@ -110,8 +111,9 @@ class _Group:
 class Trainer:
     """The coordinator's side: at most `placement.train.max_workers` groups, and students dealt to them."""
 
-    def __init__(self, run: RunFolder, config: RunConfig, status: Status, attempts: Attempts) -> None:
-        self._run, self._config, self._status, self._attempts = run, config, status, attempts
+    def __init__(self, run: RunFolder, config: RunConfig, status: Status, namespace: str, attempts: Attempts) -> None:
+        self._run, self._config, self._status = run, config, status
+        self._namespace, self._attempts = namespace, attempts
         self._groups: dict[int, _Group] = {}
         self._closing: list[asyncio.Task[None]] = []
 
@@ -125,7 +127,7 @@ class Trainer:
         slot, start = self._join(place), time.monotonic()
         group = self._groups[slot]
         try:
-            call = group.actor.train.remote(student.name, round_index, self._status.epoch)
+            call = group.actor.train.remote(student.name, round_index, self._status.fence)
             trained = await asyncio.wait_for(call, limit)
         except TimeoutError:
             raise DeadlineError(f"{place}/fine_tune took longer than cluster.stage_timeout_s") from None
@@ -150,9 +152,9 @@ class Trainer:
         if slot not in self._groups:
             name = self._attempts.name(f"train/{slot}")
             actor = ray.remote(num_cpus=0.1)(TrainingGroup).options(
-                name=name, namespace=self._config.name, lifetime="detached", get_if_exists=True
+                name=name, namespace=self._namespace, lifetime="detached", get_if_exists=True
             )
-            self._groups[slot] = _Group(actor.remote(self._run.path, self._config.name, name))
+            self._groups[slot] = _Group(actor.remote(self._run.path, self._namespace, name))
         self._groups[slot].students.add(place)
         return slot
 

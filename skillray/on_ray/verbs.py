@@ -22,11 +22,13 @@ from skillray.loop.rounds import Verb
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
 from skillray.on_ray.data import Job, Link, Progress, Stage, run_chain
+from skillray.on_ray.runner import namespace_of
 from skillray.on_ray.teacher import ServedTeacher, open_teacher
-from skillray.store.files import commit_json, exists, read_json
+from skillray.store.fence import Fence
+from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import Table
-from skillray.training.checkpoint import resolve_model, weights_hash
+from skillray.training.checkpoint import weights_hash
 from skillray.training.examples import as_schedule
 from skillray.training.sft import TrainJob
 from skillray.types import seed_for
@@ -47,7 +49,7 @@ class Runner:
     students: tuple[StudentConfig, ...]
     """Usually one; several where they share round 0."""
     round: int
-    epoch: int
+    fence: Fence
     report_progress: Progress = lambda done, total, unit: None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -67,12 +69,12 @@ class Runner:
         with self._timed("prepare"):
             tables, graph = from_domain(data, self.config.seed) if data.type == "domain" else from_tables(data)
             for split in SPLITS:
-                self.run.questions(split).write(tables[split], epoch=self.epoch)
+                self.run.questions(split).write(tables[split], fence=self.fence)
             if self.config.rollout.recorded is not None:
                 names = [student.recorded for student in self.config.students if student.recorded]
                 answers = recorded_rollouts(self.config.rollout.recorded.path, names, tables)
-                self.run.recorded().write(answers, epoch=self.epoch)
-            commit_json(self.run.graph, graph_json(graph))
+                self.run.recorded().write(answers, fence=self.fence)
+            self.fence.commit_json(self.run.graph, graph_json(graph))
 
     def answer(self) -> None:
         """roll_out and grade the held-out questions and, where the curriculum asks for gaps, the profile questions.
@@ -137,7 +139,7 @@ class Runner:
             learning=segment.table("learning").folder,
             output=folder.checkpoint,
             seed=seed_for(self.config.seed, "train", self.round),
-            epoch=self.epoch,
+            fence=self.fence,
             device="cuda" if self.config.placement.train.num_gpus else "cpu",
         )
 
@@ -145,7 +147,7 @@ class Runner:
         from skillray.report import write_report  # brings the plots
 
         with self._timed("summarise"):
-            commit_json(self.run.summary, summarise(self.run, self.config))
+            self.fence.commit_json(self.run.summary, summarise(self.run, self.config))
             write_report(self.run)
 
     def _plan(self, segment: RoundFolder) -> Plan:
@@ -155,8 +157,10 @@ class Runner:
         memory = read_json(memory_path)["memory"] if self.round else {}
         plan = make_plan(curriculum, self.run.questions("pool"), self._folder().table("gaps"), memory, seed)
         if not segment.table("orders").complete():
-            commit_json(os.path.join(segment.path, "study.json"), {"memory": plan.memory, "notes": plan.notes})
-            segment.table("orders").write(orders_table(plan), epoch=self.epoch)
+            self.fence.commit_json(
+                os.path.join(segment.path, "study.json"), {"memory": plan.memory, "notes": plan.notes}
+            )
+            segment.table("orders").write(orders_table(plan), fence=self.fence)
         return plan
 
     def _fulfil(self, segment: RoundFolder, plan: Plan) -> None:
@@ -165,12 +169,14 @@ class Runner:
             held_out = [self.run.questions(split) for split in SPLITS if split != "pool"]
             forbidden = fulfilling.ids_of(held_out)
             rows, notes = self._drafts(segment, plan, forbidden)
-            examples.write(rows, epoch=self.epoch)
+            examples.write(rows, fence=self.fence)
             known = read_json(os.path.join(segment.path, "study.json"))
-            commit_json(os.path.join(segment.path, "study.json"), known | {"notes": {**known["notes"], **notes}})
+            self.fence.commit_json(
+                os.path.join(segment.path, "study.json"), known | {"notes": {**known["notes"], **notes}}
+            )
         if examples.num_rows() and not schedule.complete():
             seed = seed_for(self.config.seed, "schedule", self.round)
-            schedule.write(as_schedule(examples, self.config.training, seed), epoch=self.epoch)
+            schedule.write(as_schedule(examples, self.config.training, seed), fence=self.fence)
 
     def _drafts(
         self, segment: RoundFolder, plan: Plan, forbidden: frozenset[bytes]
@@ -219,11 +225,13 @@ class Runner:
         )
 
     def _chain(self, jobs: Sequence[Job], links: Sequence[Link], unit_rows: int) -> None:
-        run_chain(jobs, links, unit_rows=unit_rows, epoch=self.epoch, progress=self.report_progress)
+        run_chain(jobs, links, unit_rows=unit_rows, fence=self.fence, progress=self.report_progress)
 
     def _teacher(self) -> ServedTeacher:
         config = self.config.teacher
-        return ServedTeacher(self.config.name, open_teacher(config).model, config.shards, config.timeout_s)
+        return ServedTeacher(
+            namespace_of(self.config.name, self.fence), open_teacher(config).model, config.shards, config.timeout_s
+        )
 
     def _needs_gaps(self) -> bool:
         return any(Need.GAPS in student.curriculum.needs for student in self.students)
@@ -249,11 +257,7 @@ class Runner:
     def _shared_folder(self) -> RoundFolder:
         """Keyed by everything that round 0's answers, grades and gaps depend on."""
         recorded = self.student.recorded
-        source = (
-            (recorded, self.run.recorded().fingerprint())
-            if recorded
-            else weights_hash(resolve_model(self.student.model))
-        )
+        source = (recorded, self.run.recorded().fingerprint()) if recorded else weights_hash(self.student.model)
         questions = [self.run.questions(split).fingerprint() for split in ("held_out", "profile")]
         config = self.config
         settings = (
@@ -268,7 +272,7 @@ class Runner:
 
     def _link(self, source: Table, place: Table) -> None:
         if source.complete() and not place.complete():
-            place.link(source, epoch=self.epoch)
+            place.link(source, fence=self.fence)
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:

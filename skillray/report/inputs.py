@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from skillray.errors import TableError
 from skillray.skills.graph import SkillGraph
-from skillray.store.files import exists, read_json
+from skillray.store.files import exists, has_folder, read_bytes, read_json
 from skillray.store.layout import RunFolder
 
 
@@ -176,12 +176,12 @@ class Inputs:
 
 def read_inputs(run: RunFolder) -> Inputs:
     """`TableError` when a file is there and damaged; a file that is not there yet is no error."""
-    if not os.path.isdir(run.path):
+    if not has_folder(run.path):
         raise TableError(f"{run.path} is not a run folder: give the folder that `skillray run` wrote")
     status, summary = _read(run.status, Status), _read(run.summary, Summary)
     names = dict.fromkeys([*status.students, *summary.students])
     students = {name: summary.students.get(name, Student()) for name in names}
-    name = status.run or os.path.basename(os.path.normpath(run.path))
+    name = status.run or os.path.basename(run.path.rstrip("/"))
     return Inputs(name, status, students, summary.comparisons, _graph(run, students), _config(run))
 
 
@@ -211,5 +211,4 @@ def _graph(run: RunFolder, students: Mapping[str, Student]) -> SkillGraph:
 def _config(run: RunFolder) -> str:
     if not exists(run.config):
         return ""
-    with open(run.config, encoding="utf-8", errors="backslashreplace") as file:
-        return file.read()
+    return read_bytes(run.config).decode("utf-8", "backslashreplace")

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from skillray.errors import ConfigError, DataError, TableError
-from skillray.store.files import read_json, sha256_of
+from skillray.store.fetch import fetched_folder
+from skillray.store.files import exists, is_url, names_in, read_json, sha256_of
 from skillray.training.settings import Lora, TrainingSettings
 
 MANIFEST = "manifest.json"
@@ -22,12 +23,15 @@ _WEIGHTS = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 
 
 def resolve_model(model: str) -> str:
-    """The folder of `model` on this machine: 'embedded', a folder, or a Hugging Face id (downloaded once a node).
+    """The folder of `model` on this machine: 'embedded', a folder, or what is fetched once a node.
 
-    HF_HUB_OFFLINE is respected. Raises `DataError` when there is no such model.
+    That is an s3:// or gs:// folder, or a Hugging Face id; HF_HUB_OFFLINE is respected. Raises `DataError` when there
+    is no such model.
     """
     if model == "embedded":
         return str(EMBEDDED)
+    if is_url(model):
+        return fetched_folder(model, _WEIGHTS)
     if os.path.isdir(model):
         return model
     if os.path.isabs(model) or model.startswith(".") or model.count("/") > 1:
@@ -41,7 +45,7 @@ def resolve_model(model: str) -> str:
 
 
 def is_adapter(folder: str) -> bool:
-    return os.path.exists(os.path.join(folder, ADAPTER))
+    return exists(os.path.join(folder, ADAPTER))
 
 
 def base_of(adapter: str) -> str:
@@ -51,14 +55,14 @@ def base_of(adapter: str) -> str:
 
 def checkpoint_complete(folder: str) -> bool:
     """True once the manifest, which is written last, is there."""
-    return os.path.exists(os.path.join(folder, MANIFEST))
+    return exists(os.path.join(folder, MANIFEST))
 
 
 def verify_checkpoint(folder: str) -> None:
     """Re-hash every file; `DataError` names the first that is missing or differs."""
     for name, wanted in _read(folder, MANIFEST)["files"].items():
         path = os.path.join(folder, name)
-        if not os.path.exists(path) or sha256_of(path) != wanted["sha256"]:
+        if not exists(path) or sha256_of(path) != wanted["sha256"]:
             raise DataError(f"{path} is missing or differs from its manifest: remove {folder} and run again")
 
 
@@ -67,9 +71,9 @@ def weights_hash(model: str) -> str:
 
     An adapter's also covers its base. Hashes that a manifest or the Hugging Face cache holds are not computed again.
     """
-    folder = resolve_model(model)
+    folder = model if is_url(model) and checkpoint_complete(model) else resolve_model(model)
     recorded = _read(folder, MANIFEST)["files"] if checkpoint_complete(folder) else {}
-    names = sorted(path.name for path in Path(folder).glob("*.safetensors"))
+    names = sorted(name for name in recorded or names_in(folder) if name.endswith(".safetensors"))
     if not names:
         raise DataError(f"model {folder} has no *.safetensors file; convert it to safetensors")
     hashes = [recorded[name]["sha256"] if name in recorded else _hash(os.path.join(folder, name)) for name in names]

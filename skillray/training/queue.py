@@ -15,7 +15,8 @@ from functools import partial
 
 from skillray import errors
 from skillray.errors import SkillrayError
-from skillray.store.files import commit_json, exists, list_names, read_json
+from skillray.store.fence import Fence
+from skillray.store.files import commit_json, exists, names_in, read_json
 from skillray.training.settings import TrainingSettings
 from skillray.training.sft import TrainJob, from_rank_0, train
 
@@ -46,7 +47,10 @@ class JobQueue:
         """`key` is new, and says which job it is in progress and outcomes."""
         number = len(self._names(_JOB))
         settings = job.settings.model_dump(mode="json")
-        values = {field.name: getattr(job, field.name) for field in fields(job)} | {"settings": settings}
+        values = {field.name: getattr(job, field.name) for field in fields(job)} | {
+            "settings": settings,
+            "fence": asdict(job.fence),
+        }
         commit_json(self._path(f"{number:06d}-{key}{_JOB}"), values)
 
     def waiting(self) -> list[str]:
@@ -57,7 +61,8 @@ class JobQueue:
 
     def job(self, key: str) -> TrainJob:
         values = read_json(self._path(self._name(key) + _JOB))
-        return TrainJob(**values | {"settings": TrainingSettings.model_validate(values["settings"])})
+        settings, fence = TrainingSettings.model_validate(values["settings"]), Fence(**values["fence"])
+        return TrainJob(**values | {"settings": settings, "fence": fence})
 
     def finish(self, key: str, error: SkillrayError | None, seconds: float) -> None:
         failure = None if error is None else {"type": type(error).__name__, "message": str(error)}
@@ -84,7 +89,7 @@ class JobQueue:
         return next(name for name in self._names(_JOB) if name.partition("-")[2] == key + _JOB).removesuffix(_JOB)
 
     def _names(self, suffix: str) -> list[str]:
-        return [name for name in list_names(self.folder) if name.endswith(suffix)]
+        return [name for name in names_in(self.folder) if name.endswith(suffix)]
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, name)

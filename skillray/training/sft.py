@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from skillray.errors import SkillrayError, StageError
+from skillray.store.fence import Fence
 from skillray.store.schemas import LEARNING
 from skillray.store.tables import Table
 from skillray.training.batches import Feed
@@ -42,8 +43,8 @@ class TrainJob:
     output: str
     """Checkpoint folder to write."""
     seed: int
-    epoch: int
-    """The writer's fencing epoch."""
+    fence: Fence
+    """The right to write in the run."""
     device: Literal["cpu", "cuda"] = "cpu"
 
     def done(self) -> bool:
@@ -172,8 +173,8 @@ def _finish(worker: Worker) -> None:
     state = gathered_state(model, job.settings, worker.rank)
 
     def write() -> None:
-        Table(job.learning).write(_learning(worker.feed, gathered), epoch=job.epoch)
-        publish(model, state, job.settings, job.model, job.output, job.epoch)
+        Table(job.learning).write(_learning(worker.feed, gathered), fence=job.fence)
+        publish(model, state, job.settings, job.model, job.output, job.fence)
 
     together(worker.world_size, write if worker.rank == 0 else lambda: None)
 

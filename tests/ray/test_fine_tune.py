@@ -13,6 +13,7 @@ import pytest
 
 from skillray.config.model import Placement
 from skillray.errors import StageError
+from skillray.store.fence import UNFENCED
 from skillray.store.schemas import EXAMPLES
 from skillray.store.tables import Table
 from skillray.training.examples import as_schedule, encode_chat
@@ -64,13 +65,13 @@ def write_examples(folder: Path, weight: float = 1.0) -> Table:
         tokens = {"input_ids": ids, "loss_mask": mask, "num_loss_tokens": sum(mask), "weight": weight * (1 + i % 3)}
         rows.append(row | tokens | {"example_id": content_id(i), "question_id": content_id(i)})
     examples = Table(str(folder / "examples"))
-    examples.write(pa.Table.from_pylist(rows, schema=EXAMPLES), epoch=0)
+    examples.write(pa.Table.from_pylist(rows, schema=EXAMPLES), fence=UNFENCED)
     return examples
 
 
 def job(folder: Path, name: str, model: str, examples: Table, wanted: TrainingSettings) -> TrainJob:
     schedule = Table(str(folder / name / "schedule"))
-    schedule.write(as_schedule(examples, wanted, seed=0), epoch=0)
+    schedule.write(as_schedule(examples, wanted, seed=0), fence=UNFENCED)
     return TrainJob(
         model=model,
         settings=wanted,
@@ -79,7 +80,7 @@ def job(folder: Path, name: str, model: str, examples: Table, wanted: TrainingSe
         learning=str(folder / name / "learning"),
         output=str(folder / name / "checkpoint"),
         seed=0,
-        epoch=0,
+        fence=UNFENCED,
     )
 
 
@@ -209,7 +210,7 @@ def test_a_loss_that_is_not_finite_stops_its_job_before_anything_is_published(
     def run() -> None:
         from skillray.on_ray.train import fit
 
-        fit(queue, wanted, Placement(), str(tmp_path / "train"), "attempt-0")
+        fit(queue, wanted, Placement(), "attempt-0")
 
     ray.get(ray.remote(num_cpus=0.1)(run).remote())
     with pytest.raises(StageError, match=r"the loss of step 0 is not finite \(examples [0-9a-f]{32}, "):

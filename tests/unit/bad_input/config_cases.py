@@ -199,8 +199,8 @@ COMMANDS = [
     Case("run-dir-empty", ("run", "c.yaml", "--run-dir", ""), ("--run-dir ''", "give a folder"), write_config),
     Case(
         "run-dir-elsewhere",
-        ("run", "c.yaml", "--run-dir", "s3://b/r"),
-        ("--run-dir 's3://b/r'", "give a folder"),
+        ("run", "c.yaml", "--run-dir", "ftp://b/r"),
+        ("ftp://b/r: can be a local path, s3://"),
         write_config,
     ),
     Case(

@@ -10,6 +10,7 @@ from skillray.errors import StageError
 from skillray.grading.pool import AnswerPool
 from skillray.loop.fulfil import Fulfil, merge, response_of
 from skillray.loop.study import orders_table
+from skillray.store.fence import UNFENCED
 from skillray.store.schemas import EXAMPLES
 from skillray.store.tables import Table
 from skillray.teacher.tasks import Outcome, Reply, Task
@@ -77,7 +78,7 @@ def test_the_reference_is_written_as_a_student_should():
 def drafts_of(tmp_path, *rows: dict) -> list[Table]:
     table = Table(str(tmp_path / "drafts"))
     full = {"skills": [], "parents": [], "multiplicity": 1, "weight": 1.0, "loss_mask": [True], "num_loss_tokens": 1}
-    table.write(pa.Table.from_pylist([full | row for row in rows], schema=EXAMPLES), epoch=1)
+    table.write(pa.Table.from_pylist([full | row for row in rows], schema=EXAMPLES), fence=UNFENCED)
     return [table]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from skillray.report import tables, write_report
+from skillray.store.fence import UNFENCED
 from skillray.store.files import commit_json, read_json
 from skillray.store.layout import RunFolder
 from tests.unit.report.make_run import make_run
@@ -51,7 +52,7 @@ def test_no_news_is_no_box(tmp_path: Path) -> None:
 def test_a_round_whose_examples_were_all_removed_is_no_error(tmp_path: Path) -> None:
     run = make_run(str(tmp_path), rounds=1)
     examples = run.round("stat-sel", 0).segment().table("examples")
-    examples.write(examples.schema.empty_table(), epoch=1)
+    examples.write(examples.schema.empty_table(), fence=UNFENCED)
     edit(
         run.summary, "stat-sel", stop_reason="nothing_left", outcome="nothing left to study: all examples were removed"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from skillray.store.fence import UNFENCED
 from skillray.teacher.reply_log import Entry, ReplyLog, shard_of
 from skillray.teacher.tasks import Outcome, Reply
 from skillray.types import content_id
@@ -14,10 +15,10 @@ def entry(name: str, outcome: Outcome = Outcome.OK, value: object = None) -> Ent
 
 
 def test_a_new_log_on_the_same_folder_knows_what_was_acknowledged(tmp_path):
-    log = ReplyLog(str(tmp_path))
+    log = ReplyLog(str(tmp_path), UNFENCED)
     log.append([entry("a", value=["x", 1]), entry("b", Outcome.JUDGED_CORRECT)])
     log.append([entry("c")])
-    again = ReplyLog(str(tmp_path))
+    again = ReplyLog(str(tmp_path), UNFENCED)
     assert again.look_up(content_id("a")) == Reply(outcome=Outcome.OK, value=["x", 1])
     assert again.look_up(content_id("b")) == Reply(outcome=Outcome.JUDGED_CORRECT)
     again.append([entry("d")])
@@ -25,23 +26,23 @@ def test_a_new_log_on_the_same_folder_knows_what_was_acknowledged(tmp_path):
 
 
 def test_faults_are_kept_and_never_reused(tmp_path):
-    log = ReplyLog(str(tmp_path))
+    log = ReplyLog(str(tmp_path), UNFENCED)
     log.append([entry("a", Outcome.TRUNCATED, "half"), entry("b", Outcome.FAILED)])
     assert log.look_up(content_id("a")) is None and log.look_up(content_id("b")) is None
     log.append([entry("a", value="whole")])
-    assert ReplyLog(str(tmp_path)).look_up(content_id("a")) == Reply(outcome=Outcome.OK, value="whole")
+    assert ReplyLog(str(tmp_path), UNFENCED).look_up(content_id("a")) == Reply(outcome=Outcome.OK, value="whole")
 
 
 def test_the_first_write_wins(tmp_path):
-    log = ReplyLog(str(tmp_path))
+    log = ReplyLog(str(tmp_path), UNFENCED)
     log.append([entry("a", value=1)])
     log.append([entry("a", value=2)])
     assert log.look_up(content_id("a")).value == 1
-    assert ReplyLog(str(tmp_path)).look_up(content_id("a")).value == 1
+    assert ReplyLog(str(tmp_path), UNFENCED).look_up(content_id("a")).value == 1
 
 
 def test_usage_counts_requests_calls_and_outcomes(tmp_path):
-    log = ReplyLog(str(tmp_path))
+    log = ReplyLog(str(tmp_path), UNFENCED)
     log.count("solve", requests=5, calls=2)
     log.append([entry("a"), entry("b", Outcome.EMPTY)])
     assert log.usage == {"solve/requests": 5, "solve/calls": 2, "solve/outcome/ok": 1, "solve/outcome/empty": 1}

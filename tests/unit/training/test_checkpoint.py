@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from skillray.errors import ConfigError, DataError, StageError
+from skillray.store.fence import UNFENCED
 from skillray.training.checkpoint import (
     checkpoint_complete,
     is_adapter,
@@ -32,7 +33,7 @@ def save(student: str, folder: Path, factor: float = 1.0, lora: Lora | None = No
     model = load_for_training(student, settings)
     trained = [(name, parameter.detach()) for name, parameter in model.named_parameters() if parameter.requires_grad]
     state = {name: (torch.full_like(tensor, 0.1) if "lora_B" in name else tensor) * factor for name, tensor in trained}
-    publish(model, state, settings, student, str(folder), epoch=0)
+    publish(model, state, settings, student, str(folder), UNFENCED)
     return str(folder)
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from skillray.errors import ConfigError
+from skillray.store.fence import UNFENCED
 from skillray.store.schemas import EXAMPLES
 from skillray.store.tables import Table
 from skillray.training.examples import as_schedule, encode_chat
@@ -62,7 +63,7 @@ def test_a_table_of_examples_becomes_a_schedule(tmp_path: Path, tokenizer: Any) 
         tokens = {"input_ids": ids, "loss_mask": mask, "num_loss_tokens": sum(mask), "multiplicity": i + 1}
         rows.append(row | tokens | {"example_id": content_id(i), "question_id": content_id(i)})
     examples = Table(str(tmp_path / "examples"))
-    examples.write(pa.Table.from_pylist(rows, schema=EXAMPLES), epoch=0)
+    examples.write(pa.Table.from_pylist(rows, schema=EXAMPLES), fence=UNFENCED)
     schedule = as_schedule(examples, TrainingSettings(epochs=1), seed=0)
     # user, "q", assistant; then the answer's bytes and the end of turn
     assert sorted(schedule["num_tokens"].to_pylist()) == [3 + 2, 3 + 3, 3 + 3]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from skillray.errors import StageError
+from skillray.store.fence import Fence
 from skillray.training.queue import JobQueue, train_queue
 from skillray.training.settings import Lora, TrainingSettings
 from skillray.training.sft import TrainJob
@@ -15,7 +16,14 @@ from skillray.training.sft import TrainJob
 def job(name: str) -> TrainJob:
     settings = TrainingSettings(lora=Lora(rank=4), betas=(0.8, 0.9), max_tokens=7)
     return TrainJob(
-        model=name, settings=settings, examples="e", schedule="s", learning="l", output="o", seed=2**62, epoch=3
+        model=name,
+        settings=settings,
+        examples="e",
+        schedule="s",
+        learning="l",
+        output="o",
+        seed=2**62,
+        fence=Fence("run", 3),
     )
 
 
