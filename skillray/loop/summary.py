@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import asdict
 from itertools import combinations
@@ -13,7 +12,9 @@ import pyarrow.compute as pc
 
 from skillray.config.model import RunConfig, StudentConfig
 from skillray.evaluation.accuracy import Share, accuracy_of, compare
-from skillray.store.files import exists, read_json
+from skillray.loop.health import study_notes, warnings_of
+from skillray.loop.outcome import outcome_of
+from skillray.store.files import read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import Table
 
@@ -41,11 +42,14 @@ def _student(run: RunFolder, student: StudentConfig, status: dict[str, Any]) -> 
             name = "base" if entry["round"] < 0 else f"round-{entry['round']:03d}"
             keys = (key for key in status["seconds"] if key.startswith(f"{prefix}{name}/"))
             entry["seconds"] = {key.rsplit("/", 1)[1]: status["seconds"][key] for key in keys}
+    stop = status["students"].get(student.name, {}).get("stop_reason")
     return {
         "method": student.curriculum.type,
         "model": student.model,
         "diagnosed": student.recorded or student.model,
-        "stop_reason": status["students"].get(student.name, {}).get("stop_reason"),
+        "stop_reason": stop,
+        "outcome": outcome_of(run, student.name, stop, index),
+        "warnings": warnings_of(run, student.name),
         "rounds": [entry for entry in rounds if entry is not None],
     }
 
@@ -105,13 +109,12 @@ def _difficult(scores: Table) -> float:
 def _study(folder: RoundFolder) -> dict[str, Any]:
     segment = folder.segment()
     schedule = segment.table("schedule").read(["step", "num_tokens", "num_loss_tokens"])
-    notes = os.path.join(segment.path, "study.json")
     return {
         "tokens": pc.sum(schedule["num_tokens"]).as_py(),
         "loss_tokens": pc.sum(schedule["num_loss_tokens"]).as_py(),
         "steps": pc.max(schedule["step"]).as_py() + 1,
         "examples": segment.table("examples").num_rows(),
-        "notes": read_json(notes)["notes"] if exists(notes) else {},
+        "notes": study_notes(folder),
     }
 
 

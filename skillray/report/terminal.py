@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skillray.report.inputs import Inputs, Student, read_inputs
-from skillray.report.text import after_name, line, percent
+from skillray.report.text import after_name, line, percent, visible
 from skillray.report.views import accuracy_table
 from skillray.store.layout import RunFolder
 
@@ -48,9 +48,10 @@ def _as_json(student: Student) -> dict[str, Any]:
 
 def _head(inputs: Inputs) -> list[str]:
     failed = [f"{name}: {p.error}" for name, p in inputs.status.students.items() if p.error]
-    return [line(text, WIDTH) for text in (f"{inputs.name}: {inputs.status.state}", *inputs.status.notes, *failed)] + [
-        ""
-    ]
+    ended = [f"{name}: {why}" for name, why in inputs.endings]
+    warned = [f"WARNING {name}, {text}" for name, text in inputs.warnings]
+    said = [line(text, WIDTH) for text in (f"{inputs.name}: {inputs.status.state}", *inputs.status.notes, *failed)]
+    return [*said, *(visible(text, keep="") for text in (*ended, *warned)), ""]
 
 
 def _accuracy(inputs: Inputs) -> str:
