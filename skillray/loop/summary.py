@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict
 from itertools import combinations
 from typing import Any
@@ -11,12 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skillray.config.model import RunConfig, StudentConfig
+from skillray.diagnosis.profile import profile_of
 from skillray.evaluation.accuracy import Share, accuracy_of, compare
 from skillray.loop.health import study_notes, warnings_of
 from skillray.loop.outcome import outcome_of
 from skillray.store.files import read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import Table
+from skillray.teacher.tasks import Outcome
 
 SCORE_COLUMNS = ("question_id", "sample", "skills", "correct")
 
@@ -82,13 +83,13 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
     if not gaps.complete():
         return None
     rows = gaps.read(["missing_skills", "outcome"])
-    counts = Counter(skill for skills in rows["missing_skills"].to_pylist() for skill in skills)
+    profile = profile_of(rows["missing_skills"].to_pylist(), rows["outcome"].to_pylist())
     return {
-        "counts": dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
-        "difficult": rows.num_rows,
+        "counts": profile.counts,
+        "difficult": profile.num_difficult,
         "questions": len(set(graded.read(["question_id"])["question_id"].to_pylist())),
-        "judged_correct": rows["outcome"].to_pylist().count("judged_correct"),
-        "outcomes": dict(Counter(rows["outcome"].to_pylist())),
+        "judged_correct": profile.outcomes.get(Outcome.JUDGED_CORRECT, 0),
+        "outcomes": profile.outcomes,
     }
 
 
