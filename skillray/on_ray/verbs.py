@@ -19,7 +19,7 @@ from skillray.loop.grade import Grade
 from skillray.loop.merge import ids_of, merge
 from skillray.loop.questions import SPLITS, from_domain, from_tables, graph_json, recorded_rollouts
 from skillray.loop.roll_out import Recorded, RollOut
-from skillray.loop.rounds import Stop, Verb
+from skillray.loop.rounds import Verb
 from skillray.loop.select import Select
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
@@ -290,11 +290,3 @@ class Runner:
         start = time.monotonic()
         yield
         self.seconds[step] = self.seconds.get(step, 0.0) + time.monotonic() - start
-
-
-def study_result(run: RunFolder, student: str, index: int) -> Stop | None:
-    """What the tables of `study` say: go on, or why not."""
-    segment = run.round(student, index).segment(0)
-    if segment.table("orders").num_rows() == 0:
-        return Stop.NOTHING_TO_LEARN
-    return None if segment.table("examples").num_rows() else Stop.NOTHING_LEFT

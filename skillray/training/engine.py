@@ -36,19 +36,21 @@ def prepare_process(threads: int, device: str) -> None:
 
 
 def start_engine(model: Any, settings: TrainingSettings, world_size: int, device: str) -> Any:
-    """`deepspeed.initialize` with torch's AdamW (no operator is compiled) and no scheduler: `lr_at` sets the rate.
+    """`deepspeed.initialize` of the model's `ExampleLosses`.
+
+    With torch's AdamW (no operator is compiled) and no scheduler: `lr_at` sets the rate.
 
     The model is loaded whole in every worker and then partitioned. ZeRO 3 could load it in pieces (`zero.Init`); that
     saves host memory while starting, and is left out until somebody's node is too small.
     """
-    if settings.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     config = deepspeed_config(settings, world_size, device, sum(parameter.numel() for parameter in trained))
     import deepspeed
 
-    optimizer = _adamw(trained, settings)
-    return deepspeed.initialize(model=model, model_parameters=trained, optimizer=optimizer, config=config)[0]
+    from skillray.training.loss import ExampleLosses
+
+    losses, optimizer = ExampleLosses(model), _adamw(trained, settings)
+    return deepspeed.initialize(model=losses, model_parameters=trained, optimizer=optimizer, config=config)[0]
 
 
 def deepspeed_config(settings: TrainingSettings, world_size: int, device: str, num_parameters: int) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from skillray.store.tables import Table
 from skillray.training.batches import Feed
 from skillray.training.checkpoint import checkpoint_complete, load_for_training
 from skillray.training.engine import prepare_process, set_lr, start_engine
-from skillray.training.loss import example_losses
 from skillray.training.saving import gathered_state, publish
 from skillray.training.schedule import MicroBatch, lr_at
 from skillray.training.settings import TrainingSettings
@@ -72,7 +71,7 @@ def train(job: TrainJob, on_step: OnStep = lambda step, total, loss, rate: None)
 
     Raises:
         StageError: the loss or a weight is not finite.
-        DataError, TableError, ConfigError: the start model, a table or a setting is not usable.
+        DataError, TableError, ConfigError, MissingExtraError: the start model, a table or a setting is not usable.
     """
     if job.done():
         return
@@ -99,8 +98,7 @@ def train_step(worker: Worker, step: int, lr: float) -> float:
     sums, part = [], 0.0
     for place, rows in enumerate(micro_batches):
         batch = worker.feed.batch(rows, worker.device)
-        logits = worker.engine(input_ids=batch.input_ids, logits_to_keep=batch.positions, use_cache=False).logits
-        nll = example_losses(logits, batch.targets, batch.mask)
+        nll = worker.engine(batch.input_ids, batch.positions, batch.targets, batch.mask)
         weighted = batch.weights @ nll
         worker.engine.backward(weighted * scale)
         sums.append(nll.detach()[: len(rows)])
@@ -168,7 +166,7 @@ def _open(job: TrainJob) -> Worker:
 
 def _finish(worker: Worker) -> None:
     """Rank 0 publishes; the others wait for it, and learn if it fails."""
-    job, model = worker.job, worker.engine.module
+    job, model = worker.job, worker.engine.module.model
     gathered = _gather(worker.world_size, (np.concatenate(worker.rows), np.concatenate(worker.losses)))
     state = gathered_state(model, job.settings, worker.rank)
 
