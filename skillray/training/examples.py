@@ -78,26 +78,39 @@ def _plain(tokenizer: Any) -> Any:
 
 
 def _encode(tokenizer: Any, chats: Sequence[Chat]) -> list[Encoded]:
-    asked = [user_turn(question) for question, _ in chats]
-    answers = [Message(role="assistant", content=response) for _, response in chats]
-    whole = [(*turn, answer) for turn, answer in zip(asked, answers, strict=True)]
+    turns = [(*user_turn(question), Message(role="assistant", content=response)) for question, response in chats]
+    texts = _render(tokenizer, turns)
+    ids = _tokens(tokenizer, [*_prompts(tokenizer, [question for question, _ in chats], texts), *texts])
     encoded = []
-    for prompt, ids in zip(_ids(tokenizer, asked, True), _ids(tokenizer, whole, False), strict=True):
-        if ids[: len(prompt)] != prompt or len(ids) == len(prompt):
+    for prompt, whole in zip(ids[: len(chats)], ids[len(chats) :], strict=True):
+        if whole[: len(prompt)] != prompt or len(whole) == len(prompt):
             raise ConfigError(
                 f"students.model: the chat template of {_name(tokenizer)} does not continue its generation prompt with "
                 "the answer, so the tokens to train on cannot be told; use a model whose template does"
             )
-        end = _end_of_turn(ids, len(prompt), tokenizer.eos_token_id)
-        encoded.append((np.array(ids[:end], np.int32), len(prompt)))
+        end = _end_of_turn(whole, len(prompt), tokenizer.eos_token_id)
+        encoded.append((np.array(whole[:end], np.int32), len(prompt)))
     return encoded
 
 
-def _ids(tokenizer: Any, chats: Sequence[Sequence[Message]], add_generation_prompt: bool) -> list[list[int]]:
-    """As `apply_chat_template` with `tokenize=True`, at half its price: masks and offsets are not made."""
-    texts = tokenizer.apply_chat_template(
-        [as_chat(chat) for chat in chats], tokenize=False, add_generation_prompt=add_generation_prompt
-    )
+def _prompts(tokenizer: Any, questions: Sequence[str], texts: Sequence[str]) -> list[str]:
+    """Each question with the generation prompt. What stands around one question stands around all; only where a chat
+    in `texts` does not begin so does the template render every one.
+    """
+    before, _, after = _render(tokenizer, [user_turn("question")], True)[0].partition("question")
+    prompts = [f"{before}{question}{after}" for question in questions]
+    if all(map(str.startswith, texts, prompts)):
+        return prompts
+    return _render(tokenizer, [user_turn(question) for question in questions], True)
+
+
+def _render(tokenizer: Any, chats: Sequence[Sequence[Message]], add_generation_prompt: bool = False) -> list[str]:
+    turns = [as_chat(chat) for chat in chats]
+    return list(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=add_generation_prompt))
+
+
+def _tokens(tokenizer: Any, texts: list[str]) -> list[list[int]]:
+    """As a call of the tokenizer without special tokens, at half its price: masks and offsets are not made."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:  # written in Python
         return list(tokenizer(texts, add_special_tokens=False)["input_ids"])

@@ -56,6 +56,14 @@ def test_many_chats_are_encoded_as_transformers_does_one(model: str) -> None:
         assert list(ids[:start]) == prompt
 
 
+def test_a_template_that_changes_questions_is_followed() -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = tokenizer.chat_template.replace("m['content']", "m['content'] | trim")
+    for (ids, start), question in zip(encode_chats(tokenizer, [("a", "2"), (" b ", "2")]), "ab", strict=True):
+        assert tokenizer.decode(ids) == f"<|user|>{question}<|assistant|>2<|end|>"
+        assert start == 3
+
+
 def test_token_columns_are_one_flat_array_each() -> None:
     columns = token_columns([(np.array([5, 6, 7], np.int32), 1), (np.array([8, 9], np.int32), 1)])
     assert columns["input_ids"].to_pylist() == [[5, 6, 7], [8, 9]]
