@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from skillray.config.model import StudentConfig
 from skillray.errors import SkillrayError
@@ -37,7 +37,19 @@ class Status:
             "usage": known.get("usage", {}),
             "notes": known.get("notes", []),
             "versions": known.get("versions", {}),
+            "attempts": known.get("attempts", {}),
+            "training": known.get("training", {}),
         }
+
+    @property
+    def attempts(self) -> dict[str, int]:
+        """Place -> how often its actor was started."""
+        return cast(dict[str, int], self.value["attempts"])
+
+    @property
+    def training(self) -> dict[str, int]:
+        """STUDENT/round-NNN -> number of the worker group that trains it."""
+        return cast(dict[str, int], self.value["training"])
 
     def student(self, name: str, **fields: Any) -> None:
         self.value["students"][name] = self.value["students"].get(name, {}) | fields
@@ -73,6 +85,8 @@ async def run_fleet(
 
 def one_line(error: BaseException) -> str:
     """What a user needs of an error: our own say it themselves, others get their type's name."""
+    while isinstance(error, BaseExceptionGroup):  # of a student's concurrent verbs: the first says enough
+        error = error.exceptions[0]
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[-1] if lines else "no message"
     return text if isinstance(error, SkillrayError) else f"{type(error).__name__}: {text}"

@@ -28,14 +28,14 @@ from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import Table
-from skillray.training.checkpoint import checkpoint_complete, weights_hash
+from skillray.training.checkpoint import weights_hash
 from skillray.training.examples import as_schedule
 from skillray.training.sft import TrainJob
 from skillray.types import seed_for
 
 MAX_WAVES = 8
 """Times that orders are sent to a teacher whose questions are refused too often to reach the target."""
-CLOSE_ENOUGH = 0.9
+CLOSE_ENOUGH = 0.85
 """Share of the target that ends the waves: a last wave for a few examples costs more than they are worth, and the
 number of training tokens is fixed by the schedule."""
 
@@ -128,11 +128,10 @@ class Runner:
             with self._timed("fulfil"):
                 self._fulfil(segment, plan)
 
-    def fine_tune(self) -> None:
+    def train_job(self) -> TrainJob:
+        """What fine_tune is to do: the worker group of `on_ray.training_group` does it."""
         folder, segment = self._folder(), self._segment()
-        if checkpoint_complete(folder.checkpoint):
-            return
-        job = TrainJob(
+        return TrainJob(
             model=self._checkpoint(self.round),
             settings=self.config.training,
             examples=segment.table("examples").folder,
@@ -141,13 +140,8 @@ class Runner:
             output=folder.checkpoint,
             seed=seed_for(self.config.seed, "train", self.round),
             fence=self.fence,
+            device="cuda" if self.config.placement.train.num_gpus else "cpu",
         )
-        from skillray.on_ray.train import fine_tune  # seconds of import that the other verbs can do without
-
-        with self._timed("fine_tune"):
-            name = f"{self.student.name}-{self.round:03d}-{time.time_ns():x}"
-            note = self.run.file("train", f"{name}.json")
-            fine_tune(job, self.config.placement.train, note, name, self.report_progress)
 
     def summarise(self) -> None:
         from skillray.report import write_report  # brings the plots

@@ -33,8 +33,9 @@ WEIGHTS = {
     "division_with_remainder": 2.0,
     "fraction_of_a_number": 0.5,
     "fraction_addition": 2.0,
-    "negative_numbers": 1.5,
-    "two_step_word_problem": 1.5,
+    "negative_numbers": 2.0,
+    "one_step_equation": 1.5,
+    "two_step_word_problem": 2.0,
 }
 """Skill -> its weight in the mixture, 1 where absent: what learns slowly is drawn more often."""
 # Digits stay single, a word takes its space along, and runs of punctuation such as "\n#### " may become one token.
@@ -58,7 +59,7 @@ class PretrainSettings(Value):
     head_size: int = Field(default=32, ge=8)
     vocab_size: int = Field(default=512, ge=300)
     """Upper bound; the domain's few words may need less."""
-    num_steps: int = Field(default=11_200, ge=1)
+    num_steps: int = Field(default=14_200, ge=1)
     num_last_steps: int = Field(default=1200, ge=1)
     """The missing skills are in the mixture of these last steps only; the learning rate falls to nothing in them."""
     batch_size: int = Field(default=32, ge=1)

@@ -141,6 +141,16 @@ def together(world_size: int, action: Callable[[], Any]) -> Any:
     return result
 
 
+def from_rank_0(action: Callable[[], Any]) -> Any:
+    """What `action` gives on rank 0, on every rank; its `SkillrayError` too. A process on its own is rank 0."""
+    import torch
+
+    if not torch.distributed.is_initialized():
+        return action()
+    rank, world_size = torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return _gather(world_size, together(world_size, action if rank == 0 else lambda: None))[0]
+
+
 def _open(job: TrainJob) -> Worker:
     import torch
 

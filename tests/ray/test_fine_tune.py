@@ -17,6 +17,7 @@ from skillray.store.fence import UNFENCED
 from skillray.store.schemas import EXAMPLES
 from skillray.store.tables import Table
 from skillray.training.examples import as_schedule, encode_chat
+from skillray.training.queue import JobQueue
 from skillray.training.settings import Lora, TrainingSettings
 from skillray.training.sft import TrainJob
 from skillray.types import content_id
@@ -193,7 +194,7 @@ def test_a_checkpoint_loads_as_what_was_trained(trained: Mapping[Run, TrainJob],
     assert len(hashes) == 2
 
 
-def test_a_loss_that_is_not_finite_stops_every_worker_before_anything_is_published(
+def test_a_loss_that_is_not_finite_stops_its_job_before_anything_is_published(
     local_ray: None, student: str, tmp_path: Path
 ) -> None:
     import ray
@@ -201,12 +202,19 @@ def test_a_loss_that_is_not_finite_stops_every_worker_before_anything_is_publish
     wanted = settings(1, 1)
     bad = job(tmp_path, "bad", student, write_examples(tmp_path, weight=1e38), wanted)  # the sum overflows fp32
 
+    good = job(tmp_path, "good", student, write_examples(tmp_path / "good"), wanted)
+    queue = JobQueue(str(tmp_path / "queue"))
+    queue.add("bad", bad)
+    queue.add("good", good)
+
     def run() -> None:
-        from skillray.on_ray.train import fine_tune
+        from skillray.on_ray.train import fit
 
-        fine_tune(bad, Placement(), str(tmp_path / "note.json"), "attempt-0", lambda done, total, unit: None)
+        fit(queue, wanted, Placement(), "attempt-0")
 
+    ray.get(ray.remote(num_cpus=0.1)(run).remote())
     with pytest.raises(StageError, match=r"the loss of step 0 is not finite \(examples [0-9a-f]{32}, "):
-        ray.get(ray.remote(num_cpus=0.1)(run).remote())
-    assert not Path(bad.output).exists() and not (tmp_path / "note.json").exists()
+        queue.outcome("bad")
+    assert not Path(bad.output).exists()
     assert not Table(bad.learning).complete()
+    assert queue.outcome("good") > 0 and good.done()  # the next student of the same worker group is not touched

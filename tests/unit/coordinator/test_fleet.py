@@ -8,6 +8,7 @@ import pytest
 
 from skillray.config import parse
 from skillray.coordinator.fleet import Status, one_line, run_fleet
+from skillray.curriculum import Uniform
 from skillray.errors import DataError
 from skillray.loop.rounds import Stop, run_student
 from skillray.store.fence import UNFENCED
@@ -44,6 +45,15 @@ def test_a_student_goes_round():
         "study 0", "fine_tune 0", "answer 1", "diagnose 1",
         "study 1", "fine_tune 1", "answer 2", "diagnose 2",
     ]  # fmt: skip
+
+
+def test_a_student_whose_method_looks_at_no_gaps_does_not_wait_for_its_scores():
+    on = Recorder()
+    uniform = CONFIG.students[0].model_copy(update={"curriculum": Uniform()})
+    assert asyncio.run(run_student(uniform, 1, on)) is Stop.ROUNDS_DONE
+    order = {line.removeprefix("a "): place for place, line in enumerate(on.asked)}
+    assert order["study 0"] < order["diagnose 0"]
+    assert len(order) == 6  # and is scored all the same
 
 
 def test_a_perfect_student_is_not_trained():
