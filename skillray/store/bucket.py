@@ -123,7 +123,7 @@ class ObjectStorage:
             try:
                 self._bucket.create(self._key(path), data)
             except FileExistsError:
-                return self._bucket.read(self._key(path)) == data
+                return self._stands(path, data)
         return True
 
     def publish(self, draft: str, folder: str, manifest: bytes, before: Before = at_once) -> bool:
@@ -188,6 +188,12 @@ class ObjectStorage:
 
     def recover(self, folder: str) -> None:
         """A bucket shows no drafts and keeps what it shows; a lifecycle rule of its own ends unfinished uploads."""
+
+    def _stands(self, path: str, data: bytes) -> bool:
+        try:
+            return self._bucket.read(self._key(path)) == data
+        except FileNotFoundError:  # a lock that was let go just now
+            return False
 
     def _key(self, path: str) -> str:
         return path.removeprefix(self._root).strip("/")

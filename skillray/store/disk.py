@@ -246,7 +246,10 @@ class LocalStorage:
     def _stands(self, path: str, data: bytes) -> bool:
         """Whether the file that is there is `data`; it stays, though who wrote it may have died before its sync."""
         self.settle(os.path.dirname(path))
-        return self._disk.read(path) == data
+        try:
+            return self._disk.read(path) == data
+        except FileNotFoundError:  # a lock that was let go just now
+            return False
 
     def _sync_below(self, folder: str) -> None:
         for name in self._disk.names(folder):
