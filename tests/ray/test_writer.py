@@ -36,6 +36,7 @@ def contents(run: RunFolder) -> dict[str, bytes]:
 
 def test_a_driver_that_was_overtaken_stops_and_touches_nothing(local_ray, tmp_path):
     import ray
+    from ray import serve
 
     run = RunFolder(str(tmp_path))
     with ThreadPoolExecutor(1) as pool:
@@ -52,6 +53,8 @@ def test_a_driver_that_was_overtaken_stops_and_touches_nothing(local_ray, tmp_pa
     assert len(late) <= 2, late  # commits that had just looked, see `Fence`
     names = [actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)]
     assert not [name for name in names if name == "coordinator" or name.startswith("reply-log-")]
+    assert "teacher-taken" in serve.status().applications  # the new writer's by now
+    serve.delete("teacher-taken")
 
 
 def wait_until(condition, driver) -> None:
