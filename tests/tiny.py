@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from skillray.training.examples import encode_chats, token_columns
+
 TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}"
     "{% if m['role'] == 'assistant' %}<|end|>{% endif %}{% endfor %}"
@@ -27,6 +29,12 @@ def tiny_tokenizer() -> Any:
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="<|pad|>", eos_token="<|end|>", chat_template=TEMPLATE
     )
+
+
+def encode_chat(tokenizer: Any, question: str, response: str) -> tuple[list[int], list[bool]]:
+    """(token ids, loss mask) of one chat, as lists."""
+    columns = token_columns(encode_chats(tokenizer, [(question, response)]))
+    return columns["input_ids"][0].as_py(), columns["loss_mask"][0].as_py()
 
 
 def save_tiny_student(folder: Path, *, hidden: int = 64, layers: int = 2, seed: int = 0) -> str:

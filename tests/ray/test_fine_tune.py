@@ -17,12 +17,12 @@ from skillray.store.fence import UNFENCED
 from skillray.store.files import read_json
 from skillray.store.schemas import EXAMPLES
 from skillray.store.tables import Table
-from skillray.training.examples import as_schedule, encode_chat
+from skillray.training.examples import as_schedule
 from skillray.training.queue import JobQueue
 from skillray.training.settings import Lora, TrainingSettings
 from skillray.training.sft import TrainJob
 from skillray.types import content_id
-from tests.tiny import save_tiny_student, tiny_tokenizer
+from tests.tiny import encode_chat, save_tiny_student, tiny_tokenizer
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
