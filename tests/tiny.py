@@ -49,6 +49,8 @@ def save_tiny_student(folder: Path, *, hidden: int = 64, layers: int = 2, seed: 
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    model = LlamaForCausalLM(config)
+    torch.nn.init.normal_(model.get_input_embeddings().weight, std=0.02)  # of the padding too, as in a trained model
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
