@@ -26,7 +26,7 @@ from skillray.loop.rounds import Stop, Verb
 from skillray.on_ray.runner import start_runner
 from skillray.on_ray.teacher import start_log, start_teacher, stop_teacher
 from skillray.store.layout import RunFolder
-from skillray.training.checkpoint import checkpoint_complete
+from skillray.training.progress import settled
 
 RECORDED_NOTE = (
     "The diagnosed models are not the trained one: answers recorded from {recorded} were diagnosed, and {model} was "
@@ -105,7 +105,7 @@ class RayVerbs:
         return study_result(self._run, student.name, round_index)
 
     async def fine_tune(self, student: StudentConfig, round_index: int) -> None:
-        if not checkpoint_complete(self._run.round(student.name, round_index).checkpoint):
+        if not settled(self._run.round(student.name, round_index).checkpoint):
             async with self._training:
                 await self._runner(Verb.FINE_TUNE, (student,), round_index)
 

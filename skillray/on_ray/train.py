@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import faulthandler
+import itertools
+import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +16,7 @@ from typing import Any
 
 from skillray.config.model import Placement
 from skillray.errors import SkillrayError, StageError
-from skillray.store.files import commit_json, exists, read_json
+from skillray.store.files import commit, commit_json, exists, read_json, remove_tree
 from skillray.training.sft import TrainJob, train
 
 Progress = Callable[[int, int, str], None]
@@ -34,12 +38,14 @@ ENVIRONMENT = {
 def fine_tune(job: TrainJob, placement: Placement, storage_path: str, name: str, progress: Progress) -> None:
     """Train `job` on `settings.num_workers` workers; blocks until its checkpoint is published.
 
-    Call it from an actor of its own, not from the coordinator: Ray Train's controller dies with its caller. A dead
-    worker restarts the whole group, finitely often; so does nothing that the user has to mend.
+    Call it from an actor of its own, not from the coordinator: Ray Train's controller dies with its caller. A worker
+    that dies or hangs restarts the whole group, finitely often, and the new group goes on from the newest mid-round
+    checkpoint; so does a later call, after this one was killed. Nothing that the user has to mend is tried again.
 
     Args:
         placement: of one worker; it trains on a GPU when `num_gpus` is not 0.
-        storage_path: folder for Ray Train's own files, shared by all nodes.
+        storage_path: folder for Ray Train's own files, and for a log of each worker group in `name`; shared by all
+            nodes.
         name: of this attempt, never used before: Ray Train resumes silently from what it finds under a name.
 
     Raises:
@@ -47,6 +53,7 @@ def fine_tune(job: TrainJob, placement: Placement, storage_path: str, name: str,
         StageError: the worker group failed more often than is tolerated.
     """
     if job.done():
+        remove_tree(job.progress)  # killed between the two
         return
     for key, value in ENVIRONMENT.items():
         os.environ.setdefault(key, value)
@@ -103,11 +110,53 @@ def _worker_environment(job: TrainJob) -> dict[str, str]:
 
 def _work(config: dict[str, Any]) -> SkillrayError | None:
     """One worker. All workers raise a `SkillrayError` together, so it is handed back and not tried again."""
+    import ray.train
+
+    job, note = config["job"], config["note"]
+    if ray.train.get_context().get_world_rank() == 0:
+        _log_to(os.path.dirname(note))
     try:
-        train(config["job"], _ProgressNote(config["note"]))
+        train(job, _ProgressNote(note), lambda: _end_unless_called_again(job.settings.step_timeout_s))
     except SkillrayError as error:
         return error
+    finally:
+        faulthandler.cancel_dump_traceback_later()
     return None
+
+
+def _end_unless_called_again(seconds: float) -> None:
+    """After so long, say to stderr where every thread is, and exit: Ray Train restarts the group.
+
+    A rank that waits for a frozen one raises after the same time, when its collective gives up. This is for what no
+    collective sees: a worker on its own, or storage that hangs all of them. A process that is stopped as a whole fails
+    Ray Train's health check.
+    """
+    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+
+
+def _log_to(folder: str) -> None:
+    """What skillray says while this group trains goes to the first log of `folder` that is not there yet."""
+    paths = (os.path.join(folder, f"log-{start:03d}.txt") for start in itertools.count())
+    logger = logging.getLogger("skillray")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_CommittedLog(next(path for path in paths if not exists(path))))
+
+
+class _CommittedLog(logging.Handler):
+    """A log of few lines, published whole with every line: it is there after the worker's node is gone."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._path = path
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record) + "\n")
+        try:
+            commit(self._path, "".join(self._lines).encode("utf-8", "backslashreplace"))
+        except OSError:  # a full disk must not end training
+            self.handleError(record)
 
 
 @dataclass(slots=True)

@@ -26,8 +26,9 @@ from skillray.on_ray.teacher import ServedTeacher, open_teacher
 from skillray.store.files import commit_json, exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import Table
-from skillray.training.checkpoint import checkpoint_complete, resolve_model, weights_hash
+from skillray.training.checkpoint import resolve_model, weights_hash
 from skillray.training.examples import as_schedule
+from skillray.training.progress import settled
 from skillray.training.sft import TrainJob
 from skillray.types import seed_for
 
@@ -128,7 +129,7 @@ class Runner:
 
     def fine_tune(self) -> None:
         folder, segment = self._folder(), self._segment()
-        if checkpoint_complete(folder.checkpoint):
+        if settled(folder.checkpoint):
             return
         job = TrainJob(
             model=self._checkpoint(self.round),

@@ -72,6 +72,19 @@ def publish_folder(draft: str, path: str) -> None:
     sync_folder(os.path.dirname(path))
 
 
+def place_file(draft: str, path: str) -> None:
+    """Publish the finished file `draft`, of any size and on the same disk, at `path`; `draft` is gone then."""
+    os.makedirs(os.path.dirname(local(path)), exist_ok=True)
+    _sync_file(draft)
+    os.replace(draft, path)
+    sync_folder(os.path.dirname(path))
+
+
+def names_in(folder: str) -> list[str]:
+    """What is directly in `folder`, sorted; nothing when it is not there."""
+    return sorted(os.listdir(local(folder))) if os.path.isdir(local(folder)) else []
+
+
 def remove_tree(path: str) -> None:
     shutil.rmtree(local(path), ignore_errors=True)
 

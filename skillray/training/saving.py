@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from skillray.errors import StageError
-from skillray.store.files import commit_json, publish_folder, remove_tree, sha256_of
+from skillray.store.files import commit_json, names_in, publish_folder, remove_tree, sha256_of
 from skillray.training.checkpoint import MANIFEST, base_of, is_adapter, load_model, load_tokenizer, weights_hash
 from skillray.training.settings import TrainingSettings
 
@@ -44,6 +44,14 @@ def publish(model: Any, state: State, settings: TrainingSettings, source: str, f
     finally:
         remove_tree(draft)
     commit_json(os.path.join(folder, MANIFEST), _manifest(folder, epoch))
+
+
+def remove_drafts(folder: str) -> None:
+    """What attempts that were killed while they published `folder` have left beside it."""
+    parent, name = os.path.split(folder)
+    for other in names_in(parent):
+        if other.startswith(f"{name}.") and other.endswith(".tmp"):
+            remove_tree(os.path.join(parent, other))
 
 
 def _write(model: Any, state: State, settings: TrainingSettings, source: str, draft: str) -> None:
