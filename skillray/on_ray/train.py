@@ -6,7 +6,6 @@ import faulthandler
 import itertools
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ Progress = Callable[[int, int, str], None]
 
 PROGRESS_S = 1.0
 """Seconds between two looks at how far the workers are."""
+STDERR = 2
 ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",
@@ -131,7 +131,7 @@ def _end_unless_called_again(seconds: float) -> None:
     collective sees: a worker on its own, or storage that hangs all of them. A process that is stopped as a whole fails
     Ray Train's health check.
     """
-    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(seconds, exit=True, file=STDERR)
 
 
 def _log_to(folder: str) -> None:

@@ -124,7 +124,7 @@ class MidRound:
             _save_rank(os.path.join(draft, SHARDS, _rank_file(self.rank)), learnt, self.device)
             return self._place(os.path.join(draft, SHARDS), folder)
         except (OSError, RuntimeError, SafetensorError) as error:  # torch raises RuntimeError on a full disk
-            return f"worker {self.rank}: {str(error).splitlines()[0]}"
+            return f"worker {self.rank}: {next(iter(str(error).splitlines()), type(error).__name__)}"
         finally:
             remove_tree(draft)
 
