@@ -31,7 +31,7 @@ from skillray.on_ray.training_group import Trainer
 from skillray.store.fence import Fence
 from skillray.store.files import remove_tree
 from skillray.store.layout import RunFolder
-from skillray.training.checkpoint import checkpoint_complete
+from skillray.training.progress import settled
 
 RECORDED_NOTE = (
     "The diagnosed models are not the trained one: answers recorded from {recorded} were diagnosed, and {model} was "
@@ -118,7 +118,7 @@ class RayVerbs:
         return study_result(self._run, student.name, round_index)
 
     async def fine_tune(self, student: StudentConfig, round_index: int) -> None:
-        if checkpoint_complete(self._run.round(student.name, round_index).checkpoint):
+        if settled(self._run.round(student.name, round_index).checkpoint):
             return
         place = f"{student.name}/round-{round_index:03d}/{Verb.FINE_TUNE}"
         self._status.student(student.name, round=round_index, stage=str(Verb.FINE_TUNE))
