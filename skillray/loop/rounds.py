@@ -39,7 +39,7 @@ class Stop(StrEnum):
     NOTHING_TO_LEARN = "nothing_to_learn"
     """The curriculum ordered nothing: no difficult question is left, or none shows a missing skill."""
     NOTHING_LEFT = "nothing_left"
-    """Orders were made, but filters removed every example."""
+    """Something is missing, and nothing to study it with: no pool question, or filters removed every example."""
 
 
 class Verbs(Protocol):

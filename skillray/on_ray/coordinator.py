@@ -22,6 +22,8 @@ import ray
 from skillray.config import RunConfig, StudentConfig, load_config
 from skillray.coordinator.fleet import Status, one_line, run_fleet
 from skillray.errors import DeadlineError
+from skillray.loop.health import warnings_of
+from skillray.loop.outcome import study_result
 from skillray.loop.rounds import Stop, Verb
 from skillray.on_ray.runner import Attempts, namespace_of, start_runner
 from skillray.on_ray.teacher import start_log, start_teacher, stop_teacher
@@ -29,7 +31,7 @@ from skillray.on_ray.training_group import Trainer
 from skillray.store.fence import Fence
 from skillray.store.files import remove_tree
 from skillray.store.layout import RunFolder
-from skillray.training.checkpoint import checkpoint_complete
+from skillray.training.progress import settled
 
 RECORDED_NOTE = (
     "The diagnosed models are not the trained one: answers recorded from {recorded} were diagnosed, and {model} was "
@@ -102,14 +104,13 @@ class RayVerbs:
 
     async def answer(self, student: StudentConfig, round_index: int) -> None:
         await self._maybe_shared(Verb.ANSWER, student, round_index)
+        self._status.student(student.name, warnings=await asyncio.to_thread(warnings_of, self._run, student.name))
 
     async def diagnose(self, student: StudentConfig, round_index: int) -> None:
         await self._maybe_shared(Verb.DIAGNOSE, student, round_index)
         await self._save_usage()
 
     async def study(self, student: StudentConfig, round_index: int) -> Stop | None:
-        from skillray.on_ray.verbs import study_result
-
         segment = self._run.round(student.name, round_index).segment(0)
         if not segment.table("schedule").complete():
             await self._runner(Verb.STUDY, (student,), round_index)
@@ -117,7 +118,7 @@ class RayVerbs:
         return study_result(self._run, student.name, round_index)
 
     async def fine_tune(self, student: StudentConfig, round_index: int) -> None:
-        if checkpoint_complete(self._run.round(student.name, round_index).checkpoint):
+        if settled(self._run.round(student.name, round_index).checkpoint):
             return
         place = f"{student.name}/round-{round_index:03d}/{Verb.FINE_TUNE}"
         self._status.student(student.name, round=round_index, stage=str(Verb.FINE_TUNE))

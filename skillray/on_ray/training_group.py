@@ -83,7 +83,7 @@ class TrainingGroup:
         config = load_config(self._run.config)
         name = f"{self._name.replace('/', '-')}-{time.time_ns():x}"
         try:
-            fit(self._queue, config.training, config.placement.train, name)
+            fit(self._queue, config.training, config.placement.train, name, self._run.file("logs", name))
         except Exception as error:  # whatever ended the group: the student under way pays, the others go on
             log_to(self._run, f"{self._name}-fit", traceback.format_exc())
             failure = error if isinstance(error, SkillrayError) else StageError(f"fine_tune: {error!r}")

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from skillray.config import RunConfig, StudentConfig, identity_hash
-from skillray.curriculum.base import Need, OrderKind, Plan
-from skillray.loop import fulfil as fulfilling
+from skillray.curriculum.base import WRITTEN, Need, Plan
 from skillray.loop.diagnose import Diagnose, choose_difficult
+from skillray.loop.fulfil import Fulfil
 from skillray.loop.grade import Grade
+from skillray.loop.merge import ids_of, merge
 from skillray.loop.questions import SPLITS, from_domain, from_tables, graph_json, recorded_rollouts
 from skillray.loop.roll_out import Recorded, RollOut
-from skillray.loop.rounds import Stop, Verb
+from skillray.loop.rounds import Verb
+from skillray.loop.select import Select
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
 from skillray.on_ray.data import Job, Link, Progress, Stage, run_chain
@@ -27,7 +29,7 @@ from skillray.on_ray.teacher import ServedTeacher, open_teacher
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
-from skillray.store.tables import Table
+from skillray.store.tables import PART_ROWS, Table
 from skillray.training.checkpoint import weights_hash
 from skillray.training.examples import as_schedule
 from skillray.training.sft import TrainJob
@@ -167,9 +169,8 @@ class Runner:
         examples, schedule = segment.table("examples"), segment.table("schedule")
         if not examples.complete():
             held_out = [self.run.questions(split) for split in SPLITS if split != "pool"]
-            forbidden = fulfilling.ids_of(held_out)
-            rows, notes = self._drafts(segment, plan, forbidden)
-            examples.write(rows, fence=self.fence)
+            parts, notes = self._drafts(segment, plan, ids_of(held_out))
+            examples.write_all(parts, fence=self.fence)
             known = read_json(os.path.join(segment.path, "study.json"))
             self.fence.commit_json(
                 os.path.join(segment.path, "study.json"), known | {"notes": {**known["notes"], **notes}}
@@ -179,30 +180,40 @@ class Runner:
             schedule.write(as_schedule(examples, self.config.training, seed), fence=self.fence)
 
     def _drafts(
-        self, segment: RoundFolder, plan: Plan, forbidden: frozenset[bytes]
-    ) -> tuple[pa.Table, dict[str, float]]:
-        """Send the orders until the target is reached: what a teacher writes may be refused, or stand twice.
-
-        A later wave sends as many orders as the yield so far says are needed; keep and select orders go out once.
+        self, segment: RoundFolder, plan: Plan, forbidden: pa.Array
+    ) -> tuple[Iterator[pa.Table], dict[str, float]]:
+        """What the pool has, once; and the teacher's orders until the target is reached: what it writes may be refused,
+        or stand twice. A later wave sends as many orders as the yield so far says are needed.
         """
-        drafts: list[Table] = []
-        orders = segment.table("orders")
-        asking = sum(order.kind is OrderKind.SYNTHESIZE for order in plan.orders)
-        sent, wanted = 0, orders.num_rows()
+        wanted = asking = sum(order.kind in WRITTEN for order in plan.orders)
+        drafts = [self._selected(segment)] if asking < len(plan.orders) else []
+        waves = sent = 0
         while True:
-            drafts.append(segment.folder(f"wave-{len(drafts):02d}").table("drafts"))
-            links = [Link(self._fulfilling(len(drafts) - 1), self.config.placement.grade)]
-            self._chain([Job(orders, (drafts[-1],), max_rows=wanted)], links, self.config.rollout.batch_size)
-            rows, notes = fulfilling.merge(drafts, forbidden, self.config.training.max_length, plan.target)
-            sent += min(asking, wanted)
+            if wanted:
+                drafts.append(self._written(segment, waves, wanted))
+                waves, sent = waves + 1, sent + wanted
+            parts, notes = merge(drafts, forbidden, self.config.training.max_length, plan.target)
             written, target = notes.get("written", 0), plan.target or 0
-            if written >= CLOSE_ENOUGH * target or not written or len(drafts) == MAX_WAVES:
-                return rows, notes | {"waves": len(drafts), "synthesize_orders_sent": sent}
+            if written >= CLOSE_ENOUGH * target or not written or waves == MAX_WAVES:
+                return parts, notes | {"waves": waves, "synthesize_orders_sent": sent}
             wanted = min(asking, math.ceil((target - written) * sent / written))
 
-    def _fulfilling(self, wave: int) -> fulfilling.Fulfil:
+    def _selected(self, segment: RoundFolder) -> Table:
+        drafts = segment.folder("selected").table("drafts")
+        link = Link(Select(segment.table("orders").folder, self.student.model), self.config.placement.grade)
+        self._chain([Job(self.run.questions("pool"), (drafts,))], [link], PART_ROWS)
+        return drafts
+
+    def _written(self, segment: RoundFolder, wave: int, wanted: int) -> Table:
+        drafts = segment.folder(f"wave-{wave:02d}").table("drafts")
+        job = Job(segment.table("orders"), (drafts,), max_rows=wanted)
+        link = Link(self._fulfilling(wave), self.config.placement.grade)
+        self._chain([job], [link], self.config.rollout.batch_size)
+        return drafts
+
+    def _fulfilling(self, wave: int) -> Fulfil:
         curriculum = self.student.curriculum
-        return fulfilling.Fulfil(
+        return Fulfil(
             pool=self.run.questions("pool").folder,
             model=self.student.model,
             teacher=self._teacher(),
@@ -279,11 +290,3 @@ class Runner:
         start = time.monotonic()
         yield
         self.seconds[step] = self.seconds.get(step, 0.0) + time.monotonic() - start
-
-
-def study_result(run: RunFolder, student: str, index: int) -> Stop | None:
-    """What the tables of `study` say: go on, or why not."""
-    segment = run.round(student, index).segment(0)
-    if segment.table("orders").num_rows() == 0:
-        return Stop.NOTHING_TO_LEARN
-    return None if segment.table("examples").num_rows() else Stop.NOTHING_LEFT

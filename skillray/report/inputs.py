@@ -56,6 +56,8 @@ class Round(Record):
 
     round: int
     accuracy: Known = None
+    on_difficult: Known = None
+    """Over the questions that were difficult before training (STAT's MATH^D)."""
     by_skill: dict[str, Known] = {}
     profile: Profile | None = None
     """Of the student after the round's training: the evidence of the round that follows."""
@@ -71,6 +73,9 @@ class Student(Record):
     diagnosed: str = ""
     """The model whose answers were diagnosed, where it is not the trained one."""
     stop_reason: str | None = None
+    outcome: str = ""
+    """Why its run ended, as a sentence."""
+    warnings: tuple[str, ...] = ()
     rounds: tuple[Round, ...] = ()
 
     @property
@@ -117,6 +122,7 @@ class Progress(Record):
     stage: str | None = None
     state: str = ""
     error: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class TaskUsage(Record):
@@ -155,6 +161,19 @@ class Inputs:
     graph: SkillGraph
     """Every skill of the run; without edges where no graph is known."""
     config: str
+
+    @property
+    def warnings(self) -> list[tuple[str, str]]:
+        """(student, what a reader of its numbers must know); a run that goes on has them in its status."""
+        shown = {
+            name: s.warnings or self.status.students.get(name, Progress()).warnings for name, s in self.students.items()
+        }
+        return [(name, text) for name, texts in shown.items() for text in texts]
+
+    @property
+    def endings(self) -> list[tuple[str, str]]:
+        """(student, why) for those that ended before all rounds were done."""
+        return [(name, s.outcome) for name, s in self.students.items() if s.outcome and s.stop_reason != "rounds_done"]
 
 
 def read_inputs(run: RunFolder) -> Inputs:

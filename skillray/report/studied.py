@@ -97,7 +97,7 @@ def _samples(table: Table) -> list[Sample]:
         return []
     origins = part.column("origin").to_numpy(zero_copy_only=False)
     rows = sorted(i for origin in set(origins) for i in np.flatnonzero(origins == origin)[:MAX_SAMPLES])
-    return [Sample(**row) for row in part.take(rows).to_pylist()]
+    return [Sample(**row) for row in part.take(np.array(rows, np.int64)).to_pylist()]
 
 
 def _add_losses(table: Table, into: dict[int, np.ndarray]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,6 +22,9 @@ from skillray.errors import TableError
 from skillray.store import files
 from skillray.store.fence import Fence
 from skillray.store.schemas import TABLES
+
+PART_ROWS = 1 << 16
+"""Rows of a part, at most, where one process writes a table: what a reader of one part holds in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +114,14 @@ class Table:
         self._publish({"parts": ordered, "rows": rows, "schema": str(self.schema), "made_from": made_from}, fence)
 
     def write(self, rows: pa.Table, *, fence: Fence, made_from: str = "") -> None:
-        """A small table in one part, from its own worker."""
-        self.seal([self.write_part("000000.parquet", rows, fence=fence)], fence=fence, made_from=made_from)
+        """A table from one worker."""
+        starts = range(0, max(1, rows.num_rows), PART_ROWS)
+        self.write_all((rows.slice(start, PART_ROWS) for start in starts), fence=fence, made_from=made_from)
+
+    def write_all(self, rows: Iterable[pa.Table], *, fence: Fence, made_from: str = "") -> None:
+        """A table that its worker makes part by part, so that memory holds one."""
+        parts = [self.write_part(f"{index:06d}.parquet", part, fence=fence) for index, part in enumerate(rows)]
+        self.seal(parts, fence=fence, made_from=made_from)
 
     def link(self, target: Table, *, fence: Fence) -> None:
         """Publish `target`, which must be complete, under this folder too."""

@@ -7,10 +7,11 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from skillray.errors import ConfigError, DataError, TableError
+from skillray.errors import ConfigError, DataError, MissingExtraError, TableError
 from skillray.store.fetch import fetched_folder
 from skillray.store.files import exists, is_url, names_in, read_json, sha256_of, stands
 from skillray.training.settings import Lora, TrainingSettings
@@ -122,12 +123,18 @@ def load_adapted(adapter: str, dtype: str, attention: str, is_trainable: bool = 
 
 def load_for_training(model: str, settings: TrainingSettings) -> Any:
     """The model to train: whole, or a PEFT model that goes on with its adapter or gets a new one."""
-    folder = resolve_model(model)
+    loaded = _load_to_train(resolve_model(model), settings, model)
+    if settings.gradient_checkpointing:
+        loaded.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return loaded
+
+
+def _load_to_train(folder: str, settings: TrainingSettings, name: str) -> Any:
     if settings.lora is None:
         return load_model(folder, settings.dtype, settings.attention).requires_grad_(True)  # PEFT froze a merged base
     if is_adapter(folder):
         return _go_on(load_adapted(folder, settings.dtype, settings.attention, is_trainable=True), settings.lora)
-    return _with_new_adapter(_load_full(folder, settings.dtype, settings.attention), settings.lora, model)
+    return _with_new_adapter(_load_full(folder, settings.dtype, settings.attention), settings.lora, name)
 
 
 def _go_on(model: Any, lora: Lora) -> Any:
@@ -159,10 +166,20 @@ def _load_full(folder: str, dtype: str, attention: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
+    _need(attention)
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16}[dtype]
     with _one_line(folder):
         return AutoModelForCausalLM.from_pretrained(
             folder, dtype=kind, attn_implementation=attention, use_safetensors=True, trust_remote_code=False
+        )
+
+
+def _need(attention: str) -> None:
+    """`flash-attn`, or `kernels`, with which transformers fetches it ready-made; neither is a requirement of ours."""
+    if attention == "flash_attention_2" and not (find_spec("flash_attn") or find_spec("kernels")):
+        raise MissingExtraError(
+            "training.attention: flash_attention_2 needs a package that is not installed on this worker: "
+            "pip install flash-attn --no-build-isolation; or set it to sdpa"
         )
 
 

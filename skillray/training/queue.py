@@ -17,8 +17,9 @@ from skillray import errors
 from skillray.errors import SkillrayError
 from skillray.store.fence import Fence
 from skillray.store.files import commit_json, exists, names_in, read_json
+from skillray.training.group import from_rank_0
 from skillray.training.settings import TrainingSettings
-from skillray.training.sft import TrainJob, from_rank_0, train
+from skillray.training.sft import Alive, TrainJob, train
 
 NOTE_S = 1.0
 """Seconds between two notes of progress."""
@@ -95,17 +96,18 @@ class JobQueue:
         return os.path.join(self.folder, name)
 
 
-def train_queue(queue: JobQueue, train_one: Callable[..., None] = train) -> None:
+def train_queue(queue: JobQueue, train_one: Callable[..., None] = train, alive: Alive = lambda: None) -> None:
     """Every worker of a group: train what waits, in order, until nothing does.
 
     A job that ends with a `SkillrayError` ends alone. Anything else (a dead worker, a bug) ends the group, and the job
     under way stays the first that waits.
     """
     while waiting := from_rank_0(queue.waiting):
+        alive()
         start, failure = time.monotonic(), None
         key: str = waiting[0]
         try:
-            train_one(from_rank_0(partial(queue.job, key)), _Notes(queue, key))
+            train_one(from_rank_0(partial(queue.job, key)), _Notes(queue, key), alive)
         except SkillrayError as error:  # all workers raise it together
             failure = error
         seconds = round(time.monotonic() - start, 3)

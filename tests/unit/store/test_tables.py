@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from skillray.errors import TableError
+from skillray.store import tables
 from skillray.store.fence import UNFENCED, Fence
-from skillray.store.schemas import GAPS
+from skillray.store.ids import as_arrow, as_numpy
+from skillray.store.schemas import GAPS, ID
 from skillray.store.tables import Table
 
 ROW = {"question_id": bytes(16), "question": "1+1?", "response": "3", "skills": ["sum"], "missing_skills": ["sum"]}
@@ -72,6 +75,27 @@ def test_links_are_followed(tmp_path):
     mine.link(shared, fence=UNFENCED)
     assert mine.read().equals(shared.read())
     assert mine.fingerprint() == shared.fingerprint()
+
+
+def test_a_large_table_is_cut_into_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "PART_ROWS", 2)
+    gaps = table(tmp_path)
+    gaps.write(rows(5), fence=UNFENCED)
+    assert [(part.name, part.rows) for part in gaps.parts()] == [
+        ("000000.parquet", 2),
+        ("000001.parquet", 2),
+        ("000002.parquet", 1),
+    ]
+    assert gaps.read().equals(rows(5))
+
+
+def test_ids_go_to_numpy_and_back():
+    ids = [bytes([2] * 16), bytes([1] * 15) + b"\0", bytes(16)]  # trailing zeros are part of an id
+    column = pa.chunked_array([pa.array(ids[:1], ID), pa.array(ids, ID).slice(1)])
+    assert as_arrow(as_numpy(column)).to_pylist() == ids
+    assert as_arrow(np.sort(as_numpy(column))).to_pylist() == sorted(ids)
+    assert as_arrow(as_numpy(pa.chunked_array([pa.array(ids, ID).slice(1)]))).to_pylist() == ids[1:]
+    assert len(as_numpy(column.slice(3))) == 0
 
 
 def test_an_empty_table_is_a_table(tmp_path):
