@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from skillray.config.model import QuestionSource
 from skillray.errors import DataError
-from skillray.store.files import is_url, read_bytes
+from skillray.store.files import exists, is_url, read_bytes
 
 Row = dict[str, Any]
 FILES = (".parquet", ".jsonl", ".json")
@@ -45,6 +45,8 @@ def is_file(path: str) -> bool:
 
 def num_rows(source: QuestionSource) -> int | None:
     """Rows of a local file, without reading it: from the footer of a Parquet file, or lines. None for a download."""
+    if is_url(source.path) and is_file(source.path) and not exists(source.path):
+        raise DataError(f"{source.path}: no such file; {_GIVE}")
     if not is_file(source.path) or is_url(source.path):
         return None
     if source.path.endswith(".parquet"):

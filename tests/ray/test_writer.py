@@ -53,8 +53,8 @@ def test_a_driver_that_was_overtaken_stops_and_touches_nothing(local_ray, tmp_pa
     assert len(late) <= 2, late  # commits that had just looked, see `Fence`
     names = [actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)]
     assert not [name for name in names if name == "coordinator" or name.startswith("reply-log-")]
-    assert "teacher-taken" in serve.status().applications  # the new writer's by now
-    serve.delete("teacher-taken")
+    for app in serve.status().applications:  # left for the new writer, who in this test never comes
+        serve.delete(app)
 
 
 def wait_until(condition, driver) -> None:

@@ -20,6 +20,7 @@ import torch
 
 from skillray.errors import StageError
 from skillray.store.fence import UNFENCED
+from skillray.store.files import names_in
 from skillray.store.tables import Table
 from skillray.training.checkpoint import weights_hash
 from skillray.training.engine import load_shards, not_finite
@@ -107,6 +108,20 @@ def test_stopped_twice_it_ends_with_the_same_bits(folder: Path, tmp_path: Path, 
     assert stop(job, 1) == ["step_00000002", "step_00000003"]
     train(job)
     assert result(job) == result(unstopped)
+    assert settled(job.output)
+
+
+def test_mid_round_checkpoints_may_be_in_a_bucket(
+    folder: Path, tmp_path: Path, bucket: str, whole: tuple[str, str]
+) -> None:
+    job = replace(make(folder, tmp_path), output=f"{bucket}/round/checkpoint", learning=f"{bucket}/round/learning")
+    with pytest.raises(Stopped):
+        train(job, alive=stop_after(2))
+    assert names_in(job.progress) == ["step_00000001", "step_00000002"]
+    took: list[int] = []
+    train(job, lambda step, total, loss, rate: took.append(step))
+    assert took == [3, 4, 5]
+    assert result(job) == whole
     assert settled(job.output)
 
 
