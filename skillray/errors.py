@@ -17,6 +17,18 @@ class TableError(SkillrayError):
     """A table of the run folder is absent, incomplete or damaged."""
 
 
+class StorageError(SkillrayError, OSError):
+    """A disk or a bucket failed: names the path. Nothing half-written is visible."""
+
+
+class LockedError(SkillrayError):
+    """Another process writes this run; says which."""
+
+
+class StaleWriterError(SkillrayError):
+    """This process no longer writes its run: a newer one took over. It must stop, and commits nothing."""
+
+
 class StageError(SkillrayError):
     """A stage of one student failed; the other students go on."""
 

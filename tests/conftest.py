@@ -24,6 +24,25 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def s3() -> Iterator[dict[str, str]]:
+    """A local S3 server, and the environment that leads to it: that of this process too."""
+    from tests.s3_server import local_s3
+
+    with local_s3() as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield environment
+
+
+@pytest.fixture
+def bucket(s3: dict[str, str], request: pytest.FixtureRequest) -> str:
+    """s3:// and a new bucket."""
+    from tests.s3_server import make_bucket
+
+    return make_bucket(s3, f"test-{abs(hash(request.node.nodeid)):x}")
+
+
+@pytest.fixture(scope="session")
 def local_ray() -> Iterator[None]:
     from skillray.on_ray.environment import prepare
 

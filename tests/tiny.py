@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from skillray.training.examples import encode_chats, token_columns
+
 TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}"
     "{% if m['role'] == 'assistant' %}<|end|>{% endif %}{% endfor %}"
@@ -29,6 +31,12 @@ def tiny_tokenizer() -> Any:
     )
 
 
+def encode_chat(tokenizer: Any, question: str, response: str) -> tuple[list[int], list[bool]]:
+    """(token ids, loss mask) of one chat, as lists."""
+    columns = token_columns(encode_chats(tokenizer, [(question, response)]))
+    return columns["input_ids"][0].as_py(), columns["loss_mask"][0].as_py()
+
+
 def save_tiny_student(folder: Path, *, hidden: int = 64, layers: int = 2, seed: int = 0) -> str:
     """A Hugging Face folder; the MLP matrices have over 10^5 elements, which ZeRO 3 really partitions."""
     import torch
@@ -49,6 +57,8 @@ def save_tiny_student(folder: Path, *, hidden: int = 64, layers: int = 2, seed: 
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    model = LlamaForCausalLM(config)
+    torch.nn.init.normal_(model.get_input_embeddings().weight, std=0.02)  # of the padding too, as in a trained model
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)

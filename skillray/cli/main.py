@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from skillray.cli.doctor import diagnose_machine
 from skillray.cli.forecast import show_forecast
 from skillray.cli.run import run_config
 from skillray.config import load_config
-from skillray.errors import ConfigError, DataError, MissingExtraError, SkillrayError
+from skillray.errors import ConfigError, DataError, LockedError, MissingExtraError, SkillrayError, TableError
+from skillray.loop.preflight import preflight
 from skillray.store.layout import RunFolder
 
 app = typer.Typer(
@@ -41,7 +43,9 @@ def run(
 @app.command()
 def plan(config: Config, set_: Sets = None) -> None:
     """What would happen: steps, rows, teacher calls, needs. Starts nothing."""
-    print(show_forecast(load_config(config, set_ or [])))
+    planned = load_config(config, set_ or [])
+    preflight(planned)
+    print(show_forecast(planned))
 
 
 @app.command()
@@ -77,24 +81,39 @@ def _known(run_dir: str) -> RunFolder:
     folder = RunFolder(run_dir)
     if not exists(folder.config):
         raise DataError(f"{run_dir}: no run folder (it has no config.yaml); give the --run-dir of a run")
+    if not exists(folder.status):
+        raise DataError(f"{run_dir}: this run has not begun (it has no status.json); start it with skillray run")
     return folder
 
 
-def main() -> None:
-    sys.exit(guarded(app))
+def main(words: Sequence[str] | None = None) -> None:
+    """The command that `words`, or else the command line, give."""
+    sys.exit(guarded(lambda: app(words, standalone_mode=False)))  # standalone, it prints a page for every typo
 
 
 def guarded(command: Callable[[], None]) -> int:
     """Run `command`; errors made for users become one line on stderr."""
     try:
         command()
-    except (ConfigError, DataError, MissingExtraError) as error:
-        print(f"skillray: {error}", file=sys.stderr)
-        return 2
+    except (ConfigError, DataError, LockedError, MissingExtraError, TableError) as error:
+        return _refused(error)
+    except TyperException as error:
+        message = error.format_message()  # empty where the help was printed
+        return _refused(f"{message.rstrip('.')}; see skillray --help") if message else 2
     except SkillrayError as error:
-        print(f"skillray: {error}", file=sys.stderr)
+        print(_line(error), file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         print("skillray: stopped; the same command goes on from here", file=sys.stderr)
         return 130
     return 0
+
+
+def _refused(reason: object) -> int:
+    print(_line(reason), file=sys.stderr)
+    return 2
+
+
+def _line(reason: object) -> str:
+    """One line, whatever a path or a file's text holds."""
+    return f"skillray: {' '.join(str(reason).split())}"

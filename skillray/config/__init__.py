@@ -1,8 +1,9 @@
 """One YAML file is one run."""
 
 from skillray.config.identity import identity_hash, refuse_changes
-from skillray.config.load import dump_config, load_config, parse, parse_yaml
+from skillray.config.load import dump_config, load_config, parse
 from skillray.config.model import RunConfig, StudentConfig
+from skillray.config.strict_yaml import parse_yaml
 
 __all__ = [
     "RunConfig",

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from skillray.config.contradictions import contradictions
 from skillray.curriculum import Hard, StatSel, StatSyn, Uniform
 from skillray.domains import DOMAINS
 from skillray.grading.difficulty import AdaptmiFilter, StatFilter
@@ -26,8 +27,6 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """Names become folders, actors and Serve apps: lower case letters, digits, '-' and '_'."""
 
 AnyCurriculum = Annotated[Uniform | Hard | StatSel | StatSyn, Field(discriminator="type")]
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class DomainData(Value):
@@ -76,7 +75,7 @@ class TableData(Value):
     probe: QuestionSource
     labels: QuestionSource | None = None
     """Skill labels (columns question and skills) for questions that carry none."""
-    profile_share: Share = 0.5
+    profile_share: float = Field(0.5, gt=0.0, lt=1.0)
     """Of the probe set; the rest is held out. STAT cuts MATH's test set 1k : 4k (arXiv 2510.10023, 1.1)."""
     max_held_out: PositiveInt | None = None
     """Score at most this many held-out questions, chosen by hash."""
@@ -209,4 +208,6 @@ class RunConfig(Value):
             )
         if self.data.type == "tables" and self.diagnosis.source == "teacher":
             raise ValueError("diagnosis.source must be 'labels': a domain teacher knows only its own questions")
+        for problem in contradictions(self):
+            raise ValueError(problem)
         return self

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from skillray.config.model import StudentConfig
 from skillray.errors import SkillrayError
 from skillray.loop.rounds import Verbs, run_student
-from skillray.store.files import commit_json, exists, read_json
+from skillray.store.fence import Fence
+from skillray.store.files import exists, read_json
 
 Describe = Callable[[BaseException], str]
 """An error as one line; the traceback goes to a file."""
@@ -23,24 +24,32 @@ Describe = Callable[[BaseException], str]
 class Status:
     """status.json: mutable progress, written whole after each change. Its memory is a cache of the file."""
 
-    def __init__(self, path: str, run: str) -> None:
+    def __init__(self, path: str, run: str, fence: Fence) -> None:
         self.path = path
+        self.fence = fence
         known: dict[str, Any] = read_json(path) if exists(path) else {}
         self.value: dict[str, Any] = {
             "run": run,
-            "epoch": known.get("epoch", 0) + 1,
+            "epoch": fence.epoch,
             "state": "running",
             "students": known.get("students", {}),
             "seconds": known.get("seconds", {}),
             "usage": known.get("usage", {}),
             "notes": known.get("notes", []),
             "versions": known.get("versions", {}),
+            "attempts": known.get("attempts", {}),
+            "training": known.get("training", {}),
         }
 
     @property
-    def epoch(self) -> int:
-        """The writer's fencing epoch: one more for every start of a coordinator on this folder."""
-        return int(self.value["epoch"])
+    def attempts(self) -> dict[str, int]:
+        """Place -> how often its actor was started."""
+        return cast(dict[str, int], self.value["attempts"])
+
+    @property
+    def training(self) -> dict[str, int]:
+        """STUDENT/round-NNN -> number of the worker group that trains it."""
+        return cast(dict[str, int], self.value["training"])
 
     def student(self, name: str, **fields: Any) -> None:
         self.value["students"][name] = self.value["students"].get(name, {}) | fields
@@ -53,7 +62,7 @@ class Status:
         self.save()
 
     def save(self) -> None:
-        commit_json(self.path, self.value)
+        self.fence.commit_json(self.path, self.value)
 
 
 async def run_fleet(
@@ -76,6 +85,8 @@ async def run_fleet(
 
 def one_line(error: BaseException) -> str:
     """What a user needs of an error: our own say it themselves, others get their type's name."""
+    while isinstance(error, BaseExceptionGroup):  # of a student's concurrent verbs: the first says enough
+        error = error.exceptions[0]
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[-1] if lines else "no message"
     return text if isinstance(error, SkillrayError) else f"{type(error).__name__}: {text}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -22,6 +22,10 @@ class OrderKind(StrEnum):
     """Train on these pool questions to hold what is already known (replay)."""
     SYNTHESIZE = "synthesize"
     """A teacher writes `count` new questions for `skill` after these seed questions."""
+
+
+WRITTEN = frozenset({OrderKind.SYNTHESIZE})
+"""What a teacher writes; the rest comes from the pool."""
 
 
 class Need(StrEnum):
@@ -60,11 +64,11 @@ class Gap:
 class SkillMap:
     """STAT's Skill-Map: the pool, by id and by skill."""
 
-    question_ids: tuple[Id, ...]
+    question_ids: Sequence[Id]
     """Every pool question, in a fixed order."""
-    levels: tuple[int | None, ...]
+    levels: Sequence[int | None]
     """Same order."""
-    by_skill: Mapping[str, tuple[Id, ...]]
+    by_skill: Mapping[str, Sequence[Id]]
     """Skill -> the pool questions with that label, in the same order."""
 
 
@@ -80,6 +84,7 @@ class Evidence:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     orders: tuple[Order, ...]
+    """What a teacher writes stands first: a later wave sends the first so many again."""
     target: int | None = None
     """Examples that a teacher is to write in all: synthesize orders are sent again until so many are accepted."""
     memory: Memory = field(default_factory=dict)

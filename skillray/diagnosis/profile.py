@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from skillray.teacher.tasks import Outcome
+from skillray.teacher.tasks import Outcome, Reply
 from skillray.types import Id, content_id
 
 
@@ -16,36 +16,25 @@ class MissingSkillProfile:
 
     counts: Mapping[str, int]
     """Skill -> difficult questions that lack it, the most frequent first, ties by name."""
-    num_difficult: int
-    """Difficult questions that the teacher was asked about."""
-    num_named: int
-    """Those with at least one missing skill."""
-    num_judged_correct: int
-    """Those whose response the teacher found correct. STAT is silent; they are dropped and counted."""
+    outcomes: Mapping[str, int]
+    """How the teacher answered -> how often. STAT is silent on responses found correct: here they are no gaps."""
 
     @property
-    def shares(self) -> dict[str, float]:
-        """Skill -> its part of all mentions; they add up to 1. The same order as `counts`."""
-        total = sum(self.counts.values())
-        return {skill: count / total for skill, count in self.counts.items()}
+    def num_difficult(self) -> int:
+        """Difficult questions that the teacher was asked about."""
+        return sum(self.outcomes.values())
 
 
 def profile_of(missing_skills: Iterable[Sequence[str]], outcomes: Iterable[str]) -> MissingSkillProfile:
-    """From two columns of the gaps table, row by row; a row counts only when its outcome is OK."""
+    """From two columns of the gaps table, row by row; a row's skills count only when its outcome is OK."""
     counts: Counter[str] = Counter()
     seen: Counter[str] = Counter()
-    num_named = 0
     for skills, outcome in zip(missing_skills, outcomes, strict=True):
-        seen[outcome] += 1
-        if outcome == Outcome.OK and skills:
-            num_named += 1
+        seen[str(outcome)] += 1
+        if outcome == Outcome.OK:
             counts.update(set(skills))
-    return MissingSkillProfile(
-        counts=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
-        num_difficult=seen.total(),
-        num_named=num_named,
-        num_judged_correct=seen[Outcome.JUDGED_CORRECT],
-    )
+    ordered = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    return MissingSkillProfile(counts=ordered, outcomes=dict(seen))
 
 
 def cap_difficult(question_ids: Iterable[Id], seed: int, limit: int = 500) -> list[Id]:
@@ -56,6 +45,6 @@ def cap_difficult(question_ids: Iterable[Id], seed: int, limit: int = 500) -> li
     return sorted(set(question_ids), key=lambda question_id: content_id("difficult", seed, question_id))[:limit]
 
 
-def labels_as_missing(skills: Sequence[str]) -> tuple[tuple[str, ...], Outcome]:
-    """AdaptMI without the plus (arXiv 2505.00147): the question's own labels stand in for the missing skills."""
-    return tuple(skills), Outcome.OK if skills else Outcome.EMPTY
+def labels_as_missing(skills: Sequence[str]) -> Reply:
+    """AdaptMI without the plus (arXiv 2505.00147): the question's own labels stand in for the teacher's reply."""
+    return Reply(outcome=Outcome.OK, value=list(skills)) if skills else Reply(outcome=Outcome.EMPTY)

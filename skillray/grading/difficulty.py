@@ -71,7 +71,7 @@ def judged_sample(samples: Sequence[Sequence[float]]) -> int:
 def check_scores(scores: Sequence[float]) -> None:
     """A score that is no probability is refused, for NaN would pass every `<=` as an easy question."""
     for i, score in enumerate(scores):
-        if not 0.0 <= score <= 1.0:
+        if score is None or not 0.0 <= score <= 1.0:
             raise DataError(f"step score {i + 1} of {len(scores)} is {score}: a scorer gives 0 to 1; check the scorer")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from skillray.diagnosis.profile import cap_difficult
+from skillray.diagnosis.profile import cap_difficult, labels_as_missing
 from skillray.errors import StageError
 from skillray.loop.questions import question_of
 from skillray.protocols import OpenTeacher
@@ -40,7 +40,7 @@ class Diagnose:
             replies = (
                 ask(Task.NAME_MISSING_SKILLS, [self._request(row) for row in rows])
                 if ask
-                else [_labels(row) for row in rows]
+                else [labels_as_missing(row["skills"]) for row in rows]
             )
             gaps = [_gap(row, reply) for row, reply in zip(rows, replies, strict=True)]
             return pa.Table.from_pylist(gaps, schema=GAPS)
@@ -56,10 +56,6 @@ def choose_difficult(graded: Table, limit: int, seed: int) -> frozenset[Id]:
     rows = graded.read(["question_id", "judged", "difficult"])
     difficult = rows.filter(pa.compute.and_(rows["judged"], rows["difficult"]))["question_id"].to_pylist()
     return frozenset(cap_difficult(difficult, limit=limit, seed=seed))
-
-
-def _labels(row: Row) -> Reply:
-    return Reply(outcome=Outcome.OK if row["skills"] else Outcome.EMPTY, value=list(row["skills"]))
 
 
 def _gap(row: Row, reply: Reply) -> Row:

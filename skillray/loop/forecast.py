@@ -7,11 +7,10 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from skillray.config.model import DomainData, QuestionSource, RunConfig, StudentConfig
+from skillray.config.model import DomainData, RunConfig, StudentConfig
 from skillray.curriculum.base import Need
 from skillray.domains import DOMAINS
+from skillray.loop.sources import num_rows
 from skillray.training.checkpoint import resolve_model
 
 BYTES_PER_PARAMETER = {"fp32": 16, "bf16": 18}
@@ -71,19 +70,10 @@ def _sizes(config: RunConfig) -> dict[str, int | None]:
             "held_out": data.held_out_per_skill,
         }
         return {split: count * skills for split, count in per_skill.items()}
-    pool, probe = _rows_in(data.pool), _rows_in(data.probe)
+    pool, probe = num_rows(data.pool), num_rows(data.probe)
     profile = None if probe is None else round(probe * data.profile_share)
     held_out = None if probe is None or profile is None else min(probe - profile, data.max_held_out or probe)
     return {"pool": pool, "profile": profile, "held_out": held_out}
-
-
-def _rows_in(source: QuestionSource) -> int | None:
-    if source.path.endswith(".parquet") and os.path.exists(source.path):
-        return int(pq.ParquetFile(source.path).metadata.num_rows)
-    if source.path.endswith((".jsonl", ".json")) and os.path.exists(source.path):
-        with open(source.path, "rb") as file:
-            return sum(1 for _ in file)
-    return None
 
 
 def _text(sizes: dict[str, int | None]) -> str:

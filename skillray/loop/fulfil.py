@@ -1,14 +1,14 @@
 """Fulfil: orders to examples. Selected questions come from the pool, new ones from the teacher.
 
-orders ──> Fulfil (a unit of orders at a time) ──> drafts ──> merge ──> examples
-           pool look-up | write_questions,                    one row for each (question, response),
-           solve three times, agreement                       nothing that is held out
+pool   ──> Select: what the orders drew of it     ──> drafts ──┐
+orders ──> Fulfil: write_questions,                            ├──> merge ──> examples
+           solve three times, agreement           ──> drafts ──┘    one row for each (question, response),
+           (a unit of orders at a time)                             nothing that is held out
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from skillray.store.schemas import EXAMPLES
 from skillray.store.tables import Table
 from skillray.teacher.agreement import SameAnswer, agree
 from skillray.teacher.tasks import Outcome, Solve, Task, WriteQuestions
-from skillray.training.examples import encode_chat
+from skillray.training.examples import encode_chats, token_columns
 from skillray.types import Id, Question, content_id
 
 Row = dict[str, Any]
@@ -33,7 +33,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Fulfil:
-    """Stage: orders to drafts of examples (EXAMPLES schema), tokenised for the student."""
+    """Stage: orders that a teacher writes, to drafts of examples (EXAMPLES schema), tokenised for the student."""
 
     pool: str
     """Folder of the pool table."""
@@ -54,16 +54,14 @@ class Fulfil:
         answers = AnswerPool()
 
         def fulfil(orders: pa.Table) -> pa.Table:
-            rows = orders.to_pylist()
+            rows = [row for row in orders.to_pylist() if row["kind"] == OrderKind.SYNTHESIZE]
             wanted = {question_id for row in rows for question_id in row["question_ids"]}
-            by_id = _look_up(pool, wanted)
-            chosen = [row for row in rows if row["kind"] != OrderKind.SYNTHESIZE and self.wave == 0]
-            drafts = [draft for row in chosen for draft in _selected(row, by_id)]
-            to_write = [row for row in rows if row["kind"] == OrderKind.SYNTHESIZE]
-            if to_write:
-                assert ask is not None, "a plan that synthesizes needs a teacher"
-                drafts += self._synthesize(to_write, by_id, ask, answers.same)
-            return pa.Table.from_pylist([draft | _tokens(tokenizer, draft) for draft in drafts], schema=EXAMPLES)
+            assert ask is not None, "a plan that synthesizes needs a teacher"
+            drafts = self._synthesize(rows, _look_up(pool, wanted), ask, answers.same)
+            chats = [(draft["question"], draft["response"]) for draft in drafts]
+            tokens = token_columns(encode_chats(tokenizer, chats))
+            texts = {name: [draft[name] for draft in drafts] for name in EXAMPLES.names if name not in tokens}
+            return pa.table(texts | tokens, schema=EXAMPLES)
 
         return fulfil
 
@@ -93,71 +91,9 @@ class Fulfil:
         return WriteQuestions(skill=order["skill"], seeds=seeds, count=order["count"], index=self.wave)
 
 
-def merge(
-    drafts: Sequence[Table], forbidden: frozenset[Id], max_length: int, target: int | None
-) -> tuple[pa.Table, dict[str, float]]:
-    """One row for each (question, response), multiplicities added up; and counts by what became of the drafts.
-
-    `forbidden` are the ids of profile and held-out questions: no stage may train on them. Of what a teacher wrote at
-    most `target` rows are kept, the ones with the smallest content ids, which is a uniform choice.
-    """
-    notes: Counter[str] = Counter()
-    rows: dict[Id, Row] = {}
-    for table in drafts:
-        for part in table.iterate():
-            for row in part.to_pylist():
-                notes[_fate(row, rows, forbidden, max_length)] += 1
-    ordered = sorted(rows.values(), key=lambda row: row["example_id"])
-    written = [row for row in ordered if row["origin"] == OrderKind.SYNTHESIZE]
-    surplus = {row["example_id"] for row in written[target:]} if target is not None else set()
-    kept = [row for row in ordered if row["example_id"] not in surplus]
-    counts: dict[str, float] = {f"drafts_{fate}": number for fate, number in notes.items()}
-    if written:
-        counts |= {"written": len(written), "surplus": len(surplus)}
-    return pa.Table.from_pylist(kept, schema=EXAMPLES), counts
-
-
-def _fate(row: Row, rows: dict[Id, Row], forbidden: frozenset[Id], max_length: int) -> str:
-    """Take the draft into `rows`, or not; which of the two, in a word."""
-    if row["question_id"] in forbidden:
-        return "held_out"
-    if len(row["input_ids"]) > max_length:
-        return "too_long"
-    if row["example_id"] in rows:
-        if (
-            row["origin"] != OrderKind.SYNTHESIZE
-        ):  # the same words twice from a teacher are no reason to study them twice
-            rows[row["example_id"]]["multiplicity"] += row["multiplicity"]
-        return "repeated"
-    rows[row["example_id"]] = row
-    return "new"
-
-
-def ids_of(tables: Sequence[Table]) -> frozenset[Id]:
-    return frozenset(
-        question_id for table in tables for question_id in table.read(["question_id"])["question_id"].to_pylist()
-    )
-
-
 def _look_up(pool: pa.Table, wanted: set[Id]) -> dict[Id, Row]:
     match = pc.is_in(pool["question_id"], value_set=pa.array(sorted(wanted), pool.schema.field("question_id").type))
     return {row["question_id"]: row for row in pool.filter(match).to_pylist()}
-
-
-def _selected(order: Row, by_id: dict[Id, Row]) -> list[Row]:
-    drafts = []
-    for question_id in order["question_ids"]:
-        row = by_id[question_id]
-        drafts.append(_draft(order, row["question"], response_of(row), row["skills"], []))
-    return drafts
-
-
-def response_of(row: Row) -> str:
-    """The reference solution as a student should write it: it ends with the answer after '####'."""
-    solution = row["solution"].strip()
-    if "####" in solution or not solution:
-        return solution or f"#### {row['answer']}"
-    return f"{solution}\n#### {row['answer']}"
 
 
 def _draft(order: Row, question: str, response: str, skills: list[str], parents: list[Id]) -> Row:
@@ -182,8 +118,3 @@ def _usable(reply: Any, task: str) -> bool:
     if reply.outcome in (Outcome.FAILED, Outcome.UNSUPPORTED):
         raise StageError(f"fulfil: the teacher could not {task.replace('_', ' ')} ({reply.outcome})")
     return bool(reply.outcome is Outcome.OK)
-
-
-def _tokens(tokenizer: Any, draft: Row) -> Row:
-    ids, mask = encode_chat(tokenizer, draft["question"], draft["response"])
-    return {"input_ids": ids, "loss_mask": mask, "num_loss_tokens": sum(mask)}

@@ -7,17 +7,19 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json as pj
-import pyarrow.parquet as pq
 
 from skillray.config.model import DomainData, QuestionSource, TableData
 from skillray.domains import DOMAINS
 from skillray.errors import DataError
+from skillray.loop.sources import ID, TEXT, WHOLE, check_columns, open_table, read_source, refuse_repeated
 from skillray.skills.graph import SkillGraph
 from skillray.store.schemas import QUESTIONS, RECORDED
 from skillray.types import Question, content_id, seed_for
 
 SPLITS = ("pool", "profile", "held_out")
+MAX_LEVEL = 127
+"""The table keeps a level in 8 bits."""
+MAX_SAMPLE = 2**31 - 1
 Row = dict[str, Any]
 
 
@@ -37,7 +39,7 @@ def from_tables(data: TableData) -> tuple[dict[str, pa.Table], SkillGraph]:
     Raises:
         DataError: a file, a column or a row is not what it must be; names it.
     """
-    labels = {row["question"]: row["skills"] for row in read_source(data.labels)} if data.labels else {}
+    labels = _labels(data.labels) if data.labels else {}
     probe = _distinct(_normal(row, labels) for row in read_source(data.probe))
     known = {row["question_id"] for row in probe}
     pool = [
@@ -49,6 +51,10 @@ def from_tables(data: TableData) -> tuple[dict[str, pa.Table], SkillGraph]:
     for row in probe:
         splits["profile" if _fraction(row["question_id"]) < data.profile_share else "held_out"].append(row)
     splits["held_out"] = sorted(splits["held_out"], key=lambda row: row["question_id"])[: data.max_held_out]
+    if labels and not any(row["question"] in labels for rows in splits.values() for row in rows):
+        raise DataError(
+            f"data.labels: none of its {len(labels)} questions is in data.pool or data.probe; use their words"
+        )
     for split, rows in splits.items():
         if not rows:
             raise DataError(f"data: no question is left for the {split} split; give more rows or another profile_share")
@@ -65,12 +71,8 @@ def recorded_rollouts(path: str, students: Iterable[str], splits: Mapping[str, p
     Raises:
         DataError: no such file, a column is missing, or a student answered none of the questions.
     """
-    table = _open_file(path)
-    for column in RECORDED.names:
-        if column not in table.column_names:
-            raise DataError(f"{path}: column {column!r} is missing; it has {', '.join(table.column_names)}")
+    rows = recorded_answers(path).cast(RECORDED)
     asked = pa.concat_tables([splits[split].select(["source_id"]) for split in ("profile", "held_out")])["source_id"]
-    rows = table.select(RECORDED.names).cast(RECORDED)
     rows = rows.filter(pc.is_in(rows["question_id"], value_set=asked.combine_chunks()))
     known = set(rows["student"].to_pylist())
     if absent := sorted(set(students) - known):
@@ -79,64 +81,28 @@ def recorded_rollouts(path: str, students: Iterable[str], splits: Mapping[str, p
     return rows.filter(pc.is_in(rows["student"], value_set=pa.array(sorted(students))))
 
 
+def recorded_answers(path: str) -> pa.Table:
+    """The four columns of a file of recorded answers; `DataError` unless each answer is named once, and is a text."""
+    table = open_table(path, RECORDED.names)
+    check_columns(table, path, RECORDED.names, {"question_id": ID, "student": TEXT, "sample": WHOLE, "response": TEXT})
+    refuse_repeated(table, path, ("question_id", "student", "sample"))
+    smallest, largest = (pc.min_max(table["sample"])[end].as_py() for end in ("min", "max"))
+    if smallest < 0 or largest > MAX_SAMPLE:
+        raise DataError(f"{path}: sample must be 0 to {MAX_SAMPLE}; it has {smallest} to {largest}")
+    return table.select(RECORDED.names)
+
+
 def as_table(rows: list[Row]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=QUESTIONS)
 
 
-def read_source(source: QuestionSource) -> list[Row]:
-    """The rows of a Parquet or JSONL file, or of a Hugging Face data set (downloaded once, offline mode respected)."""
-    paths = [source.path] if source.path.endswith((".parquet", ".jsonl", ".json")) else _from_hub(source)
-    return [row for path in paths for row in _read_file(path)]
-
-
-def _open_file(path: str) -> pa.Table:
-    try:
-        return pq.read_table(path) if path.endswith(".parquet") else pj.read_json(path)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; give a Parquet or JSONL file, or a Hugging Face data set id") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
-
-
-def _read_file(path: str) -> list[Row]:
-    table = _open_file(path)
-    if "question" not in table.column_names:
-        raise DataError(f"{path}: column 'question' is missing; it has {', '.join(table.column_names)}")
-    rows: list[Row] = table.to_pylist()
-    return [row | {"_where": f"{path} row {number}"} for number, row in enumerate(rows)]
-
-
-def _from_hub(source: QuestionSource) -> list[str]:
-    """Local paths of the Parquet files that the hub keeps of every public data set."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        HfHubHTTPError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    pattern = f"{source.subset or 'default'}/{source.split or 'train'}/*.parquet"
-    try:
-        folder = snapshot_download(
-            source.path, repo_type="dataset", revision="refs/convert/parquet", allow_patterns=[pattern]
-        )
-    except (RepositoryNotFoundError, RevisionNotFoundError):
-        raise DataError(f"{source.path}: neither a file nor a Hugging Face data set that can be read") from None
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise DataError(f"{source.path}: cannot be downloaded ({reason}); give a local path with --set") from None
-    import glob
-
-    paths = sorted(glob.glob(f"{folder}/{pattern}"))
-    if not paths:
-        raise DataError(f"{source.path}: has no subset {source.subset!r} with split {source.split!r}")
-    return paths
+def _labels(source: QuestionSource) -> dict[str, list[str]]:
+    return {row["question"].strip(): row["skills"] for row in read_source(source, ("question", "skills"))}
 
 
 def _normal(row: Mapping[str, Any], labels: Mapping[str, list[str]]) -> Row:
-    question, where = str(row["question"] or "").strip(), row["_where"]
-    solution, answer = str(row.get("solution") or ""), str(row.get("answer") or "")
+    question, where = row["question"].strip(), row["_where"]
+    solution, answer = _text(row.get("solution")), _text(row.get("answer"))
     if (
         "####" in answer and not solution
     ):  # GSM8K as published: the answer column is the solution, then #### and the answer
@@ -144,9 +110,13 @@ def _normal(row: Mapping[str, Any], labels: Mapping[str, list[str]]) -> Row:
     elif not answer and "####" in solution:
         answer = solution.rpartition("####")[2].strip()
     if not question or not answer:
-        raise DataError(f"{where}: {'question' if not question else 'answer'} is empty")
+        raise DataError(f"{where}: {'question' if not question else 'answer'} is empty; fill it or remove the row")
     skills = row.get("skills") or labels.get(question) or []
     skills = [skills] if isinstance(skills, str) else list(skills)
+    if not all(skill and skill.strip() for skill in skills):
+        raise DataError(f"{where}: skills holds an empty name; name it or remove it")
+    if (level := row.get("level")) is not None and not 1 <= level <= MAX_LEVEL:
+        raise DataError(f"{where}: level must be 1 (easy) to {MAX_LEVEL}; got {level}")
     return {
         "question_id": content_id(question),
         "source_id": None if row.get("question_id") is None else str(row["question_id"]),
@@ -155,8 +125,12 @@ def _normal(row: Mapping[str, Any], labels: Mapping[str, list[str]]) -> Row:
         "solution": solution,
         "skills": skills,
         "subject": row.get("subject"),
-        "level": row.get("level"),
+        "level": level,
     }
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or value != value else str(value)  # a NaN is how pandas writes that there is none
 
 
 def _distinct(rows: Iterable[Row]) -> list[Row]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from skillray.store.schemas import ROLLOUTS
 from skillray.store.tables import Table
@@ -100,12 +100,13 @@ class Recorded:
     student: str
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
+        answers = Table(self.recorded).read()
+        answers = answers.filter(pc.equal(answers["student"], self.student))
+
         def look_up(questions: pa.Table) -> pa.Table:
             wanted = questions["source_id"].to_pylist()
-            match = [("student", "=", self.student), ("question_id", "in", wanted)]
-            found = pq.read_table(Table(self.recorded).paths(), filters=match).sort_by(
-                [("question_id", "ascending"), ("sample", "ascending")]
-            )
+            match = pc.is_in(answers["question_id"], value_set=pa.array(wanted, pa.string()))
+            found = answers.filter(match).sort_by([("question_id", "ascending"), ("sample", "ascending")])
             row_of = {source: row for row, source in enumerate(wanted)}
             rows = questions.take(pa.array([row_of[source] for source in found["question_id"].to_pylist()], pa.int64()))
             for name in ("sample", "response"):

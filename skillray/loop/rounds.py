@@ -9,10 +9,12 @@ Who runs a verb, where, and whether its tables are already there is the backend'
 
 from __future__ import annotations
 
+import asyncio
 from enum import StrEnum
 from typing import Protocol
 
 from skillray.config.model import StudentConfig
+from skillray.curriculum.base import Need
 
 
 class Verb(StrEnum):
@@ -37,7 +39,7 @@ class Stop(StrEnum):
     NOTHING_TO_LEARN = "nothing_to_learn"
     """The curriculum ordered nothing: no difficult question is left, or none shows a missing skill."""
     NOTHING_LEFT = "nothing_left"
-    """Orders were made, but filters removed every example."""
+    """Something is missing, and nothing to study it with: no pool question, or filters removed every example."""
 
 
 class Verbs(Protocol):
@@ -50,13 +52,26 @@ class Verbs(Protocol):
 
 
 async def run_student(student: StudentConfig, rounds: int, on: Verbs) -> Stop:
-    """All rounds of one student. `answer(r)` uses the checkpoint that round r starts from."""
-    await on.answer(student, 0)
-    await on.diagnose(student, 0)
-    for index in range(rounds):
-        if stop := await on.study(student, index):
-            return stop
-        await on.fine_tune(student, index)
-        await on.answer(student, index + 1)
-        await on.diagnose(student, index + 1)
-    return Stop.ROUNDS_DONE
+    """All rounds of one student. Evidence r is of the checkpoint that round r starts from.
+
+    A curriculum that looks at no gaps does not wait for them: its student is scored while it goes on.
+
+    Raises:
+        ExceptionGroup: what the verbs raised.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        for index in range(rounds + 1):
+            evidence = tasks.create_task(_evidence(student, index, on))
+            if Need.GAPS in student.curriculum.needs:
+                await evidence
+            if index == rounds:
+                return Stop.ROUNDS_DONE
+            if stop := await on.study(student, index):
+                return stop
+            await on.fine_tune(student, index)
+    raise AssertionError("the last turn of the loop returns")
+
+
+async def _evidence(student: StudentConfig, index: int, on: Verbs) -> None:
+    await on.answer(student, index)
+    await on.diagnose(student, index)

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from skillray.curriculum.base import Curriculum, Evidence, Gap, Need, Plan, SkillMap
+from skillray.store.ids import as_numpy
 from skillray.store.schemas import ORDERS
 from skillray.store.tables import Table
-from skillray.types import Id
+from skillray.types import Ids
 
 
 def skill_map(pool: Table) -> SkillMap:
     """STAT's Skill-Map: the pool's labels, inverted."""
     rows = pool.read(["question_id", "level", "skills"])
-    ids = tuple(rows["question_id"].to_pylist())
-    by_skill: dict[str, list[Id]] = defaultdict(list)
-    for question_id, skills in zip(ids, rows["skills"].to_pylist(), strict=True):
-        for skill in skills:
-            by_skill[skill].append(question_id)
+    ids, skills = as_numpy(rows["question_id"]), rows["skills"].combine_chunks()
+    labels = pc.list_flatten(skills).dictionary_encode()
+    places = labels.indices.to_numpy()
+    order = np.argsort(places, kind="stable")  # by skill, and in the pool's order within a skill
+    owners = ids[pc.list_parent_indices(skills).to_numpy()[order]]
+    ends = np.cumsum(np.bincount(places, minlength=len(labels.dictionary)))
+    groups = zip(labels.dictionary.to_pylist(), np.split(owners, ends)[:-1], strict=True)
     return SkillMap(
-        question_ids=ids,
+        question_ids=Ids(ids.tobytes()),
         levels=tuple(rows["level"].to_pylist()),
-        by_skill={skill: tuple(found) for skill, found in sorted(by_skill.items())},
+        by_skill={skill: Ids(group.tobytes()) for skill, group in sorted(groups, key=lambda group: group[0])},
     )
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter
 from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from skillray.config.model import RunConfig, StudentConfig
+from skillray.diagnosis.profile import profile_of
 from skillray.evaluation.accuracy import Share, accuracy_of, compare
-from skillray.store.files import exists, read_json
+from skillray.loop.health import study_notes, warnings_of
+from skillray.loop.outcome import outcome_of
+from skillray.store.files import read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import Table
+from skillray.teacher.tasks import Outcome
 
 SCORE_COLUMNS = ("question_id", "sample", "skills", "correct")
 
@@ -27,10 +30,12 @@ def summarise(run: RunFolder, config: RunConfig) -> dict[str, Any]:
 
 
 def _student(run: RunFolder, student: StudentConfig, status: dict[str, Any]) -> dict[str, Any]:
-    rounds = [_round(run.base(student.name), -1, run.round(student.name, 0))]
+    base = run.base(student.name)
+    hard = difficult_ids(base.table("scores")) if base.table("scores").complete() else pa.array([])
+    rounds = [_round(base, -1, run.round(student.name, 0), hard)]
     index = 0
     while run.round(student.name, index).table("scores").complete():
-        rounds.append(_round(run.round(student.name, index), index, run.round(student.name, index + 1)))
+        rounds.append(_round(run.round(student.name, index), index, run.round(student.name, index + 1), hard))
         index += 1
     prefix = f"{student.name}/"
     for entry in rounds:
@@ -38,24 +43,30 @@ def _student(run: RunFolder, student: StudentConfig, status: dict[str, Any]) -> 
             name = "base" if entry["round"] < 0 else f"round-{entry['round']:03d}"
             keys = (key for key in status["seconds"] if key.startswith(f"{prefix}{name}/"))
             entry["seconds"] = {key.rsplit("/", 1)[1]: status["seconds"][key] for key in keys}
+    stop = status["students"].get(student.name, {}).get("stop_reason")
     return {
         "method": student.curriculum.type,
         "model": student.model,
         "diagnosed": student.recorded or student.model,
-        "stop_reason": status["students"].get(student.name, {}).get("stop_reason"),
+        "stop_reason": stop,
+        "outcome": outcome_of(run, student.name, stop, index),
+        "warnings": warnings_of(run, student.name),
         "rounds": [entry for entry in rounds if entry is not None],
     }
 
 
-def _round(folder: RoundFolder, index: int, following: RoundFolder) -> dict[str, Any] | None:
+def _round(folder: RoundFolder, index: int, following: RoundFolder, hard: pa.Array) -> dict[str, Any] | None:
     """Scores of the checkpoint this round made, and its profile: the evidence of the round that follows."""
     scores = folder.table("scores")
     if not scores.complete():
         return None
-    accuracy = accuracy_of(scores.read(SCORE_COLUMNS))
+    rows = scores.read(SCORE_COLUMNS)
+    accuracy = accuracy_of(rows)
+    on_hard = rows.filter(pc.is_in(rows["question_id"], value_set=hard)) if len(hard) else rows.slice(0, 0)
     found = {
         "round": index,
         "accuracy": _share(accuracy.overall),
+        "on_difficult": _share(accuracy_of(on_hard).overall) if on_hard.num_rows else None,
         "by_skill": {skill: _share(share) for skill, share in accuracy.by_skill.items()},
         "profile": _profile(following),
         "difficult": _difficult(scores),
@@ -72,14 +83,21 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
     if not gaps.complete():
         return None
     rows = gaps.read(["missing_skills", "outcome"])
-    counts = Counter(skill for skills in rows["missing_skills"].to_pylist() for skill in skills)
+    profile = profile_of(rows["missing_skills"].to_pylist(), rows["outcome"].to_pylist())
     return {
-        "counts": dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
-        "difficult": rows.num_rows,
+        "counts": profile.counts,
+        "difficult": profile.num_difficult,
         "questions": len(set(graded.read(["question_id"])["question_id"].to_pylist())),
-        "judged_correct": rows["outcome"].to_pylist().count("judged_correct"),
-        "outcomes": dict(Counter(rows["outcome"].to_pylist())),
+        "judged_correct": profile.outcomes.get(Outcome.JUDGED_CORRECT, 0),
+        "outcomes": profile.outcomes,
     }
+
+
+def difficult_ids(scores: Table) -> pa.Array:
+    """Held-out questions that the reward filter called difficult for the student before training: STAT's MATH^D
+    (arXiv 2510.10023, 3.1) in any domain."""
+    rows = scores.read(["question_id", "judged", "difficult"])
+    return rows.filter(pc.and_(rows["judged"], rows["difficult"]))["question_id"].combine_chunks()
 
 
 def _difficult(scores: Table) -> float:
@@ -92,13 +110,12 @@ def _difficult(scores: Table) -> float:
 def _study(folder: RoundFolder) -> dict[str, Any]:
     segment = folder.segment()
     schedule = segment.table("schedule").read(["step", "num_tokens", "num_loss_tokens"])
-    notes = os.path.join(segment.path, "study.json")
     return {
         "tokens": pc.sum(schedule["num_tokens"]).as_py(),
         "loss_tokens": pc.sum(schedule["num_loss_tokens"]).as_py(),
         "steps": pc.max(schedule["step"]).as_py() + 1,
         "examples": segment.table("examples").num_rows(),
-        "notes": read_json(notes)["notes"] if exists(notes) else {},
+        "notes": study_notes(folder),
     }
 
 
@@ -109,7 +126,13 @@ def _comparisons(run: RunFolder, config: RunConfig, students: dict[str, Any]) ->
         s.name: run.round(s.name, len(students[s.name]["rounds"]) - 2).table("scores").read(SCORE_COLUMNS)
         for s in finished
     }
-    return [
-        {"a": b.name, "b": a.name, **asdict(compare(before=last[a.name], after=last[b.name]))}
-        for a, b in combinations(finished, 2)
-    ]
+    return [_comparison(run, a.name, b.name, last) for a, b in combinations(finished, 2)]
+
+
+def _comparison(run: RunFolder, a: str, b: str, last: dict[str, pa.Table]) -> dict[str, Any]:
+    """Over all held-out questions, and over those that were difficult for both before training."""
+    hard = [difficult_ids(run.base(name).table("scores")) for name in (a, b)]
+    both = hard[0].filter(pc.is_in(hard[0], value_set=hard[1]))
+    on_hard = {name: last[name].filter(pc.is_in(last[name]["question_id"], value_set=both)) for name in (a, b)}
+    found = {"a": b, "b": a, **asdict(compare(before=last[a], after=last[b]))}
+    return found | {"on_difficult": asdict(compare(before=on_hard[a], after=on_hard[b])) if len(both) else None}

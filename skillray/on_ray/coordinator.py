@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -22,11 +22,16 @@ import ray
 from skillray.config import RunConfig, StudentConfig, load_config
 from skillray.coordinator.fleet import Status, one_line, run_fleet
 from skillray.errors import DeadlineError
+from skillray.loop.health import warnings_of
+from skillray.loop.outcome import study_result
 from skillray.loop.rounds import Stop, Verb
-from skillray.on_ray.runner import start_runner
+from skillray.on_ray.runner import Attempts, namespace_of, start_runner
 from skillray.on_ray.teacher import start_log, start_teacher, stop_teacher
+from skillray.on_ray.training_group import Trainer
+from skillray.store.fence import Fence
+from skillray.store.files import remove_tree
 from skillray.store.layout import RunFolder
-from skillray.training.checkpoint import checkpoint_complete
+from skillray.training.progress import settled
 
 RECORDED_NOTE = (
     "The diagnosed models are not the trained one: answers recorded from {recorded} were diagnosed, and {model} was "
@@ -34,13 +39,17 @@ RECORDED_NOTE = (
 )
 
 
+Ask = Callable[[], Awaitable[tuple[int, int, str]]]
+"""How far something is: (done, total, unit)."""
+
+
 class Coordinator:
     """One actor a run, named so that runners can see whether it lives."""
 
-    def __init__(self, run_path: str) -> None:
-        self._run = RunFolder(run_path)
+    def __init__(self, fence: Fence) -> None:
+        self._run = RunFolder(fence.run)
         self._config = load_config(self._run.config)
-        self._status = Status(self._run.status, self._config.name)
+        self._status = Status(self._run.status, self._config.name, fence)
         self._verbs = RayVerbs(self._run, self._config, self._status)
 
     async def run(self) -> bool:
@@ -70,11 +79,13 @@ class RayVerbs:
 
     def __init__(self, run: RunFolder, config: RunConfig, status: Status) -> None:
         self._run, self._config, self._status = run, config, status
-        self._namespace = config.name
+        self._fence = status.fence
+        self._namespace = namespace_of(config.name, self._fence)
         self._app = f"teacher-{config.name}"
         self._shared: dict[str, asyncio.Task[None]] = {}
-        self._training = asyncio.Semaphore(config.placement.train.max_workers)
-        self._running: dict[str, tuple[Any, float]] = {}
+        self._attempts = Attempts(config.name, self._namespace, status)
+        self._trainer = Trainer(run, config, status, self._namespace, self._attempts)
+        self._running: dict[str, tuple[Ask, float]] = {}
         self._logs: list[Any] = []
 
     async def start(self) -> None:
@@ -82,22 +93,24 @@ class RayVerbs:
         await asyncio.gather(self._runner(Verb.PREPARE, self._config.students[:1], 0), self._start_teacher())
 
     async def stop(self) -> None:
-        """Nothing of ours outlives the run: the app, the logs."""
+        """Nothing of ours outlives the run: worker groups, the app, the logs. What is another driver's now stays."""
+        self._fence.check()
         await self._save_usage()
+        await self._trainer.stop()
+        await asyncio.to_thread(remove_tree, self._run.file("train"))  # queues, all done or of workers that are gone
         await asyncio.to_thread(stop_teacher, self._app)
         for log in self._logs:
             ray.kill(log)
 
     async def answer(self, student: StudentConfig, round_index: int) -> None:
         await self._maybe_shared(Verb.ANSWER, student, round_index)
+        self._status.student(student.name, warnings=await asyncio.to_thread(warnings_of, self._run, student.name))
 
     async def diagnose(self, student: StudentConfig, round_index: int) -> None:
         await self._maybe_shared(Verb.DIAGNOSE, student, round_index)
         await self._save_usage()
 
     async def study(self, student: StudentConfig, round_index: int) -> Stop | None:
-        from skillray.on_ray.verbs import study_result
-
         segment = self._run.round(student.name, round_index).segment(0)
         if not segment.table("schedule").complete():
             await self._runner(Verb.STUDY, (student,), round_index)
@@ -105,9 +118,13 @@ class RayVerbs:
         return study_result(self._run, student.name, round_index)
 
     async def fine_tune(self, student: StudentConfig, round_index: int) -> None:
-        if not checkpoint_complete(self._run.round(student.name, round_index).checkpoint):
-            async with self._training:
-                await self._runner(Verb.FINE_TUNE, (student,), round_index)
+        if settled(self._run.round(student.name, round_index).checkpoint):
+            return
+        place = f"{student.name}/round-{round_index:03d}/{Verb.FINE_TUNE}"
+        self._status.student(student.name, round=round_index, stage=str(Verb.FINE_TUNE))
+        with self._shown(place, lambda: self._trainer.progress(student.name, round_index)):
+            seconds = await self._trainer.train(student, round_index)
+        self._record(Verb.FINE_TUNE, [student.name], round_index, seconds)
 
     async def summarise(self, good: bool) -> None:
         """The report says how the run ended, so the status does first; a rerun asks for the report as well."""
@@ -117,13 +134,21 @@ class RayVerbs:
         await self._runner(Verb.SUMMARISE, self._config.students[:1], 0)
 
     async def progress(self) -> list[dict[str, Any]]:
-        async def one(name: str, actor: Any, since: float) -> dict[str, Any]:
+        async def one(name: str, ask: Ask, since: float) -> dict[str, Any]:
+            done, total, unit = 0, 0, ""
             with contextlib.suppress(ray.exceptions.RayError, TimeoutError):  # starting, or just ended: no news
-                done, total, unit = await asyncio.wait_for(actor.progress.remote(), 5.0)
-                return {"name": name, "seconds": time.monotonic() - since, "done": done, "total": total, "unit": unit}
-            return {"name": name, "seconds": time.monotonic() - since, "done": 0, "total": 0, "unit": ""}
+                done, total, unit = await asyncio.wait_for(ask(), 5.0)
+            return {"name": name, "seconds": time.monotonic() - since, "done": done, "total": total, "unit": unit}
 
         return await asyncio.gather(*(one(name, *entry) for name, entry in list(self._running.items())))
+
+    @contextlib.contextmanager
+    def _shown(self, place: str, ask: Ask) -> Iterator[None]:
+        self._running[place] = (ask, time.monotonic())
+        try:
+            yield
+        finally:
+            del self._running[place]
 
     async def _maybe_shared(self, verb: Verb, student: StudentConfig, round_index: int) -> None:
         """In round 0, students with the same start have one runner between them."""
@@ -152,7 +177,7 @@ class RayVerbs:
         config, placement = self._config.teacher, self._config.placement.teacher
         await self._within(asyncio.to_thread(start_teacher, self._app, config, placement), f"teacher app {self._app}")
         self._logs = [
-            start_log(self._namespace, shard, self._run.replies(shard), self._app, config)
+            start_log(self._namespace, shard, self._run.replies(shard), self._fence, self._app, config)
             for shard in range(config.shards)
         ]
 
@@ -175,33 +200,19 @@ class RayVerbs:
     async def _runner(self, verb: Verb, students: tuple[StudentConfig, ...], round_index: int) -> None:
         """Run `verb` in its own actor, or adopt the one that already does."""
         place = f"{students[0].name}/round-{round_index:03d}/{verb}"
-        attempt = self._attempt(place)
-        name = f"{self._config.name}/{place}/{attempt}"
-        actor = start_runner(self._run.path, self._namespace, name)
-        self._running[place] = (actor, time.monotonic())
+        actor = start_runner(self._run.path, self._namespace, self._attempts.name(place))
         names = [student.name for student in students]
-        for student in names:
-            self._status.student(student, round=round_index, stage=str(verb))
+        for name in names:
+            self._status.student(name, round=round_index, stage=str(verb))
         try:
-            call = actor.run.remote(verb, names, round_index, self._status.epoch)
-            seconds = await asyncio.wait_for(call, self._config.cluster.stage_timeout_s)
+            with self._shown(place, actor.progress.remote):
+                call = actor.run.remote(verb, names, round_index, self._fence)
+                seconds = await asyncio.wait_for(call, self._config.cluster.stage_timeout_s)
         except TimeoutError:
             raise DeadlineError(f"{place} took longer than cluster.stage_timeout_s") from None
         finally:
-            del self._running[place]
             ray.kill(actor)  # an idle process holds memory
         self._record(verb, names, round_index, seconds)
-
-    def _attempt(self, place: str) -> int:
-        """Counted on disk before the attempt; a new coordinator of the same driver adopts the attempt that runs."""
-        attempts = self._status.value.setdefault("attempts", {})
-        current = f"{self._config.name}/{place}/{attempts.get(place, 0)}"
-        with contextlib.suppress(ValueError):  # no such actor: this attempt is new
-            ray.get_actor(current, namespace=self._namespace)
-            return int(attempts.get(place, 0))
-        attempts[place] = attempts.get(place, 0) + 1
-        self._status.save()
-        return int(attempts[place])
 
     def _record(self, verb: Verb, names: list[str], round_index: int, seconds: dict[str, float]) -> None:
         """Seconds where a reader looks for them: shared work stands under each student that used it, as base."""
@@ -217,9 +228,13 @@ class RayVerbs:
 
 def describe(error: BaseException) -> str:
     """The cause inside Ray's wrappings, as one line."""
-    while isinstance(error, ray.exceptions.RayTaskError) and isinstance(error.cause, BaseException):
-        error = error.cause
-    return one_line(error)
+    while True:
+        if isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        elif isinstance(error, ray.exceptions.RayTaskError) and isinstance(error.cause, BaseException):
+            error = error.cause
+        else:
+            return one_line(error)
 
 
 def _by_task(counts: dict[str, int]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import pyarrow as pa
 import ray
 
 from skillray.config.model import Placement
+from skillray.store.fence import Fence
 from skillray.store.tables import Part, Table, read_part
 
 Transform = Callable[[pa.Table], pa.Table]
@@ -59,7 +60,7 @@ class Job:
         return all(target.complete() for target in self.targets)
 
 
-def run_chain(jobs: Sequence[Job], links: Sequence[Link], *, unit_rows: int, epoch: int, progress: Progress) -> None:
+def run_chain(jobs: Sequence[Job], links: Sequence[Link], *, unit_rows: int, fence: Fence, progress: Progress) -> None:
     """Fill and seal the targets of every job, all in one execution; complete ones are not touched.
 
     Raises:
@@ -69,13 +70,13 @@ def run_chain(jobs: Sequence[Job], links: Sequence[Link], *, unit_rows: int, epo
     units = [unit | {"job": index} for index, job in enumerate(todo) for unit in _cut(job, unit_rows)]
     parts: dict[str, list[Part]] = {target.folder: [] for job in todo for target in job.targets}
     if units:
-        for done, row in enumerate(_execute(units, links).iter_rows(), 1):
+        for done, row in enumerate(_execute(units, links, fence).iter_rows(), 1):
             work = json.loads(row["work"])
             for folder, part in zip(work["targets"], work["parts"], strict=True):
                 parts[folder].append(Part(**part))
             progress(done, len(units), "batches")
     for folder, made in parts.items():
-        Table(folder).seal(made, epoch=epoch)
+        Table(folder).seal(made, fence=fence)
 
 
 def _cut(job: Job, unit_rows: int) -> list[dict[str, Any]]:
@@ -92,12 +93,12 @@ def _cut(job: Job, unit_rows: int) -> list[dict[str, Any]]:
     return units
 
 
-def _execute(units: list[dict[str, Any]], links: Sequence[Link]) -> ray.data.Dataset:
+def _execute(units: list[dict[str, Any]], links: Sequence[Link], fence: Fence) -> ray.data.Dataset:
     data = ray.data.from_items([{"work": json.dumps(unit)} for unit in units], override_num_blocks=len(units))
     for link in links:
         data = data.map_batches(
             _Worker,
-            fn_constructor_args=(link.stage,),
+            fn_constructor_args=(link.stage, fence),
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(
                 min_size=1,
@@ -128,8 +129,9 @@ def worker_resources(placement: Placement) -> dict[str, Any]:
 class _Worker:
     """One actor of a pool: opens its stage once, then makes part after part."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, fence: Fence) -> None:
         self._stage = stage
+        self._fence = fence
         self._transform: Transform | None = None
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +145,7 @@ class _Worker:
             if self._transform is None:
                 self._transform = self._stage.open()
             rows = read_part(work["path"]).slice(work["start"], work["rows"])
-            part = target.write_part(name, self._transform(rows))
+            part = target.write_part(name, self._transform(rows), fence=self._fence)
         # The next link reads what this one wrote, whole.
         made = {"path": target.part_path(name), "start": 0, "rows": part.rows}
         return work | made | {"parts": [*work["parts"], asdict(part)]}

@@ -31,6 +31,10 @@ def prepare(address: str, environment: MutableMapping[str, str] = os.environ) ->
     """
     for name, value in DEFAULTS.items():
         environment.setdefault(name, value)
+    if address == "local":
+        environment.setdefault(
+            "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0"
+        )  # a process a fit; nobody takes this node away
     if address != "local" or "SKILLRAY_TEMP_DIR" in environment:
         return
     folder = tempfile.mkdtemp(prefix="skillray-")  # short: Ray puts sockets in it, and their paths have a limit

@@ -20,9 +20,10 @@ from tenacity import AsyncRetrying, RetryError, retry_if_exception, stop_after_d
 
 from skillray.config.model import DomainTeacherConfig, Placement
 from skillray.domains import DOMAINS
-from skillray.errors import DeadlineError
+from skillray.errors import DeadlineError, SkillrayError
 from skillray.on_ray.data import worker_resources
 from skillray.protocols import Ask
+from skillray.store.fence import Fence
 from skillray.teacher.domain_teacher import DomainTeacher
 from skillray.teacher.reply_log import Entry, ReplyLog, shard_of
 from skillray.teacher.tasks import Reply, Request, Task, canonical_json, reply_key
@@ -77,8 +78,8 @@ def stop_teacher(app: str) -> None:
 class ReplyLogActor:
     """One shard of the log. Its memory is a cache of its segments."""
 
-    def __init__(self, folder: str, app: str, model: str, timeout_s: float) -> None:
-        self._log = ReplyLog(folder)
+    def __init__(self, folder: str, fence: Fence, app: str, model: str, timeout_s: float) -> None:
+        self._log = ReplyLog(folder, fence)
         self._app = app
         self._model = model
         self._timeout_s = timeout_s
@@ -151,7 +152,7 @@ class ReplyLogActor:
         done, self._pending = self._pending, []
         try:
             self._log.append([entry for entry, _ in done])
-        except OSError as error:
+        except (SkillrayError, OSError) as error:
             for entry, future in done:  # not written, so not acknowledged
                 self._under_way.pop(entry.key, None)
                 future.set_exception(error)
@@ -188,11 +189,11 @@ class ServedTeacher:
         return ask
 
 
-def start_log(namespace: str, shard: int, folder: str, app: str, config: DomainTeacherConfig) -> Any:
+def start_log(namespace: str, shard: int, folder: str, fence: Fence, app: str, config: DomainTeacherConfig) -> Any:
     """The actor of one shard, the one that is there or a new one."""
     actor = ray.remote(num_cpus=0.1, max_restarts=3, max_task_retries=3)(ReplyLogActor)
     options = actor.options(name=log_name(shard), namespace=namespace, get_if_exists=True)
-    return options.remote(folder, app, open_teacher(config).model, config.timeout_s)
+    return options.remote(folder, fence, app, open_teacher(config).model, config.timeout_s)
 
 
 def _is_fault(error: BaseException) -> bool:

@@ -1,25 +1,23 @@
-"""fine_tune: one Ray Train run a round, whose workers run `training.sft.train`."""
+"""fit: one Ray Train run, whose workers train what waits in a queue (`training.queue`)."""
 
 from __future__ import annotations
 
+import faulthandler
+import itertools
+import logging
 import os
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from skillray.config.model import Placement
-from skillray.errors import SkillrayError, StageError
-from skillray.store.files import commit_json, exists, read_json
-from skillray.training.sft import TrainJob, train
+from skillray.errors import StageError, StorageError
+from skillray.store.files import commit, exists
+from skillray.training.queue import JobQueue, train_queue
+from skillray.training.settings import TrainingSettings
 
-Progress = Callable[[int, int, str], None]
-"""(done, total, unit of counting)"""
-
-PROGRESS_S = 1.0
-"""Seconds between two looks at how far the workers are."""
+STDERR = 2
 ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",
@@ -31,119 +29,129 @@ ENVIRONMENT = {
 """Ray Train's, read by whoever calls `fit`; what is already set stays."""
 
 
-def fine_tune(job: TrainJob, placement: Placement, storage_path: str, name: str, progress: Progress) -> None:
-    """Train `job` on `settings.num_workers` workers; blocks until its checkpoint is published.
+def device_of(placement: Placement) -> str:
+    return "cuda" if placement.num_gpus else "cpu"
 
-    Call it from an actor of its own, not from the coordinator: Ray Train's controller dies with its caller. A dead
-    worker restarts the whole group, finitely often; so does nothing that the user has to mend.
+
+def fit(queue: JobQueue, settings: TrainingSettings, placement: Placement, name: str, log: str) -> None:
+    """Train the queue's jobs on `settings.num_workers` workers; blocks until none waits.
+
+    Call it from an actor of its own, not from the coordinator: Ray Train's controller dies with its caller. A worker
+    that dies or hangs restarts the whole group, finitely often, and the new group goes on from the newest mid-round
+    checkpoint; so does a later call, after this one was killed.
 
     Args:
         placement: of one worker; it trains on a GPU when `num_gpus` is not 0.
-        storage_path: folder for Ray Train's own files, shared by all nodes.
         name: of this attempt, never used before: Ray Train resumes silently from what it finds under a name.
+        log: start of the path of a log of each worker group, in the run folder.
 
     Raises:
-        SkillrayError: what the workers raised together.
-        StageError: the worker group failed more often than is tolerated.
+        StageError: the worker group failed more often than is tolerated; the first job that waits was under way.
     """
-    if job.done():
-        return
     for key, value in ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     import ray.train
 
-    job = replace(job, device="cuda" if placement.num_gpus else "cpu")
-    note = os.path.join(storage_path, name, "progress.json")
-    with _reported(note, progress):
+    with _scratch() as folder:
         try:
-            result = _trainer(job, placement, storage_path, name, note).fit()
+            _trainer(queue, settings, placement, folder, name, log).fit()
         except ray.train.TrainingFailedError as error:
-            raise StageError(
-                f"fine_tune: the workers failed again and again ({_cause(error)}); see {storage_path}"
-            ) from error
-    if isinstance(result.return_value, SkillrayError):
-        raise result.return_value
+            raise StageError(f"fine_tune: the workers failed again and again ({_cause(error)})") from error
 
 
-def _trainer(job: TrainJob, placement: Placement, storage_path: str, name: str, note: str) -> Any:
+@contextmanager
+def _scratch() -> Iterator[str]:
+    """A folder for what Ray Train's controller, which is on this node, writes for itself.
+
+    Workers would use it only for checkpoints that they report to Ray Train, and ours report none: what has to last, and
+    what other nodes have to see, they write to the run folder. So it need be neither shared nor kept.
+    """
+    with TemporaryDirectory(prefix="train-", dir=os.environ.get("SKILLRAY_TEMP_DIR")) as folder:
+        yield folder
+
+
+def _trainer(
+    queue: JobQueue, settings: TrainingSettings, placement: Placement, scratch: str, name: str, log: str
+) -> Any:
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
+    device = device_of(placement)
     resources = {"CPU": placement.num_cpus} | ({"GPU": placement.num_gpus} if placement.num_gpus else {})
     return TorchTrainer(
         _work,
-        train_loop_config={"job": job, "note": note},
-        torch_config=TorchConfig(
-            backend="gloo" if job.device == "cpu" else "nccl", timeout_s=int(job.settings.step_timeout_s)
-        ),
+        train_loop_config={"queue": queue, "log": log, "step_timeout_s": settings.step_timeout_s},
+        torch_config=TorchConfig(backend="gloo" if device == "cpu" else "nccl", timeout_s=int(settings.step_timeout_s)),
         scaling_config=ScalingConfig(
-            num_workers=job.settings.num_workers,
-            use_gpu=job.device == "cuda",
+            num_workers=settings.num_workers,
+            use_gpu=device == "cuda",
             resources_per_worker=resources,
             accelerator_type=placement.accelerator_type,
             label_selector=placement.label_selector or None,
         ),
         run_config=RunConfig(
             name=name,
-            storage_path=storage_path,
+            storage_path=scratch,
             failure_config=FailureConfig(max_failures=3, max_preemption_failures=20, controller_failure_limit=3),
-            worker_runtime_env={"env_vars": _worker_environment(job)},
+            worker_runtime_env={"env_vars": _worker_environment(settings, device)},
         ),
     )
 
 
-def _worker_environment(job: TrainJob) -> dict[str, str]:
+def _worker_environment(settings: TrainingSettings, device: str) -> dict[str, str]:
     return {
-        "OMP_NUM_THREADS": str(job.settings.threads),  # Ray would set it from num_cpus
+        "OMP_NUM_THREADS": str(settings.threads),  # Ray would set it from num_cpus
         "GOMP_SPINCOUNT": "0",  # threads that wait must not burn the cores of other students
-        "DS_ACCELERATOR": job.device,
+        "DS_ACCELERATOR": device,
         "TOKENIZERS_PARALLELISM": "false",
     }
 
 
-def _work(config: dict[str, Any]) -> SkillrayError | None:
-    """One worker. All workers raise a `SkillrayError` together, so it is handed back and not tried again."""
+def _work(config: dict[str, Any]) -> None:
+    """One worker."""
+    import ray.train
+
+    if ray.train.get_context().get_world_rank() == 0:
+        _log_to(config["log"])
     try:
-        train(config["job"], _ProgressNote(config["note"]))
-    except SkillrayError as error:
-        return error
-    return None
-
-
-@dataclass(slots=True)
-class _ProgressNote:
-    """Rank 0's progress, in a file: no further process, and nothing that a restart can lose."""
-
-    path: str
-    written: float = float("-inf")
-
-    def __call__(self, done: int, total: int, loss: float, tokens_per_s: float) -> None:
-        if done == total or time.monotonic() - self.written >= PROGRESS_S:
-            commit_json(self.path, {"done": done, "total": total, "loss": loss, "tokens_per_s": tokens_per_s})
-            self.written = time.monotonic()
-
-
-@contextmanager
-def _reported(note: str, progress: Progress) -> Iterator[None]:
-    """While the block runs, and once when it ends, `progress` hears what the note says."""
-    ended = threading.Event()
-
-    def look() -> None:
-        while True:
-            last = ended.wait(PROGRESS_S)
-            if exists(note):
-                found = read_json(note)
-                progress(found["done"], found["total"], "steps")
-            if last:
-                return
-
-    watcher = threading.Thread(target=look, daemon=True)
-    watcher.start()
-    try:
-        yield
+        train_queue(config["queue"], alive=lambda: _end_unless_called_again(config["step_timeout_s"]))
     finally:
-        ended.set()
-        watcher.join()
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _end_unless_called_again(seconds: float) -> None:
+    """After so long, say to stderr where every thread is, and exit: Ray Train restarts the group.
+
+    A rank that waits for a frozen one raises after the same time, when its collective gives up. This is for what no
+    collective sees: a worker on its own, or storage that hangs all of them. A process that is stopped as a whole fails
+    Ray Train's health check.
+    """
+    faulthandler.dump_traceback_later(seconds, exit=True, file=STDERR)
+
+
+def _log_to(start: str) -> None:
+    """What skillray says while this group trains goes to the first log START-NNN.txt that is not there yet."""
+    paths = (f"{start}-{number:03d}.txt" for number in itertools.count())
+    logger = logging.getLogger("skillray")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_CommittedLog(next(path for path in paths if not exists(path))))
+
+
+class _CommittedLog(logging.Handler):
+    """A log of few lines, published whole with every line: it is there after the worker's node is gone."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._path = path
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record) + "\n")
+        try:
+            commit(self._path, "".join(self._lines).encode("utf-8", "backslashreplace"))
+        except StorageError:  # a full disk must not end training
+            self.handleError(record)
 
 
 def _cause(error: Exception) -> str:

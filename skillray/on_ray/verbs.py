@@ -12,28 +12,32 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from skillray.config import RunConfig, StudentConfig, identity_hash
-from skillray.curriculum.base import Need, OrderKind, Plan
-from skillray.loop import fulfil as fulfilling
+from skillray.curriculum.base import WRITTEN, Need, Plan
 from skillray.loop.diagnose import Diagnose, choose_difficult
+from skillray.loop.fulfil import Fulfil
 from skillray.loop.grade import Grade
+from skillray.loop.merge import ids_of, merge
 from skillray.loop.questions import SPLITS, from_domain, from_tables, graph_json, recorded_rollouts
 from skillray.loop.roll_out import Recorded, RollOut
-from skillray.loop.rounds import Stop, Verb
+from skillray.loop.rounds import Verb
+from skillray.loop.select import Select
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
 from skillray.on_ray.data import Job, Link, Progress, Stage, run_chain
+from skillray.on_ray.runner import namespace_of
 from skillray.on_ray.teacher import ServedTeacher, open_teacher
-from skillray.store.files import commit_json, exists, read_json
+from skillray.store.fence import Fence
+from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
-from skillray.store.tables import Table
-from skillray.training.checkpoint import checkpoint_complete, resolve_model, weights_hash
+from skillray.store.tables import PART_ROWS, Table
+from skillray.training.checkpoint import weights_hash
 from skillray.training.examples import as_schedule
 from skillray.training.sft import TrainJob
 from skillray.types import seed_for
 
 MAX_WAVES = 8
 """Times that orders are sent to a teacher whose questions are refused too often to reach the target."""
-CLOSE_ENOUGH = 0.9
+CLOSE_ENOUGH = 0.85
 """Share of the target that ends the waves: a last wave for a few examples costs more than they are worth, and the
 number of training tokens is fixed by the schedule."""
 
@@ -47,7 +51,7 @@ class Runner:
     students: tuple[StudentConfig, ...]
     """Usually one; several where they share round 0."""
     round: int
-    epoch: int
+    fence: Fence
     report_progress: Progress = lambda done, total, unit: None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -67,12 +71,12 @@ class Runner:
         with self._timed("prepare"):
             tables, graph = from_domain(data, self.config.seed) if data.type == "domain" else from_tables(data)
             for split in SPLITS:
-                self.run.questions(split).write(tables[split], epoch=self.epoch)
+                self.run.questions(split).write(tables[split], fence=self.fence)
             if self.config.rollout.recorded is not None:
                 names = [student.recorded for student in self.config.students if student.recorded]
                 answers = recorded_rollouts(self.config.rollout.recorded.path, names, tables)
-                self.run.recorded().write(answers, epoch=self.epoch)
-            commit_json(self.run.graph, graph_json(graph))
+                self.run.recorded().write(answers, fence=self.fence)
+            self.fence.commit_json(self.run.graph, graph_json(graph))
 
     def answer(self) -> None:
         """roll_out and grade the held-out questions and, where the curriculum asks for gaps, the profile questions.
@@ -126,11 +130,10 @@ class Runner:
             with self._timed("fulfil"):
                 self._fulfil(segment, plan)
 
-    def fine_tune(self) -> None:
+    def train_job(self) -> TrainJob:
+        """What fine_tune is to do: the worker group of `on_ray.training_group` does it."""
         folder, segment = self._folder(), self._segment()
-        if checkpoint_complete(folder.checkpoint):
-            return
-        job = TrainJob(
+        return TrainJob(
             model=self._checkpoint(self.round),
             settings=self.config.training,
             examples=segment.table("examples").folder,
@@ -138,19 +141,15 @@ class Runner:
             learning=segment.table("learning").folder,
             output=folder.checkpoint,
             seed=seed_for(self.config.seed, "train", self.round),
-            epoch=self.epoch,
+            fence=self.fence,
+            device="cuda" if self.config.placement.train.num_gpus else "cpu",
         )
-        from skillray.on_ray.train import fine_tune  # seconds of import that the other verbs can do without
-
-        with self._timed("fine_tune"):
-            name = f"{self.student.name}-{self.round:03d}-{time.time_ns():x}"
-            fine_tune(job, self.config.placement.train, self.run.file("train"), name, self.report_progress)
 
     def summarise(self) -> None:
         from skillray.report import write_report  # brings the plots
 
         with self._timed("summarise"):
-            commit_json(self.run.summary, summarise(self.run, self.config))
+            self.fence.commit_json(self.run.summary, summarise(self.run, self.config))
             write_report(self.run)
 
     def _plan(self, segment: RoundFolder) -> Plan:
@@ -160,48 +159,61 @@ class Runner:
         memory = read_json(memory_path)["memory"] if self.round else {}
         plan = make_plan(curriculum, self.run.questions("pool"), self._folder().table("gaps"), memory, seed)
         if not segment.table("orders").complete():
-            commit_json(os.path.join(segment.path, "study.json"), {"memory": plan.memory, "notes": plan.notes})
-            segment.table("orders").write(orders_table(plan), epoch=self.epoch)
+            self.fence.commit_json(
+                os.path.join(segment.path, "study.json"), {"memory": plan.memory, "notes": plan.notes}
+            )
+            segment.table("orders").write(orders_table(plan), fence=self.fence)
         return plan
 
     def _fulfil(self, segment: RoundFolder, plan: Plan) -> None:
         examples, schedule = segment.table("examples"), segment.table("schedule")
         if not examples.complete():
             held_out = [self.run.questions(split) for split in SPLITS if split != "pool"]
-            forbidden = fulfilling.ids_of(held_out)
-            rows, notes = self._drafts(segment, plan, forbidden)
-            examples.write(rows, epoch=self.epoch)
+            parts, notes = self._drafts(segment, plan, ids_of(held_out))
+            examples.write_all(parts, fence=self.fence)
             known = read_json(os.path.join(segment.path, "study.json"))
-            commit_json(os.path.join(segment.path, "study.json"), known | {"notes": {**known["notes"], **notes}})
+            self.fence.commit_json(
+                os.path.join(segment.path, "study.json"), known | {"notes": {**known["notes"], **notes}}
+            )
         if examples.num_rows() and not schedule.complete():
             seed = seed_for(self.config.seed, "schedule", self.round)
-            schedule.write(as_schedule(examples, self.config.training, seed), epoch=self.epoch)
+            schedule.write(as_schedule(examples, self.config.training, seed), fence=self.fence)
 
     def _drafts(
-        self, segment: RoundFolder, plan: Plan, forbidden: frozenset[bytes]
-    ) -> tuple[pa.Table, dict[str, float]]:
-        """Send the orders until the target is reached: what a teacher writes may be refused, or stand twice.
-
-        A later wave sends as many orders as the yield so far says are needed; keep and select orders go out once.
+        self, segment: RoundFolder, plan: Plan, forbidden: pa.Array
+    ) -> tuple[Iterator[pa.Table], dict[str, float]]:
+        """What the pool has, once; and the teacher's orders until the target is reached: what it writes may be refused,
+        or stand twice. A later wave sends as many orders as the yield so far says are needed.
         """
-        drafts: list[Table] = []
-        orders = segment.table("orders")
-        asking = sum(order.kind is OrderKind.SYNTHESIZE for order in plan.orders)
-        sent, wanted = 0, orders.num_rows()
+        wanted = asking = sum(order.kind in WRITTEN for order in plan.orders)
+        drafts = [self._selected(segment)] if asking < len(plan.orders) else []
+        waves = sent = 0
         while True:
-            drafts.append(segment.folder(f"wave-{len(drafts):02d}").table("drafts"))
-            links = [Link(self._fulfilling(len(drafts) - 1), self.config.placement.grade)]
-            self._chain([Job(orders, (drafts[-1],), max_rows=wanted)], links, self.config.rollout.batch_size)
-            rows, notes = fulfilling.merge(drafts, forbidden, self.config.training.max_length, plan.target)
-            sent += min(asking, wanted)
+            if wanted:
+                drafts.append(self._written(segment, waves, wanted))
+                waves, sent = waves + 1, sent + wanted
+            parts, notes = merge(drafts, forbidden, self.config.training.max_length, plan.target)
             written, target = notes.get("written", 0), plan.target or 0
-            if written >= CLOSE_ENOUGH * target or not written or len(drafts) == MAX_WAVES:
-                return rows, notes | {"waves": len(drafts), "synthesize_orders_sent": sent}
+            if written >= CLOSE_ENOUGH * target or not written or waves == MAX_WAVES:
+                return parts, notes | {"waves": waves, "synthesize_orders_sent": sent}
             wanted = min(asking, math.ceil((target - written) * sent / written))
 
-    def _fulfilling(self, wave: int) -> fulfilling.Fulfil:
+    def _selected(self, segment: RoundFolder) -> Table:
+        drafts = segment.folder("selected").table("drafts")
+        link = Link(Select(segment.table("orders").folder, self.student.model), self.config.placement.grade)
+        self._chain([Job(self.run.questions("pool"), (drafts,))], [link], PART_ROWS)
+        return drafts
+
+    def _written(self, segment: RoundFolder, wave: int, wanted: int) -> Table:
+        drafts = segment.folder(f"wave-{wave:02d}").table("drafts")
+        job = Job(segment.table("orders"), (drafts,), max_rows=wanted)
+        link = Link(self._fulfilling(wave), self.config.placement.grade)
+        self._chain([job], [link], self.config.rollout.batch_size)
+        return drafts
+
+    def _fulfilling(self, wave: int) -> Fulfil:
         curriculum = self.student.curriculum
-        return fulfilling.Fulfil(
+        return Fulfil(
             pool=self.run.questions("pool").folder,
             model=self.student.model,
             teacher=self._teacher(),
@@ -224,11 +236,13 @@ class Runner:
         )
 
     def _chain(self, jobs: Sequence[Job], links: Sequence[Link], unit_rows: int) -> None:
-        run_chain(jobs, links, unit_rows=unit_rows, epoch=self.epoch, progress=self.report_progress)
+        run_chain(jobs, links, unit_rows=unit_rows, fence=self.fence, progress=self.report_progress)
 
     def _teacher(self) -> ServedTeacher:
         config = self.config.teacher
-        return ServedTeacher(self.config.name, open_teacher(config).model, config.shards, config.timeout_s)
+        return ServedTeacher(
+            namespace_of(self.config.name, self.fence), open_teacher(config).model, config.shards, config.timeout_s
+        )
 
     def _needs_gaps(self) -> bool:
         return any(Need.GAPS in student.curriculum.needs for student in self.students)
@@ -254,11 +268,7 @@ class Runner:
     def _shared_folder(self) -> RoundFolder:
         """Keyed by everything that round 0's answers, grades and gaps depend on."""
         recorded = self.student.recorded
-        source = (
-            (recorded, self.run.recorded().fingerprint())
-            if recorded
-            else weights_hash(resolve_model(self.student.model))
-        )
+        source = (recorded, self.run.recorded().fingerprint()) if recorded else weights_hash(self.student.model)
         questions = [self.run.questions(split).fingerprint() for split in ("held_out", "profile")]
         config = self.config
         settings = (
@@ -273,18 +283,10 @@ class Runner:
 
     def _link(self, source: Table, place: Table) -> None:
         if source.complete() and not place.complete():
-            place.link(source, epoch=self.epoch)
+            place.link(source, fence=self.fence)
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:
         start = time.monotonic()
         yield
         self.seconds[step] = self.seconds.get(step, 0.0) + time.monotonic() - start
-
-
-def study_result(run: RunFolder, student: str, index: int) -> Stop | None:
-    """What the tables of `study` say: go on, or why not."""
-    segment = run.round(student, index).segment(0)
-    if segment.table("orders").num_rows() == 0:
-        return Stop.NOTHING_TO_LEARN
-    return None if segment.table("examples").num_rows() else Stop.NOTHING_LEFT

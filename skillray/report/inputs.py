@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from skillray.errors import TableError
 from skillray.skills.graph import SkillGraph
-from skillray.store.files import exists, read_json
+from skillray.store.files import exists, has_folder, read_bytes, read_json
 from skillray.store.layout import RunFolder
 
 
@@ -56,6 +56,8 @@ class Round(Record):
 
     round: int
     accuracy: Known = None
+    on_difficult: Known = None
+    """Over the questions that were difficult before training (STAT's MATH^D)."""
     by_skill: dict[str, Known] = {}
     profile: Profile | None = None
     """Of the student after the round's training: the evidence of the round that follows."""
@@ -71,6 +73,9 @@ class Student(Record):
     diagnosed: str = ""
     """The model whose answers were diagnosed, where it is not the trained one."""
     stop_reason: str | None = None
+    outcome: str = ""
+    """Why its run ended, as a sentence."""
+    warnings: tuple[str, ...] = ()
     rounds: tuple[Round, ...] = ()
 
     @property
@@ -117,6 +122,7 @@ class Progress(Record):
     stage: str | None = None
     state: str = ""
     error: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class TaskUsage(Record):
@@ -156,15 +162,28 @@ class Inputs:
     """Every skill of the run; without edges where no graph is known."""
     config: str
 
+    @property
+    def warnings(self) -> list[tuple[str, str]]:
+        """(student, what a reader of its numbers must know); a run that goes on has them in its status."""
+        shown = {
+            name: s.warnings or self.status.students.get(name, Progress()).warnings for name, s in self.students.items()
+        }
+        return [(name, text) for name, texts in shown.items() for text in texts]
+
+    @property
+    def endings(self) -> list[tuple[str, str]]:
+        """(student, why) for those that ended before all rounds were done."""
+        return [(name, s.outcome) for name, s in self.students.items() if s.outcome and s.stop_reason != "rounds_done"]
+
 
 def read_inputs(run: RunFolder) -> Inputs:
     """`TableError` when a file is there and damaged; a file that is not there yet is no error."""
-    if not os.path.isdir(run.path):
+    if not has_folder(run.path):
         raise TableError(f"{run.path} is not a run folder: give the folder that `skillray run` wrote")
     status, summary = _read(run.status, Status), _read(run.summary, Summary)
     names = dict.fromkeys([*status.students, *summary.students])
     students = {name: summary.students.get(name, Student()) for name in names}
-    name = status.run or os.path.basename(os.path.normpath(run.path))
+    name = status.run or os.path.basename(run.path.rstrip("/"))
     return Inputs(name, status, students, summary.comparisons, _graph(run, students), _config(run))
 
 
@@ -194,5 +213,4 @@ def _graph(run: RunFolder, students: Mapping[str, Student]) -> SkillGraph:
 def _config(run: RunFolder) -> str:
     if not exists(run.config):
         return ""
-    with open(run.config, encoding="utf-8", errors="backslashreplace") as file:
-        return file.read()
+    return read_bytes(run.config).decode("utf-8", "backslashreplace")

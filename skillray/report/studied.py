@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skillray.errors import TableError
+from skillray.store.files import has_folder
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import Table
 
@@ -44,7 +44,7 @@ class Studied:
 def read_studied(run: RunFolder, student: str) -> list[Studied]:
     """Every round of `student` that has begun; a table that is not complete yet counts as empty."""
     rounds: list[Studied] = []
-    while os.path.isdir((folder := run.round(student, len(rounds))).path):
+    while has_folder((folder := run.round(student, len(rounds))).path):
         rounds.append(_round(folder, student, len(rounds)))
     return rounds
 
@@ -70,7 +70,7 @@ def _round(folder: RoundFolder, student: str, index: int) -> Studied:
 
 def _segments(folder: RoundFolder) -> Iterator[RoundFolder]:
     index = 0
-    while os.path.isdir((segment := folder.segment(index)).path):
+    while has_folder((segment := folder.segment(index)).path):
         yield segment
         index += 1
 
@@ -97,7 +97,7 @@ def _samples(table: Table) -> list[Sample]:
         return []
     origins = part.column("origin").to_numpy(zero_copy_only=False)
     rows = sorted(i for origin in set(origins) for i in np.flatnonzero(origins == origin)[:MAX_SAMPLES])
-    return [Sample(**row) for row in part.take(rows).to_pylist()]
+    return [Sample(**row) for row in part.take(np.array(rows, np.int64)).to_pylist()]
 
 
 def _add_losses(table: Table, into: dict[int, np.ndarray]) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skillray.report.inputs import Inputs, Student, read_inputs
-from skillray.report.text import after_name, line, percent
+from skillray.report.text import after_name, line, percent, visible
 from skillray.report.views import accuracy_table
 from skillray.store.layout import RunFolder
 
@@ -48,21 +48,29 @@ def _as_json(student: Student) -> dict[str, Any]:
 
 def _head(inputs: Inputs) -> list[str]:
     failed = [f"{name}: {p.error}" for name, p in inputs.status.students.items() if p.error]
-    return [line(text, WIDTH) for text in (f"{inputs.name}: {inputs.status.state}", *inputs.status.notes, *failed)] + [
-        ""
-    ]
+    ended = [f"{name}: {why}" for name, why in inputs.endings]
+    warned = [f"WARNING {name}, {text}" for name, text in inputs.warnings]
+    said = [line(text, WIDTH) for text in (f"{inputs.name}: {inputs.status.state}", *inputs.status.notes, *failed)]
+    return [*said, *(visible(text, keep="") for text in (*ended, *warned)), ""]
 
 
 def _accuracy(inputs: Inputs) -> str:
     table = accuracy_table(inputs.students)
     rows = []
-    for name, student, cells, change in table.rows:
-        shown = [f"{cell.main} [{cell.small}]" if cell.small else cell.main for cell in cells]
-        rows.append([name, student.method, *shown, change])
+    for name, student, cells, change, hard in table.rows:
+        shown = [f"{cell.main} [{cell.small}]" if cell.small else cell.main for cell in (*cells, hard)]
+        *shown, on_hard = shown
+        rows.append([name, student.method, *shown, change, *([on_hard] if table.difficult else [])])
     over = f" over {table.questions} questions" if table.questions else ""
     return _text(
         f"Held-out accuracy in percent [95% interval]{over}",
-        ["student", "method", *table.rounds, "change"],
+        [
+            "student",
+            "method",
+            *table.rounds,
+            "change",
+            *([f"on the {table.difficult} difficult"] if table.difficult else []),
+        ],
         rows,
         texts=2,
     )

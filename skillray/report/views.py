@@ -38,10 +38,12 @@ class AccuracyTable:
     """Students down, rounds across."""
 
     rounds: list[str]
-    rows: list[tuple[str, Student, list[Cell], str]]
-    """(name, student, one cell a round, change from base to latest in points)."""
+    rows: list[tuple[str, Student, list[Cell], str, Cell]]
+    """(name, student, one cell a round, change from base to latest in points, latest on the difficult questions)."""
     questions: str
     """How many held-out questions the scores rest on."""
+    difficult: str
+    """How many of them were difficult before training; empty when none was."""
 
 
 def accuracy_table(students: Mapping[str, Student]) -> AccuracyTable:
@@ -50,12 +52,15 @@ def accuracy_table(students: Mapping[str, Student]) -> AccuracyTable:
     for name, student in students.items():
         by_round = {r.round: r.accuracy for r in student.scored}
         cells = [accuracy_cell(by_round.get(index)) for index in indices]
-        rows.append((name, student, cells, change(student)))
-    return AccuracyTable([after_name(index) for index in indices], rows, _asked(students))
+        hard = accuracy_cell(student.latest.on_difficult if student.latest else None)
+        rows.append((name, student, cells, change(student), hard))
+    asked = _range(r.accuracy.n for s in students.values() for r in s.scored if r.accuracy)
+    difficult = _range(r.on_difficult.n for s in students.values() for r in s.scored if r.on_difficult)
+    return AccuracyTable([after_name(index) for index in indices], rows, asked, difficult)
 
 
-def _asked(students: Mapping[str, Student]) -> str:
-    numbers = sorted({r.accuracy.n for s in students.values() for r in s.scored if r.accuracy})
+def _range(counts: Iterable[int]) -> str:
+    numbers = sorted(set(counts))
     return " to ".join(amount(n) for n in [*numbers[:1], *numbers[1:][-1:]])
 
 

@@ -11,15 +11,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skillray.errors import TableError
-from skillray.store.files import commit, commit_json, exists, read_json
+from skillray.store import files
+from skillray.store.fence import Fence
 from skillray.store.schemas import TABLES
+
+PART_ROWS = 1 << 16
+"""Rows of a part, at most, where one process writes a table: what a reader of one part holds in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +53,16 @@ class Table:
         return os.path.join(self.folder, "manifest.json")
 
     def complete(self) -> bool:
-        return exists(self.manifest_path)
+        return files.stands(self.manifest_path)
 
     def source(self) -> Table:
         """Where the parts are: this folder, or the one it links to."""
-        link = read_json(self.manifest_path).get("link")
-        return Table(os.path.normpath(os.path.join(self.folder, link))).source() if link else self
+        link = files.read_json(self.manifest_path).get("link")
+        return Table(files.resolve(self.folder, link)).source() if link else self
 
     def parts(self) -> tuple[Part, ...]:
         """`TableError` when the table is not complete."""
-        return tuple(Part(**part) for part in read_json(self.source().manifest_path)["parts"])
+        return tuple(Part(**part) for part in files.read_json(self.source().manifest_path)["parts"])
 
     def paths(self) -> list[str]:
         source = self.source()
@@ -84,37 +89,52 @@ class Table:
         for path in self.paths():
             yield read_part(path, columns)
 
-    def write_part(self, name: str, rows: pa.Table) -> Part:
-        """Commit one part; done twice, it is the same part."""
-        data = encode(conform(rows, self.schema, self.folder))
-        commit(self.part_path(name), data)
-        return Part(name=name, size=len(data), sha256=hashlib.sha256(data).hexdigest(), rows=rows.num_rows)
+    def write_part(self, name: str, rows: pa.Table, *, fence: Fence) -> Part:
+        """Commit one part. Where it stands already, it stays, whatever its bytes: what is returned is what stands."""
+        path, data = self.part_path(name), encode(conform(rows, self.schema, self.folder))
+        return _part(path, data if fence.create(path, data) else files.read_bytes(path))
 
     def found_part(self, name: str) -> Part | None:
         """The part if an earlier attempt committed it."""
-        path = self.part_path(name)
-        if not exists(path):
+        try:
+            return _part(self.part_path(name), files.read_bytes(self.part_path(name)))
+        except FileNotFoundError:
             return None
-        with open(path, "rb") as file:
-            data = file.read()
-        rows = pq.ParquetFile(pa.BufferReader(data)).metadata.num_rows
-        return Part(name=name, size=len(data), sha256=hashlib.sha256(data).hexdigest(), rows=rows)
 
-    def seal(self, parts: Sequence[Part], *, epoch: int, made_from: str = "") -> None:
-        """Publish the table. `epoch` is the writer's fencing epoch, `made_from` the hash of settings and inputs."""
+    def seal(self, parts: Sequence[Part], *, fence: Fence, made_from: str = "") -> None:
+        """Publish the table; `made_from` is the hash of settings and inputs.
+
+        Raises:
+            TableError: it is sealed already, with other parts.
+            StaleWriterError: this process no longer writes the run.
+        """
         ordered = [asdict(part) for part in sorted(parts, key=lambda part: part.name)]
         rows = sum(part.rows for part in parts)
-        body = {"parts": ordered, "rows": rows, "schema": str(self.schema), "epoch": epoch, "made_from": made_from}
-        commit_json(self.manifest_path, body)
+        files.settle(os.path.join(self.folder, "parts"))  # parts of an attempt that died may not be durable yet
+        self._publish({"parts": ordered, "rows": rows, "schema": str(self.schema), "made_from": made_from}, fence)
 
-    def write(self, rows: pa.Table, *, epoch: int, made_from: str = "") -> None:
-        """A small table in one part, from its own worker."""
-        self.seal([self.write_part("000000.parquet", rows)], epoch=epoch, made_from=made_from)
+    def write(self, rows: pa.Table, *, fence: Fence, made_from: str = "") -> None:
+        """A table from one worker."""
+        starts = range(0, max(1, rows.num_rows), PART_ROWS)
+        self.write_all((rows.slice(start, PART_ROWS) for start in starts), fence=fence, made_from=made_from)
 
-    def link(self, target: Table, *, epoch: int) -> None:
+    def write_all(self, rows: Iterable[pa.Table], *, fence: Fence, made_from: str = "") -> None:
+        """A table that its worker makes part by part, so that memory holds one."""
+        parts = [self.write_part(f"{index:06d}.parquet", part, fence=fence) for index, part in enumerate(rows)]
+        self.seal(parts, fence=fence, made_from=made_from)
+
+    def link(self, target: Table, *, fence: Fence) -> None:
         """Publish `target`, which must be complete, under this folder too."""
-        target.parts()
-        commit_json(self.manifest_path, {"link": os.path.relpath(target.folder, self.folder), "epoch": epoch})
+        if not target.complete():
+            raise TableError(f"{target.folder} is not complete: it cannot be linked from {self.folder}")
+        self._publish({"link": files.relative(target.folder, self.folder)}, fence)
+
+    def _publish(self, body: dict[str, Any], fence: Fence) -> None:
+        """A manifest that stands is never replaced; one that says the same in another epoch is as good."""
+        if fence.create(self.manifest_path, files.as_json(body | {"epoch": fence.epoch})):
+            return
+        if files.read_json(self.manifest_path) | {"epoch": 0} != body | {"epoch": 0}:
+            raise TableError(f"{self.folder} is sealed already, with other parts: remove it and run again")
 
     def verify(self) -> None:
         """Re-hash every part; `TableError` names the first one that differs."""
@@ -123,6 +143,14 @@ class Table:
             found = source.found_part(part.name)
             if found != part:
                 raise TableError(f"{source.part_path(part.name)} differs from its manifest: remove the table and rerun")
+
+
+def _part(path: str, data: bytes) -> Part:
+    try:
+        rows = pq.ParquetFile(pa.BufferReader(data)).metadata.num_rows
+    except (pa.ArrowInvalid, OSError) as error:
+        raise TableError(f"{path} is damaged ({str(error).splitlines()[0]}): remove it and run again") from None
+    return Part(name=os.path.basename(path), size=len(data), sha256=hashlib.sha256(data).hexdigest(), rows=rows)
 
 
 def conform(rows: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
@@ -145,7 +173,10 @@ def encode(rows: pa.Table) -> bytes:
 def read_part(path: str, columns: Sequence[str] | None = None) -> pa.Table:
     """One part; page checksums are verified, so a flipped byte is an error and not a wrong number."""
     try:
-        return pq.read_table(path, columns=None if columns is None else list(columns), page_checksum_verification=True)
+        source = pa.BufferReader(files.read_bytes(path)) if files.is_url(path) else path
+        return pq.read_table(
+            source, columns=None if columns is None else list(columns), page_checksum_verification=True
+        )
     except FileNotFoundError:
         raise TableError(f"{path} is in the manifest but not on disk: remove the table's folder and rerun") from None
     except (pa.ArrowInvalid, OSError) as error:

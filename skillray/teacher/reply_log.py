@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from skillray.store.files import commit
+from skillray.errors import TableError
+from skillray.store import files
+from skillray.store.fence import Fence
 from skillray.store.schemas import REPLIES
 from skillray.store.tables import encode, read_part
 from skillray.teacher.tasks import Outcome, Reply
@@ -42,16 +44,20 @@ class ReplyLog:
     """The log of one shard, in `folder`. Not thread-safe: one actor owns it."""
 
     folder: str
+    fence: Fence
     index: dict[Id, Reply] = field(default_factory=dict)
     usage: Counter[str] = field(default_factory=Counter)
     """Since this process started: TASK/requests, TASK/calls (the rest was known) and TASK/outcome/OUTCOME."""
-    _segments: int = 0
+    _next: int = 0
+    """Number of the segment to write."""
 
     def __post_init__(self) -> None:
-        for path in self._segment_paths():
-            for row in read_part(path, ["key", "outcome", "reply"]).to_pylist():
-                self._remember(row["key"], Reply(outcome=Outcome(row["outcome"]), **json.loads(row["reply"])))
-            self._segments += 1
+        files.settle(self.folder)  # what is read here is answered as acknowledged
+        for name in files.names_in(self.folder):
+            if name.endswith(".parquet"):  # else a draft of whoever was killed
+                self._read(int(name.removesuffix(".parquet")))
+        while files.exists(self._path(self._next)):  # were a listing late, it would be so for the last ones
+            self._read(self._next)
 
     def look_up(self, key: Id) -> Reply | None:
         return self.index.get(key)
@@ -60,9 +66,10 @@ class ReplyLog:
         """Write one immutable segment; when this returns, the replies are acknowledged."""
         if not entries:
             return
-        path = os.path.join(self.folder, f"{self._segments:08d}.parquet")
-        commit(path, encode(_as_rows(entries)))
-        self._segments += 1
+        data = encode(_as_rows(entries))
+        while not self.fence.create(self._path(self._next), data):
+            self._read(self._next)  # of another process that wrote this log: nothing is replaced
+        self._next += 1
         for entry in entries:
             self.usage[f"{entry.task}/outcome/{entry.reply.outcome}"] += 1
             self._remember(entry.key, entry.reply)
@@ -74,11 +81,18 @@ class ReplyLog:
         if reply.outcome in REUSABLE:
             self.index.setdefault(key, reply)  # the first write wins
 
-    def _segment_paths(self) -> list[str]:
-        if not os.path.isdir(self.folder):
-            return []
-        names = sorted(name for name in os.listdir(self.folder) if name.endswith(".parquet"))
-        return [os.path.join(self.folder, name) for name in names]
+    def _read(self, number: int) -> None:
+        path = self._path(number)
+        try:
+            rows = read_part(path, ["key", "outcome", "reply"]).to_pylist()
+        except TableError as error:
+            raise TableError(f"{path} is damaged: restore it, or remove it to have it asked again") from error
+        for row in rows:
+            self._remember(row["key"], Reply(outcome=Outcome(row["outcome"]), **json.loads(row["reply"])))
+        self._next = number + 1
+
+    def _path(self, number: int) -> str:
+        return os.path.join(self.folder, f"{number:08d}.parquet")
 
 
 def shard_of(key: Id, num_shards: int) -> int:

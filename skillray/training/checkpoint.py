@@ -7,11 +7,13 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from skillray.errors import ConfigError, DataError, TableError
-from skillray.store.files import read_json, sha256_of
+from skillray.errors import ConfigError, DataError, MissingExtraError, TableError
+from skillray.store.fetch import fetched_folder
+from skillray.store.files import exists, is_url, names_in, read_json, sha256_of, stands
 from skillray.training.settings import Lora, TrainingSettings
 
 MANIFEST = "manifest.json"
@@ -22,12 +24,15 @@ _WEIGHTS = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 
 
 def resolve_model(model: str) -> str:
-    """The folder of `model` on this machine: 'embedded', a folder, or a Hugging Face id (downloaded once a node).
+    """The folder of `model` on this machine: 'embedded', a folder, or what is fetched once a node.
 
-    HF_HUB_OFFLINE is respected. Raises `DataError` when there is no such model.
+    That is an s3:// or gs:// folder, or a Hugging Face id; HF_HUB_OFFLINE is respected. Raises `DataError` when there
+    is no such model.
     """
     if model == "embedded":
         return str(EMBEDDED)
+    if is_url(model):
+        return fetched_folder(model, _WEIGHTS)
     if os.path.isdir(model):
         return model
     if os.path.isabs(model) or model.startswith(".") or model.count("/") > 1:
@@ -41,7 +46,7 @@ def resolve_model(model: str) -> str:
 
 
 def is_adapter(folder: str) -> bool:
-    return os.path.exists(os.path.join(folder, ADAPTER))
+    return exists(os.path.join(folder, ADAPTER))
 
 
 def base_of(adapter: str) -> str:
@@ -51,14 +56,14 @@ def base_of(adapter: str) -> str:
 
 def checkpoint_complete(folder: str) -> bool:
     """True once the manifest, which is written last, is there."""
-    return os.path.exists(os.path.join(folder, MANIFEST))
+    return stands(os.path.join(folder, MANIFEST))
 
 
 def verify_checkpoint(folder: str) -> None:
     """Re-hash every file; `DataError` names the first that is missing or differs."""
     for name, wanted in _read(folder, MANIFEST)["files"].items():
         path = os.path.join(folder, name)
-        if not os.path.exists(path) or sha256_of(path) != wanted["sha256"]:
+        if not exists(path) or sha256_of(path) != wanted["sha256"]:
             raise DataError(f"{path} is missing or differs from its manifest: remove {folder} and run again")
 
 
@@ -67,9 +72,9 @@ def weights_hash(model: str) -> str:
 
     An adapter's also covers its base. Hashes that a manifest or the Hugging Face cache holds are not computed again.
     """
-    folder = resolve_model(model)
+    folder = model if is_url(model) and checkpoint_complete(model) else resolve_model(model)
     recorded = _read(folder, MANIFEST)["files"] if checkpoint_complete(folder) else {}
-    names = sorted(path.name for path in Path(folder).glob("*.safetensors"))
+    names = sorted(name for name in recorded or names_in(folder) if name.endswith(".safetensors"))
     if not names:
         raise DataError(f"model {folder} has no *.safetensors file; convert it to safetensors")
     hashes = [recorded[name]["sha256"] if name in recorded else _hash(os.path.join(folder, name)) for name in names]
@@ -118,12 +123,18 @@ def load_adapted(adapter: str, dtype: str, attention: str, is_trainable: bool = 
 
 def load_for_training(model: str, settings: TrainingSettings) -> Any:
     """The model to train: whole, or a PEFT model that goes on with its adapter or gets a new one."""
-    folder = resolve_model(model)
+    loaded = _load_to_train(resolve_model(model), settings, model)
+    if settings.gradient_checkpointing:
+        loaded.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return loaded
+
+
+def _load_to_train(folder: str, settings: TrainingSettings, name: str) -> Any:
     if settings.lora is None:
         return load_model(folder, settings.dtype, settings.attention).requires_grad_(True)  # PEFT froze a merged base
     if is_adapter(folder):
         return _go_on(load_adapted(folder, settings.dtype, settings.attention, is_trainable=True), settings.lora)
-    return _with_new_adapter(_load_full(folder, settings.dtype, settings.attention), settings.lora, model)
+    return _with_new_adapter(_load_full(folder, settings.dtype, settings.attention), settings.lora, name)
 
 
 def _go_on(model: Any, lora: Lora) -> Any:
@@ -155,10 +166,20 @@ def _load_full(folder: str, dtype: str, attention: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
+    _need(attention)
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16}[dtype]
     with _one_line(folder):
         return AutoModelForCausalLM.from_pretrained(
             folder, dtype=kind, attn_implementation=attention, use_safetensors=True, trust_remote_code=False
+        )
+
+
+def _need(attention: str) -> None:
+    """`flash-attn`, or `kernels`, with which transformers fetches it ready-made; neither is a requirement of ours."""
+    if attention == "flash_attention_2" and not (find_spec("flash_attn") or find_spec("kernels")):
+        raise MissingExtraError(
+            "training.attention: flash_attention_2 needs a package that is not installed on this worker: "
+            "pip install flash-attn --no-build-isolation; or set it to sdpa"
         )
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,48 +18,97 @@ from skillray.training.schedule import make_schedule
 from skillray.training.settings import TrainingSettings
 from skillray.types import Message, as_chat, user_turn
 
+Chat = tuple[str, str]
+"""Question and response."""
+Encoded = tuple[npt.NDArray[np.int32], int]
+"""Token ids, and from which of them on they are trained on."""
+BATCH = 1024
+"""Chats that the tokenizer is given at once: its own records of them take kilobytes each."""
 
-def encode_chat(tokenizer: Any, question: str, response: str) -> tuple[list[int], list[bool]]:
-    """(token ids, loss mask) of a user turn and an assistant turn in the tokenizer's chat template.
 
-    The mask is True on the response and its end-of-turn token: on all that follows the generation prompt. What a
+def encode_chats(tokenizer: Any, chats: Sequence[Chat]) -> list[Encoded]:
+    """Tokens of a user turn and an assistant turn in the tokenizer's chat template.
+
+    What is trained on is the response and its end-of-turn token: all that follows the generation prompt. What a
     template writes after the end of turn (a line break) is left out: a student never has to write it.
 
     Raises:
         ConfigError: no chat template, or one whose generation prompt is not how the whole chat begins.
     """
-    model = tokenizer.name_or_path or "the tokenizer"
     if not tokenizer.chat_template:
-        raise ConfigError(f"students.model: {model} has no chat template; use an instruction-tuned model")
-    prompt = _ids(tokenizer, user_turn(question), add_generation_prompt=True)
-    chat = _ids(tokenizer, (*user_turn(question), Message(role="assistant", content=response)))
-    if chat[: len(prompt)] != prompt or len(chat) == len(prompt):
-        raise ConfigError(
-            f"students.model: the chat template of {model} does not continue its generation prompt with the answer, so "
-            "the tokens to train on cannot be told; use a model whose template does"
-        )
-    end = _end_of_turn(chat, len(prompt), tokenizer.eos_token_id)
-    return chat[:end], [place >= len(prompt) for place in range(end)]
+        raise ConfigError(f"students.model: {_name(tokenizer)} has no chat template; use an instruction-tuned model")
+    batches = [chats[start : start + BATCH] for start in range(0, len(chats), BATCH)]
+    # A tokenizer in Rust lets go of the interpreter: while it works on one batch, another is rendered.
+    with ThreadPoolExecutor(2) as threads:
+        encoded = threads.map(partial(_encode, _plain(tokenizer)), batches)
+        return [chat for batch in encoded for chat in batch]
+
+
+def token_columns(encoded: Sequence[Encoded]) -> dict[str, pa.Array]:
+    """The EXAMPLES columns that hold tokens: input_ids, loss_mask, num_loss_tokens."""
+    lengths = np.array([len(ids) for ids, _ in encoded], np.int64)
+    starts = np.array([start for _, start in encoded], np.int64)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    ids = np.concatenate([np.empty(0, np.int32), *(ids for ids, _ in encoded)])
+    trained = np.arange(offsets[-1]) >= np.repeat(offsets[:-1] + starts, lengths)
+    return {
+        "input_ids": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(ids)),
+        "loss_mask": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(trained)),
+        "num_loss_tokens": pa.array(lengths - starts, pa.int32()),
+    }
 
 
 def as_schedule(examples: Table, settings: TrainingSettings, seed: int) -> pa.Table:
-    """SCHEDULE rows of an EXAMPLES table; see `schedule.make_schedule`."""
+    """SCHEDULE rows of an EXAMPLES table, however it is cut into parts; see `schedule.make_schedule`."""
     columns = ["example_id", "num_loss_tokens", "multiplicity", "weight", "input_ids"]
-    return make_schedule(_with_lengths(examples.read(columns)), settings, seed)
+    rows = pa.concat_tables([_with_lengths(part) for part in examples.iterate(columns)])
+    return make_schedule(rows.sort_by("example_id"), settings, seed)
 
 
 def _with_lengths(rows: pa.Table) -> pa.Table:
     return rows.drop(["input_ids"]).append_column("num_tokens", pc.list_value_length(rows["input_ids"]))
 
 
-def _ids(tokenizer: Any, messages: tuple[Message, ...], add_generation_prompt: bool = False) -> list[int]:
-    ids = tokenizer.apply_chat_template(
-        as_chat(messages), tokenize=True, return_dict=False, add_generation_prompt=add_generation_prompt
+def _plain(tokenizer: Any) -> Any:
+    """Neither cuts nor pads, whatever its file says."""
+    if (backend := getattr(tokenizer, "backend_tokenizer", None)) is not None:
+        backend.no_truncation()
+        backend.no_padding()
+    return tokenizer
+
+
+def _encode(tokenizer: Any, chats: Sequence[Chat]) -> list[Encoded]:
+    asked = [user_turn(question) for question, _ in chats]
+    answers = [Message(role="assistant", content=response) for _, response in chats]
+    whole = [(*turn, answer) for turn, answer in zip(asked, answers, strict=True)]
+    encoded = []
+    for prompt, ids in zip(_ids(tokenizer, asked, True), _ids(tokenizer, whole, False), strict=True):
+        if ids[: len(prompt)] != prompt or len(ids) == len(prompt):
+            raise ConfigError(
+                f"students.model: the chat template of {_name(tokenizer)} does not continue its generation prompt with "
+                "the answer, so the tokens to train on cannot be told; use a model whose template does"
+            )
+        end = _end_of_turn(ids, len(prompt), tokenizer.eos_token_id)
+        encoded.append((np.array(ids[:end], np.int32), len(prompt)))
+    return encoded
+
+
+def _ids(tokenizer: Any, chats: Sequence[Sequence[Message]], add_generation_prompt: bool) -> list[list[int]]:
+    """As `apply_chat_template` with `tokenize=True`, at half its price: masks and offsets are not made."""
+    texts = tokenizer.apply_chat_template(
+        [as_chat(chat) for chat in chats], tokenize=False, add_generation_prompt=add_generation_prompt
     )
-    return list(ids)
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:  # written in Python
+        return list(tokenizer(texts, add_special_tokens=False)["input_ids"])
+    return [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=False)]
 
 
 def _end_of_turn(ids: list[int], start: int, eos: int | None) -> int:
     """One past the last end-of-sequence token of the answer; all of it where a template ends turns otherwise."""
     places = [place for place in range(start, len(ids)) if ids[place] == eos]
     return places[-1] + 1 if places else len(ids)
+
+
+def _name(tokenizer: Any) -> str:
+    return str(tokenizer.name_or_path or "the tokenizer")

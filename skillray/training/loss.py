@@ -1,49 +1,117 @@
-"""Per-example loss of the response tokens, in fp32."""
+"""Per-example loss of the response tokens, in fp32, without all logits at once. Imports torch: import it late."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import MethodType
+from typing import Any
 
-if TYPE_CHECKING:
-    from torch import Tensor
+import torch
+from torch import Tensor
 
-MAX_FP32_LOGITS = 2**27
-"""Logits held in fp32 at once: 512 MiB, and as much again in the backward pass."""
+LOGITS_AT_ONCE = 2**26
+"""fp32 logits in a block: 256 MiB, what DeepSpeed's own chunked loss takes."""
 
 
-def example_losses(logits: Tensor, targets: Tensor, mask: Tensor, max_logits: int = MAX_FP32_LOGITS) -> Tensor:
-    """Sum of the negative log-likelihood of each example's loss tokens, in nats.
+class ExampleLosses(torch.nn.Module):
+    """A causal language model, whole or under PEFT, that answers with losses instead of logits.
 
-    Args:
-        logits: [batch, positions, vocabulary], in the model's dtype; position i predicts targets[:, i].
-        targets: [batch, positions] token ids, any valid id where the mask is False.
-        mask: [batch, positions] True where the loss is wanted.
-
-    Returns:
-        [batch] in fp32; 0, with a gradient of 0, for an example without loss tokens.
+    Logits are what does not fit beside a large student: of 2,048 tokens and a vocabulary of 128k they are 1 GiB in
+    fp32, and several times that in the backward pass. DeepSpeed's fused loss makes them in blocks, and again in
+    the backward pass. Where a model does anything to its logits behind the head (a soft cap, a scale), its own forward
+    makes all of them, in its dtype; only the fp32 copies are then in blocks.
     """
-    nll = token_nll(logits[mask], targets[mask], max_logits)
-    # By place and not by index_add: the order of the sum is fixed, also on a GPU.
-    return nll.new_zeros(mask.shape).masked_scatter(mask, nll).sum(dim=1)
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.fused = head_is_last(self._causal)
+        if self.fused:
+            head = self._causal.get_output_embeddings()
+            head.forward = MethodType(_token_losses, head)
+
+    def forward(self, input_ids: Tensor, positions: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+        """Sum of the negative log-likelihood of each example's loss tokens, in nats.
+
+        Args:
+            input_ids: [batch, length]
+            positions: [kept] places in the input; place i predicts targets[:, i].
+            targets: [batch, kept] token ids, any valid id where the mask is False.
+            mask: [batch, kept] True where the loss is wanted.
+
+        Returns:
+            [batch] in fp32; 0, with a gradient of 0, for an example without loss tokens.
+        """
+        per_token = self._fused if self.fused else self._chunked
+        nll = per_token(input_ids, positions, targets, mask)
+        # By place and not by index_add: the order of the sum is fixed, also on a GPU.
+        return nll.new_zeros(mask.shape).masked_scatter(mask, nll).sum(dim=1)
+
+    def _fused(self, input_ids: Tensor, positions: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+        """[tokens]. The head runs as a module, and once, whatever the number of tokens: ZeRO 3 gathers its weight then,
+        on all workers together."""
+        decoder, head = self._causal.get_decoder(), self._causal.get_output_embeddings()
+        hidden = decoder(input_ids=input_ids, use_cache=False).last_hidden_state
+        nll: Tensor = head(hidden[:, positions][mask], targets[mask])
+        return nll
+
+    def _chunked(self, input_ids: Tensor, positions: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+        """[tokens]"""
+        from deepspeed.runtime.chunked_cross_entropy import chunked_cross_entropy
+
+        logits = self.model(input_ids=input_ids, logits_to_keep=positions, use_cache=False).logits
+        nll: Tensor = chunked_cross_entropy(logits[mask], targets[mask], reduction="none")
+        return nll
+
+    @property
+    def _causal(self) -> Any:
+        return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
 
 
-def token_nll(logits: Tensor, targets: Tensor, max_logits: int = MAX_FP32_LOGITS) -> Tensor:
-    """[tokens] negative log-likelihoods in fp32 of [tokens, vocabulary] logits.
+def _token_losses(head: Any, hidden: Tensor, targets: Tensor) -> Tensor:
+    """[tokens] in fp32 of [tokens, hidden] states: a linear head's forward that ends in losses."""
+    from deepspeed.sequence.linear_cross_entropy import vocab_parallel_linear_cross_entropy
 
-    Chunked: fp32 copies of the logits exist for `max_logits` elements at a time, and the backward pass makes them
-    again. The numbers are those of one cross-entropy: tokens do not depend on each other.
+    tokens = max(1, LOGITS_AT_ONCE // len(head.weight))
+    nll: Tensor = vocab_parallel_linear_cross_entropy(  # without a process group: the vocabulary is whole
+        hidden, head.weight, targets, head.bias, reduction="none", chunk_size=tokens
+    )
+    return nll
+
+
+def head_is_last(model: Any) -> bool:
+    """True when logits are a linear head on the decoder's output and nothing else, for a model of any family.
+
+    Found by asking: the decoder and the head are made to answer with known tensors, so that nothing is computed.
     """
-    import torch
-    from torch.utils.checkpoint import checkpoint
+    decoder, head = model.get_decoder(), model.get_output_embeddings()
+    if type(head) is not torch.nn.Linear or decoder is model:
+        return False
+    from transformers.modeling_outputs import MoeModelOutputWithPast
 
-    chunk = max(1, max_logits // logits.shape[-1])
-    if len(logits) <= chunk:
-        return _nll(logits, targets)
-    pairs = zip(logits.split(chunk), targets.split(chunk), strict=True)
-    return torch.cat([checkpoint(_nll, part, wanted, use_reentrant=False) for part, wanted in pairs])
+    hidden, asked = torch.rand(1, 1, head.in_features, dtype=head.weight.dtype), []
+    logits = torch.rand(1, 1, head.out_features)
+
+    def answer(given: Tensor) -> Tensor:
+        asked.append(given)
+        return logits
+
+    with ExitStack() as stubs:
+        stubs.enter_context(_forward(decoder, lambda *_, **__: MoeModelOutputWithPast(last_hidden_state=hidden)))
+        stubs.enter_context(_forward(head, answer))
+        try:
+            found = model(input_ids=torch.zeros(1, 1, dtype=torch.long), use_cache=False).logits
+        except Exception:  # it wants more of its decoder than that: its own forward knows
+            return False
+    return found is logits and len(asked) == 1 and torch.equal(asked[0], hidden)
 
 
-def _nll(logits: Tensor, targets: Tensor) -> Tensor:
-    from torch.nn.functional import cross_entropy
-
-    return cross_entropy(logits.float(), targets, reduction="none")
+@contextmanager
+def _forward(module: Any, stub: Callable[..., Any]) -> Iterator[None]:
+    """While the block runs, `module` answers with `stub`."""
+    module.forward = stub
+    try:
+        yield
+    finally:
+        del module.forward

@@ -33,8 +33,9 @@ WEIGHTS = {
     "division_with_remainder": 2.0,
     "fraction_of_a_number": 0.5,
     "fraction_addition": 2.0,
-    "negative_numbers": 1.5,
-    "two_step_word_problem": 1.5,
+    "negative_numbers": 2.0,
+    "one_step_equation": 1.5,
+    "two_step_word_problem": 2.0,
 }
 """Skill -> its weight in the mixture, 1 where absent: what learns slowly is drawn more often."""
 # Digits stay single, a word takes its space along, and runs of punctuation such as "\n#### " may become one token.
@@ -58,18 +59,18 @@ class PretrainSettings(Value):
     head_size: int = Field(default=32, ge=8)
     vocab_size: int = Field(default=512, ge=300)
     """Upper bound; the domain's few words may need less."""
-    num_steps: int = Field(default=11_200, ge=1)
-    num_last_steps: int = Field(default=1200, ge=1)
+    num_steps: int = Field(default=14_800, ge=1)
+    num_last_steps: int = Field(default=1800, ge=1)
     """The missing skills are in the mixture of these last steps only; the learning rate falls to nothing in them."""
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     num_warmup_steps: int = Field(default=100, ge=0)
     weight_decay: float = Field(default=0.05, ge=0)
     missing: tuple[tuple[str, float], ...] = (
-        ("multiplication_in_steps", 0.02),
-        ("percentage", 0.02),
-        ("two_step_equation", 0.02),
-        ("arithmetic_sequence", 0.03),
+        ("multiplication_in_steps", 0.1),
+        ("percentage", 0.015),
+        ("two_step_equation", 0.025),
+        ("arithmetic_sequence", 0.12),
     )
     """The skills the student shall miss, and the share of each in the questions of the last steps."""
     threads: int = Field(default=1, ge=1)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from typing import Any
-from uuid import uuid4
 
-from skillray.errors import StageError
-from skillray.store.files import commit_json, publish_folder, remove_tree, sha256_of
-from skillray.training.checkpoint import MANIFEST, base_of, is_adapter, load_model, load_tokenizer, weights_hash
+from skillray.errors import StageError, StorageError
+from skillray.store.disk import storage_error
+from skillray.store.fence import Fence
+from skillray.store.files import draft_folder, names_in, remove_tree, sha256_of
+from skillray.training.checkpoint import base_of, is_adapter, load_model, load_tokenizer, weights_hash
 from skillray.training.settings import TrainingSettings
 
 State = dict[str, Any]
@@ -30,20 +31,36 @@ def gathered_state(model: Any, settings: TrainingSettings, rank: int) -> State:
     return state
 
 
-def publish(model: Any, state: State, settings: TrainingSettings, source: str, folder: str, epoch: int) -> None:
-    """Write the checkpoint next to `folder`, move it there, and write its manifest last.
+def publish(model: Any, state: State, settings: TrainingSettings, source: str, folder: str, fence: Fence) -> None:
+    """Write the checkpoint aside, and publish it as `folder`, its manifest last; one that stands already stays.
 
     Raises:
         StageError: a tensor is not finite; nothing is published.
+        StorageError: it cannot be written; nothing is published.
     """
     _refuse_not_finite(state)
-    draft = f"{folder}.{uuid4().hex}.tmp"
+    with draft_folder(folder) as draft:
+        _save(model, state, settings, source, draft)
+        fence.publish_folder(draft, folder, _manifest(draft))
+
+
+def _save(model: Any, state: State, settings: TrainingSettings, source: str, draft: str) -> None:
+    from safetensors import SafetensorError
+
     try:
         _write(model, state, settings, source, draft)
-        publish_folder(draft, folder)
-    finally:
-        remove_tree(draft)
-    commit_json(os.path.join(folder, MANIFEST), _manifest(folder, epoch))
+    except StorageError:
+        raise
+    except (OSError, RuntimeError, SafetensorError) as error:  # a full disk is each of these, by who writes
+        raise storage_error(draft, error) from error
+
+
+def remove_drafts(folder: str) -> None:
+    """What attempts that were killed while they published `folder` have left beside it."""
+    parent, name = os.path.split(folder)
+    for other in names_in(parent):
+        if other.startswith(f"{name}.") and other.endswith(".tmp"):
+            remove_tree(os.path.join(parent, other))
 
 
 def _write(model: Any, state: State, settings: TrainingSettings, source: str, draft: str) -> None:
@@ -55,10 +72,10 @@ def _write(model: Any, state: State, settings: TrainingSettings, source: str, dr
     load_tokenizer(source).save_pretrained(draft)
 
 
-def _manifest(folder: str, epoch: int) -> dict[str, Any]:
+def _manifest(folder: str) -> dict[str, Any]:
     paths = {name: os.path.join(folder, name) for name in sorted(os.listdir(folder))}
     files = {name: {"size": os.path.getsize(path), "sha256": sha256_of(path)} for name, path in paths.items()}
-    manifest = {"files": files, "epoch": epoch}
+    manifest: dict[str, Any] = {"files": files}
     if not is_adapter(folder):
         return manifest
     return manifest | {"base": base_of(folder), "base_weights": weights_hash(base_of(folder))}

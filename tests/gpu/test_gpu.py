@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from skillray.domains.arithmetic import ARITHMETIC, STUDENT_FOLDER
 from skillray.grading.answers import Verdict, grade_answer
 from skillray.loop.roll_out import RollOut
 from skillray.store.tables import Table
+from skillray.training.queue import JobQueue
 from skillray.training.settings import Offload, TrainingSettings
 from tests.ray.test_fine_tune import BF16, ROWS, job, losses, settings, write_examples
 from tests.tiny import save_tiny_student
@@ -46,18 +48,20 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Table:
 
 
 def train(folder: Path, student: str, examples: Table, wanted: TrainingSettings, num_gpus: int) -> np.ndarray:
-    """The losses of `fine_tune` on one worker; with a GPU it is on cuda, and its process group is NCCL's."""
+    """The losses of `fit` on one worker; with a GPU it is on cuda, and its process group is NCCL's."""
     import ray
 
-    work = job(folder, "job", student, examples, wanted)
+    work = replace(job(folder, "job", student, examples, wanted), device="cuda" if num_gpus else "cpu")
+    queue = JobQueue(str(folder / "queue"))
+    queue.add("job", work)
 
     def run() -> None:
-        from skillray.on_ray.train import fine_tune
+        from skillray.on_ray.train import fit
 
-        placement = Placement(num_gpus=num_gpus)
-        fine_tune(work, placement, str(folder / "train"), "attempt-0", lambda done, total, unit: None)
+        fit(queue, wanted, Placement(num_gpus=num_gpus), "attempt-0", str(folder / "log"))
 
     ray.get(ray.remote(num_cpus=0.1)(run).remote())
+    queue.outcome("job")
     return losses(work)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pytest
 
+from skillray.store.fence import UNFENCED
 from skillray.store.schemas import GAPS
 from skillray.store.tables import Table
 
@@ -35,7 +36,7 @@ def source(tmp_path, rows: int) -> Table:
     row = {"question": "q", "response": "r", "skills": [], "missing_skills": [], "outcome": "ok"}
     table = Table(str(tmp_path / "source" / "gaps"))
     ids = [{"question_id": n.to_bytes(16, "big")} for n in range(rows)]
-    table.write(pa.Table.from_pylist([row | one for one in ids], schema=GAPS), epoch=1)
+    table.write(pa.Table.from_pylist([row | one for one in ids], schema=GAPS), fence=UNFENCED)
     return table
 
 
@@ -49,7 +50,7 @@ def test_a_chain_fills_a_table_for_each_link(local_ray, tmp_path):
 
     def run() -> None:
         job = Job(source(tmp_path, 10), (first, second))
-        run_chain([job], links, unit_rows=4, epoch=1, progress=lambda *at: progress.append(at))
+        run_chain([job], links, unit_rows=4, fence=UNFENCED, progress=lambda *at: progress.append(at))
 
     run()
     ids = [int.from_bytes(i, "big") for i in second.read(["question_id"])["question_id"].to_pylist()]
@@ -76,5 +77,5 @@ def test_an_error_in_a_row_is_an_error(local_ray, tmp_path):
     target = Table(str(tmp_path / "target" / "gaps"))
     links = [Link(Repeat(1, str(tmp_path)), Placement(num_cpus=0.1))]  # a folder is no file
     with pytest.raises(ray.exceptions.RayError):
-        run_chain([Job(source(tmp_path, 3), (target,))], links, unit_rows=4, epoch=1, progress=lambda *at: None)
+        run_chain([Job(source(tmp_path, 3), (target,))], links, unit_rows=4, fence=UNFENCED, progress=lambda *at: None)
     assert not target.complete()

@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from skillray.config import dump_config, load_config
-from skillray.store.files import commit, read_json
+from skillray.store.files import read_json
 from skillray.store.layout import RunFolder
+from skillray.store.lock import writing
 from skillray.types import content_id
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
@@ -34,8 +35,9 @@ def run(local_ray, shared_data, tmp_path_factory) -> RunFolder:
         "placement.grade.max_workers": 1,
     }
     config = load_config(str(RECIPE), [f"{field}={value}" for field, value in sets.items()])
-    commit(folder.config, dump_config(config).encode())
-    assert supervise(config, folder.path, lambda running: None)
+    with writing(folder.path) as fence:
+        fence.commit(folder.config, dump_config(config).encode())
+        assert supervise(config, fence, lambda running: None)
     return folder
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from skillray.config.model import DomainTeacherConfig, Placement
 from skillray.domains import DOMAINS
+from skillray.store.fence import UNFENCED
 from skillray.teacher.reply_log import ReplyLog
 from skillray.teacher.tasks import Outcome, Solve, Task, WriteQuestions
 
@@ -26,7 +27,7 @@ def served(local_ray, tmp_path):
     from skillray.on_ray.teacher import ServedTeacher, open_teacher, start_log, start_teacher, stop_teacher
 
     start_teacher(APP, CONFIG, Placement(num_cpus=0.1))
-    log = start_log("teacher-tests", 0, str(tmp_path), APP, CONFIG)
+    log = start_log("teacher-tests", 0, str(tmp_path), UNFENCED, APP, CONFIG)
     yield ServedTeacher("teacher-tests", open_teacher(CONFIG).model, 1, CONFIG.timeout_s), log, str(tmp_path)
     ray.kill(log)
     stop_teacher(APP)
@@ -49,7 +50,7 @@ def test_replies_are_exact_logged_and_never_paid_twice(served):
     usage = ray.get(log.usage.remote())
     distinct = len({request.question.question for request in asked})
     assert (usage["solve/requests"], usage["solve/calls"]) == (600, distinct)
-    assert len(ReplyLog(folder).index) == distinct  # acknowledged means on storage
+    assert len(ReplyLog(folder, UNFENCED).index) == distinct  # acknowledged means on storage
     assert 1 <= len(os.listdir(folder)) <= 20  # flushed in groups, not one by one
 
 

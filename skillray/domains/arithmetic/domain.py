@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from skillray.domains.arithmetic import equations, fractions, products, sums, words
 from skillray.domains.arithmetic.check import check
@@ -42,12 +43,15 @@ class ArithmeticDomain:
 
     name = "arithmetic"
     graph: SkillGraph = GRAPH
+    max_level = 3
+    most_per_skill: Mapping[str, int] = MappingProxyType({"pool": 872, "profile": 100, "held_out": 182})
+    """Split -> distinct questions of the skill that has the fewest."""
 
     def generate(self, skill: str, level: int, rng: random.Random) -> Question:
         """A question whose main skill is `skill`, at difficulty `level` (1 to 3)."""
         if skill not in GENERATORS:
             raise DataError(f"arithmetic: {skill!r} is not one of its skills: {', '.join(GENERATORS)}")
-        if level not in (1, 2, 3):
+        if level not in range(1, self.max_level + 1):
             raise DataError(f"arithmetic: level must be 1, 2 or 3, not {level!r}")
         return _as_question(skill, level, GENERATORS[skill](level, rng))
 

@@ -8,8 +8,10 @@ import pytest
 
 from skillray.config import parse
 from skillray.coordinator.fleet import Status, one_line, run_fleet
+from skillray.curriculum import Uniform
 from skillray.errors import DataError
 from skillray.loop.rounds import Stop, run_student
+from skillray.store.fence import UNFENCED
 from skillray.store.files import read_json
 
 CONFIG = parse({"name": "r", "students": [{"name": n, "curriculum": {"type": "stat-sel"}} for n in "abc"]}, "c")
@@ -18,9 +20,10 @@ CONFIG = parse({"name": "r", "students": [{"name": n, "curriculum": {"type": "st
 class Recorder:
     """A backend that writes down what it is asked for, and breaks or ends where it is told."""
 
-    def __init__(self, breaks: str = "", nothing_to_learn: str = "") -> None:
+    def __init__(self, breaks: str = "", nothing_to_learn: str = "", nothing_left: str = "") -> None:
         self.asked: list[str] = []
-        self.breaks, self.nothing_to_learn = breaks, nothing_to_learn
+        self.breaks = breaks
+        self.stops = {nothing_to_learn: Stop.NOTHING_TO_LEARN, nothing_left: Stop.NOTHING_LEFT}
 
     def __getattr__(self, verb: str):
         async def do(student, round_index):
@@ -29,7 +32,7 @@ class Recorder:
             if f"{student.name} {verb}" == self.breaks:
                 raise DataError("row 3 is empty")
             if verb == "study":
-                return Stop.NOTHING_TO_LEARN if student.name == self.nothing_to_learn else None
+                return self.stops.get(student.name)
 
         return do
 
@@ -45,14 +48,36 @@ def test_a_student_goes_round():
     ]  # fmt: skip
 
 
+def test_a_student_whose_method_looks_at_no_gaps_does_not_wait_for_its_scores():
+    on = Recorder()
+    uniform = CONFIG.students[0].model_copy(update={"curriculum": Uniform()})
+    assert asyncio.run(run_student(uniform, 1, on)) is Stop.ROUNDS_DONE
+    order = {line.removeprefix("a "): place for place, line in enumerate(on.asked)}
+    assert order["study 0"] < order["diagnose 0"]
+    assert len(order) == 6  # and is scored all the same
+
+
 def test_a_perfect_student_is_not_trained():
     on = Recorder(nothing_to_learn="a")
     assert asyncio.run(run_student(CONFIG.students[0], 2, on)) is Stop.NOTHING_TO_LEARN
     assert "a fine_tune 0" not in on.asked
 
 
+def test_filters_that_remove_everything_stop_the_student_and_not_the_run(tmp_path):
+    on, status = Recorder(nothing_left="a", nothing_to_learn="b"), Status(str(tmp_path / "status.json"), "r", UNFENCED)
+    assert asyncio.run(run_fleet(CONFIG.students, 1, on, status, one_line))
+    students = read_json(status.path)["students"]
+    reasons = {name: (entry["state"], entry["stop_reason"]) for name, entry in students.items()}
+    assert reasons == {
+        "a": ("done", "nothing_left"),
+        "b": ("done", "nothing_to_learn"),
+        "c": ("done", "rounds_done"),
+    }
+    assert "a fine_tune 0" not in on.asked and "c answer 1" in on.asked
+
+
 def test_a_student_fails_alone(tmp_path):
-    on, status = Recorder(breaks="b fine_tune"), Status(str(tmp_path / "status.json"), "r")
+    on, status = Recorder(breaks="b fine_tune"), Status(str(tmp_path / "status.json"), "r", UNFENCED)
     assert not asyncio.run(run_fleet(CONFIG.students, 1, on, status, one_line))
     students = read_json(status.path)["students"]
     assert {name: entry["state"] for name, entry in students.items()} == {"a": "done", "b": "failed", "c": "done"}
@@ -62,11 +87,10 @@ def test_a_student_fails_alone(tmp_path):
 
 def test_status_survives_its_writer(tmp_path):
     path = str(tmp_path / "status.json")
-    first = Status(path, "r")
+    first = Status(path, "r", UNFENCED)
     first.took("a/round-000/answer", 2.0)
-    second = Status(path, "r")
+    second = Status(path, "r", UNFENCED)
     second.took("a/round-000/answer", 1.5)
-    assert second.epoch == first.epoch + 1
     assert read_json(path)["seconds"] == {"a/round-000/answer": 3.5}
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillray.curriculum import CURRICULA, Curriculum, Hard, StatSel, StatSyn, Uniform
-from skillray.curriculum.base import Evidence, Gap, Need, OrderKind, Plan, SkillMap
+from skillray.curriculum.base import WRITTEN, Evidence, Gap, Need, OrderKind, Plan, SkillMap
 from skillray.errors import DataError
 from skillray.types import Id, content_id
 
@@ -169,6 +169,8 @@ def test_what_every_plan_owes(name: str, seed: int, missing: list[list[str]], nu
     assert made == plan(curriculum, evidence, seed)
     assert set(drawn(made, *OrderKind)) <= set(POOL.question_ids)
     assert len(drawn(made, OrderKind.SELECT, OrderKind.KEEP)) <= num_examples + 1  # the kept share is rounded
+    written = [order.kind in WRITTEN for order in made.orders]
+    assert written == sorted(written, reverse=True)  # a later wave sends the first orders again
     assert all(order.count > 0 and order.question_ids and order.weight == 1.0 for order in made.orders)
 
 

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from skillray.diagnosis.profile import cap_difficult, labels_as_missing, profile_of
-from skillray.teacher.tasks import Outcome
+from skillray.teacher.tasks import Outcome, Reply
 from skillray.types import content_id
 
 IDS = [content_id("q", i) for i in range(1000)]
 
 
-def test_counts_and_shares() -> None:
+def test_a_skill_counts_once_a_question_and_only_where_the_teacher_named_it() -> None:
     profile = profile_of(
         [["algebra", "fractions"], ["algebra"], [], ["fractions"], ["algebra", "algebra"]],
-        [Outcome.OK, Outcome.OK, Outcome.JUDGED_CORRECT, Outcome.FAILED, Outcome.OK],
+        [Outcome.OK, "ok", Outcome.JUDGED_CORRECT, Outcome.FAILED, Outcome.OK],
     )
-    assert dict(profile.counts) == {
-        "algebra": 3,
-        "fractions": 1,
-    }  # the failed row says nothing; a skill once a question
-    assert profile.shares == {"algebra": 0.75, "fractions": 0.25}
-    assert (profile.num_difficult, profile.num_named, profile.num_judged_correct) == (5, 3, 1)
+    assert profile.counts == {"algebra": 3, "fractions": 1}  # the failed row says nothing
+    assert profile.outcomes == {"ok": 3, "judged_correct": 1, "failed": 1}
+    assert profile.num_difficult == 5
 
 
 def test_most_frequent_first_then_by_name() -> None:
     profile = profile_of([["b"], ["c", "a"], ["c"]], ["ok"] * 3)
     assert list(profile.counts.items()) == [("c", 2), ("a", 1), ("b", 1)]
-
-
-def test_nothing_is_missing() -> None:
-    assert profile_of([], []).shares == {}
 
 
 def test_the_cap_is_of_the_set_and_the_seed() -> None:
@@ -46,5 +39,5 @@ def test_the_cap_is_uniform() -> None:
 
 
 def test_labels_as_missing_skills() -> None:
-    assert labels_as_missing(["a", "b"]) == (("a", "b"), Outcome.OK)
-    assert labels_as_missing([]) == ((), Outcome.EMPTY)
+    assert labels_as_missing(("a", "b")) == Reply(outcome=Outcome.OK, value=["a", "b"])
+    assert labels_as_missing([]) == Reply(outcome=Outcome.EMPTY)

@@ -120,3 +120,19 @@ def test_an_exhausted_skill_and_an_unknown_split_say_so() -> None:
         make_questions("tune", 5000, 0, skills=["single_digit_multiplication"], levels=(1,))
     with pytest.raises(DataError, match="split must be one of pool, profile, tune, held_out, not 'test'"):
         make_questions("test", 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("split", "scarcest"),
+    [
+        ("pool", "single_digit_multiplication"),
+        ("profile", "exact_division"),
+        ("held_out", "single_digit_multiplication"),
+    ],
+)
+def test_a_split_has_as_many_questions_of_a_skill_as_it_says_and_no_more(split: str, scarcest: str) -> None:
+    most = ARITHMETIC.most_per_skill[split]
+    small = ("single_digit_multiplication", "exact_division")
+    assert len(make_questions(split, most, seed=5, skills=small)) == 2 * most
+    with pytest.raises(DataError, match=f"{scarcest} has only {most} distinct questions"):
+        make_questions(split, most + 1, seed=5, skills=small[::-1] if scarcest == small[1] else small)

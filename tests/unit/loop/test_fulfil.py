@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
 import pytest
 
 from skillray.curriculum.base import Order, OrderKind, Plan
 from skillray.errors import StageError
 from skillray.grading.pool import AnswerPool
-from skillray.loop.fulfil import Fulfil, merge, response_of
+from skillray.loop.fulfil import Fulfil
 from skillray.loop.study import orders_table
-from skillray.store.schemas import EXAMPLES
-from skillray.store.tables import Table
 from skillray.teacher.tasks import Outcome, Reply, Task
 from skillray.types import content_id
 
@@ -66,36 +63,3 @@ def test_a_teacher_that_failed_is_no_data():
             lambda task, requests: [Reply(outcome=Outcome.FAILED)],
             lambda a, b: a == b,
         )
-
-
-def test_the_reference_is_written_as_a_student_should():
-    assert response_of(SEED) == "1+1=2\n#### 2"
-    assert response_of(SEED | {"solution": "1+1=2\n#### 2"}) == "1+1=2\n#### 2"
-    assert response_of(SEED | {"solution": ""}) == "#### 2"
-
-
-def drafts_of(tmp_path, *rows: dict) -> list[Table]:
-    table = Table(str(tmp_path / "drafts"))
-    full = {"skills": [], "parents": [], "multiplicity": 1, "weight": 1.0, "loss_mask": [True], "num_loss_tokens": 1}
-    table.write(pa.Table.from_pylist([full | row for row in rows], schema=EXAMPLES), epoch=1)
-    return [table]
-
-
-def draft(question: str, origin: str = "select", length: int = 1) -> dict:
-    ids = {"example_id": content_id(question, "r"), "question_id": content_id(question)}
-    return ids | {"question": question, "response": "r", "origin": origin, "input_ids": [1] * length}
-
-
-def test_merge_counts_what_became_of_every_draft(tmp_path):
-    drafts = drafts_of(tmp_path, draft("a"), draft("a"), draft("held"), draft("long", length=9), draft("b"))
-    rows, notes = merge(drafts, frozenset({content_id("held")}), max_length=8, target=None)
-    assert {row["question"]: row["multiplicity"] for row in rows.to_pylist()} == {"a": 2, "b": 1}
-    assert notes == {"drafts_new": 2, "drafts_repeated": 1, "drafts_held_out": 1, "drafts_too_long": 1}
-
-
-def test_merge_keeps_the_target_of_what_was_written(tmp_path):
-    written = [draft(f"w{n}", "synthesize") for n in range(5)]
-    rows, notes = merge(drafts_of(tmp_path, draft("kept"), *written, written[0]), frozenset(), 8, target=3)
-    assert [row["origin"] for row in rows.to_pylist()].count("synthesize") == 3
-    assert [row["multiplicity"] for row in rows.to_pylist()] == [1, 1, 1, 1]
-    assert (notes["written"], notes["surplus"]) == (5, 2)

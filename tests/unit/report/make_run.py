@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from skillray.store.fence import UNFENCED
 from skillray.store.files import commit, commit_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.types import content_id
@@ -109,9 +110,11 @@ def make_tables(folder: RoundFolder, place: int, index: int, skills: list[str]) 
     kind = "synthesize" if place % 3 == 1 else "select"
     wanted = [skill if place % 3 < 2 else None for skill in skills]
     orders = [order(kind, skill, 4 + 3 * i) for i, skill in enumerate(wanted)] + [order("keep", None, 16)]
-    folder.table("orders").write(pa.Table.from_pylist(orders), epoch=1)
+    folder.table("orders").write(pa.Table.from_pylist(orders), fence=UNFENCED)
     examples = [example(i, kind if i % 5 else "keep") for i in range(20)]
-    folder.table("examples").write(pa.Table.from_pylist(examples, schema=folder.table("examples").schema), epoch=1)
+    folder.table("examples").write(
+        pa.Table.from_pylist(examples, schema=folder.table("examples").schema), fence=UNFENCED
+    )
     write_learning(folder, [(s, loss(s + 60 * index, place) + 0.02 * e) for s in range(60) for e in range(8)])
 
 
@@ -155,4 +158,4 @@ def write_learning(folder: RoundFolder, rows: list[tuple[int, float]], tokens: i
         {"example_id": content_id(i), "epoch": 0, "step": step, "slot": i % 8, "loss": loss, "num_tokens": tokens}
         for i, (step, loss) in enumerate(rows)
     ]
-    folder.table("learning").write(pa.Table.from_pylist(made), epoch=1)
+    folder.table("learning").write(pa.Table.from_pylist(made), fence=UNFENCED)

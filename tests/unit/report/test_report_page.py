@@ -16,6 +16,7 @@ import pytest
 
 from skillray.errors import TableError
 from skillray.report import write_report
+from skillray.store.fence import UNFENCED
 from skillray.store.files import commit, commit_json, read_json
 from skillray.store.layout import RunFolder
 from tests.unit.report.make_run import GRAPH, METHODS, example, make_run
@@ -78,7 +79,7 @@ def test_hostile_text_is_shown_and_not_obeyed(tmp_path: Path) -> None:
     status = read_json(run.status) | {"notes": [HOSTILE], "versions": {HOSTILE: HOSTILE}, "state": HOSTILE}
     commit(run.status, json.dumps(status).encode())
     table = run.round("stat-sel", 0).segment().table("examples")
-    table.write(pa.Table.from_pylist([example(0, "select", hostile, hostile)], schema=table.schema), epoch=1)
+    table.write(pa.Table.from_pylist([example(0, "select", hostile, hostile)], schema=table.schema), fence=UNFENCED)
     html = written(run)
     page = Page(html)
     assert "script" not in {tag for tag, _ in page.tags} and html.count("</style>") == 1

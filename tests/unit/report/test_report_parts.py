@@ -18,6 +18,7 @@ from skillray.report.studied import Studied, read_studied
 from skillray.report.text import amount, cut, duration, line, percent, points, visible
 from skillray.report.views import loss_curve, loss_ends, seconds_by_stage, whiskers
 from skillray.skills.graph import SkillGraph
+from skillray.store.fence import UNFENCED
 from skillray.store.files import commit_json, read_json
 from skillray.store.layout import RunFolder
 from tests.unit.report.make_run import example, make_run, order, write_learning
@@ -52,9 +53,9 @@ def test_tables_read_back(tmp_path: Path) -> None:
     run = RunFolder(str(tmp_path))
     folder = run.round("a", 0).segment()
     orders = [order("select", "s", 3), order("select", "s", 4), order("keep", None, 5)]
-    folder.table("orders").write(pa.Table.from_pylist(orders), epoch=1)
+    folder.table("orders").write(pa.Table.from_pylist(orders), fence=UNFENCED)
     rows = [example(0, "select"), example(2, "select"), example(0, "keep")]
-    folder.table("examples").write(pa.Table.from_pylist(rows, schema=folder.table("examples").schema), epoch=1)
+    folder.table("examples").write(pa.Table.from_pylist(rows, schema=folder.table("examples").schema), fence=UNFENCED)
     (found,) = read_studied(run, "a")
     assert dict(found.orders) == {("s", "select"): 7, (None, "keep"): 5}
     assert found.origins == {"keep": (1, 1), "select": (2, 4)}
@@ -66,12 +67,12 @@ def test_loss_of_a_step_is_weighted_by_tokens_over_all_parts(tmp_path: Path) -> 
     """Step 0: losses 1 (10 tokens) and 4 (30 tokens) lie in two parts: (10 + 120) / 40 = 3.25. Step 1: 2."""
     run = RunFolder(str(tmp_path))
     table = run.round("a", 0).segment().table("learning")
-    scratch = RunFolder(str(tmp_path / "scratch")).round("a", 0).segment()
     parts = []
     for name, rows, tokens in (("000000.parquet", [(0, 1.0)], 10), ("000001.parquet", [(0, 4.0), (1, 2.0)], 30)):
+        scratch = RunFolder(str(tmp_path / name)).round("a", 0).segment()
         write_learning(scratch, rows, tokens)
-        parts.append(table.write_part(name, scratch.table("learning").read()))
-    table.seal(parts, epoch=1)
+        parts.append(table.write_part(name, scratch.table("learning").read(), fence=UNFENCED))
+    table.seal(parts, fence=UNFENCED)
     (found,) = read_studied(run, "a")
     assert found.losses == ((0, 3.25), (1, 2.0))
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from skillray.errors import ConfigError, DataError, StageError
+from skillray.errors import ConfigError, DataError, MissingExtraError, StageError
+from skillray.store.fence import UNFENCED
 from skillray.training.checkpoint import (
     checkpoint_complete,
     is_adapter,
@@ -32,7 +33,7 @@ def save(student: str, folder: Path, factor: float = 1.0, lora: Lora | None = No
     model = load_for_training(student, settings)
     trained = [(name, parameter.detach()) for name, parameter in model.named_parameters() if parameter.requires_grad]
     state = {name: (torch.full_like(tensor, 0.1) if "lora_B" in name else tensor) * factor for name, tensor in trained}
-    publish(model, state, settings, student, str(folder), epoch=0)
+    publish(model, state, settings, student, str(folder), UNFENCED)
     return str(folder)
 
 
@@ -108,5 +109,34 @@ def test_another_shape_than_the_adapters_is_refused(student: str, tmp_path: Path
 def test_an_adapter_whose_base_has_changed_is_refused(student: str, tmp_path: Path) -> None:
     first = save(student, tmp_path / "first", lora=Lora(rank=4))
     save_tiny_student(Path(student), layers=1, seed=1)
-    with pytest.raises(DataError, match=r"its base model .* has changed since"):
-        load_model(first)
+    goes_on = SETTINGS.model_copy(update={"lora": Lora(rank=4)})
+    for load in (load_model, lambda folder: load_for_training(folder, goes_on)):
+        with pytest.raises(DataError, match=r"its base model .* has changed since"):
+            load(first)
+
+
+@pytest.mark.parametrize("lora", [None, Lora(rank=2)])
+@pytest.mark.parametrize("wanted", [False, True])
+def test_gradient_checkpointing_runs_a_layer_again_in_the_backward_pass(
+    student: str, lora: Lora | None, wanted: bool
+) -> None:
+    settings = SETTINGS.model_copy(update={"lora": lora, "gradient_checkpointing": wanted})
+    model, runs = load_for_training(student, settings).train(), []
+    (norm,) = (m for name, m in model.named_modules() if name.endswith("post_attention_layernorm"))
+    norm.register_forward_hook(lambda *_: runs.append(norm))
+    model(input_ids=torch.tensor([[5, 6, 7]]), use_cache=False).logits.sum().backward()
+    assert len(runs) == (2 if wanted else 1)
+
+
+def test_a_missing_attention_package_is_one_line_with_the_command(student: str) -> None:
+    settings = SETTINGS.model_copy(update={"attention": "flash_attention_2"})
+    with pytest.raises(
+        MissingExtraError, match=r"^training\.attention: .*: pip install flash-attn .*; or set it to sdpa$"
+    ):
+        load_for_training(student, settings)
+
+
+def test_attention_is_the_one_that_was_asked_for(student: str) -> None:
+    for attention in ("sdpa", "eager"):
+        settings = SETTINGS.model_copy(update={"attention": attention})
+        assert load_for_training(student, settings).config._attn_implementation == attention

@@ -1,0 +1,76 @@
+"""Fields that are right alone and wrong together. Each rule is one line for the user: both fields, and a way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the model asks here, so it cannot be imported
+    from skillray.config.model import Placement, RunConfig, TableData
+
+
+def contradictions(config: RunConfig) -> Iterator[str]:
+    """Every pair of fields that cannot both be meant, the first one first."""
+    yield from _recorded(config)
+    if config.data.type == "tables":
+        yield from _tables(config, config.data)
+    yield from _training(config)
+    address = config.cluster.address
+    if address not in ("local", "auto") and ":" not in address:
+        yield f"cluster.address must be 'local', 'auto' or HOST:PORT; got {address!r}"
+    for role in ("rollout", "grade", "train", "teacher"):
+        yield from _placement(f"placement.{role}", getattr(config.placement, role))
+
+
+def _recorded(config: RunConfig) -> Iterator[str]:
+    if config.rollout.recorded is None:
+        return
+    if config.data.type == "domain":
+        yield "rollout.recorded: recorded answers are to the questions of data.probe; set data.type to 'tables'"
+    if not any(student.recorded for student in config.students):
+        yield "rollout.recorded: no student uses it; give a student `recorded`, the name it has in that file"
+
+
+def _tables(config: RunConfig, data: TableData) -> Iterator[str]:
+    if data.pool == data.probe:
+        yield f"data.pool and data.probe are both {data.pool.path}: no question would be left to train on"
+    writers = [student.name for student in config.students if student.curriculum.type == "stat-syn"]
+    if writers and config.teacher.type == "domain":
+        yield (
+            f"student {writers[0]!r}: curriculum 'stat-syn' has new questions written, and a domain teacher writes "
+            "only those of its own domain; use 'stat-sel', or data.type 'domain'"
+        )
+
+
+def _training(config: RunConfig) -> Iterator[str]:
+    training, on_gpu = config.training, config.placement.train.num_gpus > 0
+    offload = training.offload
+    if (offload.optimizer or offload.parameters) and not on_gpu:
+        yield "training.offload: there is nothing to offload from a CPU; set it to false, or placement.train.num_gpus"
+    if offload.parameters and training.zero_stage != 3:
+        yield f"training.offload.parameters needs training.zero_stage 3, not {training.zero_stage}"
+    if offload.optimizer and training.zero_stage == 0:
+        yield "training.offload.optimizer needs training.zero_stage 1, 2 or 3, not 0"
+    if training.attention == "flash_attention_2" and not on_gpu:
+        yield "training.attention 'flash_attention_2' needs a GPU; use 'sdpa', or set placement.train.num_gpus"
+    if training.micro_batch_size > training.batch_size:
+        yield (
+            f"training.micro_batch_size is {training.micro_batch_size}, training.batch_size {training.batch_size}: a "
+            "part of a step cannot have more examples than the step; lower micro_batch_size"
+        )
+    if training.num_workers > training.batch_size:
+        yield (
+            f"training.num_workers is {training.num_workers}, training.batch_size {training.batch_size}: some workers "
+            "would have no example of any step; lower num_workers"
+        )
+    if not all(0.0 <= beta < 1.0 for beta in training.betas):
+        yield f"training.betas: each must be at least 0 and below 1; got {list(training.betas)}"
+    if training.lora is not None and not training.lora.target_modules:
+        yield "training.lora.target_modules: must name a module, or nothing is trained; leave it out for the usual ones"
+
+
+def _placement(where: str, placement: Placement) -> Iterator[str]:
+    if placement.accelerator_type is not None and not placement.num_gpus:
+        yield f"{where}.accelerator_type is {placement.accelerator_type!r}, and {where}.num_gpus 0; set num_gpus"
+    if placement.num_gpus > 1 and not float(placement.num_gpus).is_integer():
+        yield f"{where}.num_gpus: more than one GPU must be a whole number; got {placement.num_gpus:g}"

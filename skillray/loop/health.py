@@ -1,0 +1,98 @@
+"""Is a student unskilled, or broken? What its tables say, as warnings; nothing is stopped for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skillray.grading.answers import Verdict
+from skillray.store.files import exists, read_json
+from skillray.store.layout import RoundFolder, RunFolder
+from skillray.store.tables import Table
+
+MIN_QUESTIONS = 20
+"""Below it neither share says anything. Ours: a student that knows a tenth fails 20 questions in 12 runs of 100."""
+MAX_UNANSWERED = 0.2
+"""Share of answers without a final answer above which a student may be broken, not unskilled. Ours."""
+
+
+def warnings_of(run: RunFolder, student: str) -> list[str]:
+    """One line for each thing that a reader of this student's numbers must know, in the order of its rounds."""
+    found = []
+    for index, folder in enumerate(scored(run, student), -1):
+        when = "before training" if index < 0 else f"after round {index}"
+        found += [f"{when}: {text}" for text in _of_answers(folder, run.round(student, index + 1))]
+        if (skipped := _skipped(run, run.round(student, index + 1))) is not None:
+            found.append(f"round {index + 1}: {skipped}")
+    return found
+
+
+def scored(run: RunFolder, student: str) -> Iterator[RoundFolder]:
+    """The folders with held-out scores: base, then round after round."""
+    folder, index = run.base(student), 0
+    while folder.table("scores").complete():
+        yield folder
+        folder, index = run.round(student, index), index + 1
+
+
+def study_notes(folder: RoundFolder) -> dict[str, float]:
+    """What the curriculum of a round and the fulfilment of its orders counted; empty before that."""
+    path = os.path.join(folder.segment().path, "study.json")
+    return dict(read_json(path)["notes"]) if exists(path) else {}
+
+
+def broken(scores: pa.Table) -> str | None:
+    """Why the student is probably broken, with the figures. `scores`: question_id, correct, verdict and finished."""
+    total, questions = scores.num_rows, pc.count_distinct(scores["question_id"]).as_py()
+    right = pc.sum(scores["correct"]).as_py() or 0
+    silent = pc.sum(pc.equal(scores["verdict"], str(Verdict.NO_ANSWER))).as_py() or 0
+    if questions < MIN_QUESTIONS or (right and silent <= MAX_UNANSWERED * total):
+        return None
+    cut = total - (pc.sum(scores["finished"]).as_py() or 0)
+    return (
+        f"probably broken: of {total} held-out answers {right} are right, {silent} have no final answer, {cut} were "
+        f"cut off (flagged from {MIN_QUESTIONS} questions on, when none is right or over {MAX_UNANSWERED:.0%} have no "
+        "final answer); read some of its answers, check its chat template and rollout.max_new_tokens"
+    )
+
+
+def refused(rows: pa.Table) -> str | None:
+    """How many rows had step scores that are no scores, and the first. `rows`: question_id and refused."""
+    wrong = rows.filter(pc.is_valid(rows["refused"]))
+    if not wrong.num_rows:
+        return None
+    first = wrong.slice(0, 1).to_pylist()[0]
+    return (
+        f"the step scores of {wrong.num_rows} of {rows.num_rows} answers were refused, neither compared nor averaged; "
+        f"the first, of question {first['question_id'].hex()}: {first['refused']}"
+    )
+
+
+def _of_answers(folder: RoundFolder, following: RoundFolder) -> list[str]:
+    scores, graded = folder.table("scores"), following.table("graded")
+    tables = [scores, graded] if graded.complete() else [scores]
+    found: list[str | None] = [broken(scores.read(["question_id", "correct", "verdict", "finished"]))]
+    found.append(refused(pa.concat_tables([table.read(["question_id", "refused"]) for table in tables])))
+    return [text for text in found if text is not None]
+
+
+def _skipped(run: RunFolder, folder: RoundFolder) -> str | None:
+    notes = study_notes(folder)
+    skipped = int(notes.get("pairs_without_pool_questions", 0))
+    if not skipped:
+        return None
+    missing = _names(folder.table("gaps"), "missing_skills")
+    lacking = sorted(missing - _names(run.questions("pool"), "skills"))
+    total = skipped + int(notes["pairs"])
+    shown = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
+    return (
+        f"{skipped} of {total} (question, missing skill) pairs were skipped: no pool question has the skill ({shown})"
+    )
+
+
+def _names(table: Table, column: str) -> set[Any]:
+    return set(pc.unique(pc.list_flatten(table.read([column])[column])).to_pylist())

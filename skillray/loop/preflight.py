@@ -1,0 +1,134 @@
+"""Everything that can be seen to be wrong before Ray starts: models, tables, and settings that do not fit them.
+
+It reads small files, the headers of weights and the footers of tables. Tables of up to MAX_REHEARSED rows are made into
+splits as the run will do it, so that what would fail then fails now; of larger ones only the columns are looked at that
+name rows. What would have to be downloaded is left to the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow.compute as pc
+
+from skillray.config.model import DomainData, QuestionSource, RunConfig, TableData
+from skillray.curriculum import Hard
+from skillray.domains import DOMAINS
+from skillray.errors import ConfigError, DataError
+from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
+from skillray.loop.sources import check_source, num_rows
+from skillray.training.checkpoint import ADAPTER, is_adapter
+from skillray.training.model_folder import check_model, read_settings
+
+MAX_REHEARSED = 12_000
+"""Rows of pool, probe set and labels together; they take about half a second of one core."""
+
+
+def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
+    """Refuse what cannot work. `questions_are_made`: the run folder has them, so the files are not read again.
+
+    Raises:
+        ConfigError, DataError: one line with the field or file, and what to do.
+    """
+    first_of = {student.model: place for place, student in reversed(list(enumerate(config.students)))}
+    for model, place in first_of.items():
+        with _naming(f"students.{place}.model"):
+            folder = check_model(model)
+        if folder is not None:
+            _check_model_settings(config, model, folder)
+    if questions_are_made:
+        return
+    if isinstance(config.data, DomainData):
+        _check_domain(config, config.data)
+    else:
+        _check_tables(config, config.data)
+
+
+def _check_model_settings(config: RunConfig, model: str, folder: str) -> None:
+    lora = config.training.lora
+    if is_adapter(folder):
+        found = read_settings(folder, ADAPTER, f"model {model}")
+        has = (found.get("r"), found.get("lora_alpha"))
+        if lora is not None and has != (lora.rank, lora.alpha):
+            raise ConfigError(
+                f"training.lora: rank {lora.rank} and alpha {lora.alpha:g} are not those of the adapter {model}, which "
+                f"has {has[0]} and {has[1]}; use the adapter's"
+            )
+        return
+    room = read_settings(folder, "config.json", f"model {model}").get("max_position_embeddings")
+    if isinstance(room, int) and config.rollout.max_new_tokens >= room:
+        raise ConfigError(
+            f"rollout.max_new_tokens is {config.rollout.max_new_tokens}, and model {model} has room for {room} tokens, "
+            "question included; lower it"
+        )
+
+
+def _check_domain(config: RunConfig, data: DomainData) -> None:
+    domain = DOMAINS[data.domain]
+    wanted = {"pool": data.pool_per_skill, "profile": data.profile_per_skill, "held_out": data.held_out_per_skill}
+    for split, count in wanted.items():
+        if count > (most := domain.most_per_skill[split]):
+            raise ConfigError(
+                f"data.{split}_per_skill: {data.domain} has at most {most} different questions a skill; got {count}"
+            )
+    _check_levels(config, domain.max_level)
+
+
+def _check_tables(config: RunConfig, data: TableData) -> None:
+    named = {"data.pool": data.pool, "data.probe": data.probe} | ({"data.labels": data.labels} if data.labels else {})
+    sizes = [_rows(field, source) for field, source in named.items()]
+    if None in sizes or sum(size for size in sizes if size) > MAX_REHEARSED:
+        for field, source in named.items():
+            with _naming(field):
+                check_source(source, ("question", "skills") if field == "data.labels" else ("question",))
+        _check_recorded(config)
+        return
+    with _naming("data"):
+        splits, _ = from_tables(data)
+    levels = pc.max(splits["pool"]["level"]).as_py()
+    _check_levels(config, levels)
+    if config.rollout.recorded is not None:
+        with _naming("rollout.recorded"):
+            recorded_rollouts(config.rollout.recorded.path, _recorded_names(config), splits)
+
+
+def _rows(field: str, source: QuestionSource) -> int | None:
+    with _naming(field):
+        return num_rows(source)
+
+
+def _check_levels(config: RunConfig, highest: int | None) -> None:
+    for place, student in enumerate(config.students):
+        curriculum = student.curriculum
+        if isinstance(curriculum, Hard) and curriculum.min_level > (highest or 0):
+            found = f"the highest is {highest}" if highest else "it has no levels"
+            raise ConfigError(
+                f"students.{place}.curriculum.min_level: the pool has no question of level {curriculum.min_level} or "
+                f"more ({found}); lower it"
+            )
+
+
+def _check_recorded(config: RunConfig) -> None:
+    """Whether every recorded student has answers; whether they are to the probe set is left to the run."""
+    if config.rollout.recorded is None:
+        return
+    path = config.rollout.recorded.path
+    with _naming("rollout.recorded"):
+        known = set(pc.unique(recorded_answers(path)["student"]).to_pylist())
+        if absent := sorted(set(_recorded_names(config)) - known):
+            found = ", ".join(sorted(known)[:20])
+            raise DataError(f"{path}: student {absent[0]!r} gave no answer in it; who did: {found}")
+
+
+def _recorded_names(config: RunConfig) -> list[str]:
+    return [student.recorded for student in config.students if student.recorded]
+
+
+@contextmanager
+def _naming(field: str) -> Iterator[None]:
+    """The field of the config in front of what is wrong with the file that it names."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{field}: {error}") from None

@@ -1,0 +1,78 @@
+"""Select: what a plan wants of the pool, as drafts of examples. No teacher is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skillray.curriculum.base import WRITTEN
+from skillray.store.schemas import EXAMPLES
+from skillray.store.tables import Table
+from skillray.training.examples import encode_chats, token_columns
+from skillray.types import content_id
+
+
+@dataclass(frozen=True)
+class Select:
+    """Stage: pool to drafts of examples (EXAMPLES schema), one row for each drawn question, tokenised for the student.
+
+    It goes along the pool and not along the orders: a question that was drawn a hundred times is tokenised once, and
+    a worker holds a slice of the pool and no more.
+    """
+
+    orders: str
+    """Folder of the orders table."""
+    model: str
+    """Whose tokenizer and chat template."""
+
+    def open(self) -> Callable[[pa.Table], pa.Table]:
+        from skillray.training.checkpoint import load_tokenizer
+
+        tokenizer, draws = load_tokenizer(self.model), draws_of(Table(self.orders))
+
+        def select(pool: pa.Table) -> pa.Table:
+            places = pc.index_in(pool["question_id"], value_set=draws["question_id"].combine_chunks())
+            return _drafts(tokenizer, pool.filter(pc.is_valid(places)), draws.take(places.drop_null()))
+
+        return select
+
+
+def draws_of(orders: Table) -> pa.Table:
+    """What is wanted of the pool: question_id, multiplicity, and kind and weight of the first order that drew it."""
+    rows = orders.read(["kind", "question_ids", "weight"])
+    rows = rows.filter(pc.invert(pc.is_in(rows["kind"], value_set=pa.array(sorted(WRITTEN)))))
+    owner = pc.list_parent_indices(rows["question_ids"])
+    columns = {name: rows[name].take(owner) for name in ("kind", "weight")}
+    draws = pa.table({"question_id": pc.list_flatten(rows["question_ids"])} | columns)
+    # One thread keeps the order of the rows, which `first` goes by.
+    grouped = draws.group_by("question_id", use_threads=False)
+    found = grouped.aggregate([("kind", "first"), ("weight", "first"), ([], "count_all")])
+    return found.rename_columns({"kind_first": "origin", "weight_first": "weight", "count_all": "multiplicity"})
+
+
+def response_of(row: dict[str, Any]) -> str:
+    """The reference solution as a student should write it: it ends with the answer after '####'."""
+    solution = row["solution"].strip()
+    if "####" in solution or not solution:
+        return solution or f"#### {row['answer']}"
+    return f"{solution}\n#### {row['answer']}"
+
+
+def _drafts(tokenizer: Any, rows: pa.Table, draws: pa.Table) -> pa.Table:
+    chats = [(row["question"], response_of(row)) for row in rows.select(["question", "solution", "answer"]).to_pylist()]
+    columns = {
+        "example_id": [content_id(question, response) for question, response in chats],
+        "question_id": rows["question_id"],
+        "question": rows["question"],
+        "response": [response for _, response in chats],
+        "skills": rows["skills"],
+        "parents": [[]] * len(chats),
+        "multiplicity": draws["multiplicity"].cast(pa.int32()),
+        "origin": draws["origin"],
+        "weight": draws["weight"],
+    }
+    return pa.table(columns | token_columns(encode_chats(tokenizer, chats)), schema=EXAMPLES)

@@ -1,0 +1,179 @@
+"""Worker groups that train students in turn: `TrainingGroup` runs one, `Trainer` says which student trains in which.
+
+A worker group takes tens of seconds to start. So a student that is ready joins the group that is there, unless
+`placement.train.max_workers` allows another; a group ends when nobody waits for it, and never holds a GPU idle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+
+from skillray.config import RunConfig, StudentConfig, load_config
+from skillray.coordinator.fleet import Status
+from skillray.errors import DeadlineError, SkillrayError, StageError
+from skillray.on_ray.runner import Attempts, hold_lease, log_to
+from skillray.store.fence import Fence
+from skillray.store.layout import RunFolder
+from skillray.training.queue import JobQueue
+
+LOOK_S = 1.0
+"""Seconds between two looks at what the workers have finished."""
+CLOSE_S = 60.0
+"""For Ray Train to put its workers away; it takes two or three seconds."""
+
+
+class TrainingGroup:
+    """One worker group, in a detached actor with a lease; who asks again for a student waits for the same result."""
+
+    def __init__(self, run_path: str, namespace: str, name: str) -> None:
+        hold_lease(namespace)
+        self._run, self._name = RunFolder(run_path), name
+        self._queue = JobQueue(self._run.file("train", name.replace("/", "-"), "queue"))
+        self._results: dict[str, asyncio.Future[float]] = {}
+        self._draining: asyncio.Task[None] | None = None
+
+    async def train(self, student: str, round_index: int, fence: Fence) -> float:
+        """Seconds of training, start-up and waiting not included; raises what the job ended with."""
+        key = f"{student}-{round_index:03d}"
+        if key not in self._results:
+            self._results[key] = asyncio.get_running_loop().create_future()
+            await asyncio.to_thread(self._add, key, student, round_index, fence)
+            if self._draining is None or self._draining.done():
+                self._draining = asyncio.create_task(self._drain())
+        return await asyncio.shield(self._results[key])
+
+    async def idle(self) -> None:
+        """Returns when no worker group is up."""
+        if self._draining is not None:
+            await asyncio.shield(self._draining)
+
+    async def progress(self, student: str, round_index: int) -> tuple[int, int, str]:
+        """(done, total, unit)"""
+        found = await asyncio.to_thread(self._queue.progress)
+        if found is None or found.key != f"{student}-{round_index:03d}":
+            return 0, 0, ""
+        return found.done, found.total, "steps"
+
+    def _add(self, key: str, student: str, round_index: int, fence: Fence) -> None:
+        from skillray.on_ray.verbs import Runner
+
+        config = load_config(self._run.config)
+        chosen = tuple(one for one in config.students if one.name == student)
+        self._queue.add(key, Runner(self._run, config, chosen, round_index, fence).train_job())
+
+    async def _drain(self) -> None:
+        """Fit until nothing waits: a student may join just when the workers have seen that the queue is empty."""
+        while await asyncio.to_thread(self._queue.waiting):
+            work = asyncio.create_task(asyncio.to_thread(self._fit))
+            while not work.done():
+                await asyncio.wait([work], timeout=LOOK_S)
+                await self._tell()
+            work.result()
+
+    def _fit(self) -> None:
+        from skillray.on_ray.train import fit  # seconds of import
+
+        config = load_config(self._run.config)
+        name = f"{self._name.replace('/', '-')}-{time.time_ns():x}"
+        try:
+            fit(self._queue, config.training, config.placement.train, name, self._run.file("logs", name))
+        except Exception as error:  # whatever ended the group: the student under way pays, the others go on
+            log_to(self._run, f"{self._name}-fit", traceback.format_exc())
+            failure = error if isinstance(error, SkillrayError) else StageError(f"fine_tune: {error!r}")
+            self._queue.finish(self._queue.waiting()[0], failure, 0.0)
+
+    async def _tell(self) -> None:
+        """Who waits for a job that has ended hears of it."""
+        for key in [key for key, result in self._results.items() if not result.done()]:
+            try:
+                seconds = await asyncio.to_thread(self._queue.outcome, key)
+            except SkillrayError as error:
+                self._results[key].set_exception(error)
+                continue
+            if seconds is not None:
+                self._results[key].set_result(seconds)
+
+
+@dataclass
+class _Group:
+    actor: Any
+    students: set[str] = field(default_factory=set)
+    """Places of those that wait for it."""
+
+
+class Trainer:
+    """The coordinator's side: at most `placement.train.max_workers` groups, and students dealt to them."""
+
+    def __init__(self, run: RunFolder, config: RunConfig, status: Status, namespace: str, attempts: Attempts) -> None:
+        self._run, self._config, self._status = run, config, status
+        self._namespace, self._attempts = namespace, attempts
+        self._groups: dict[int, _Group] = {}
+        self._closing: list[asyncio.Task[None]] = []
+
+    async def stop(self) -> None:
+        """Returns when every group that nobody waits for has ended."""
+        await asyncio.gather(*self._closing)
+
+    async def train(self, student: StudentConfig, round_index: int) -> dict[str, float]:
+        """Seconds by step: training, and the wait for a worker group to start or to come to this student."""
+        place, limit = f"{student.name}/round-{round_index:03d}", self._config.cluster.stage_timeout_s
+        slot, start = self._join(place), time.monotonic()
+        group = self._groups[slot]
+        try:
+            call = group.actor.train.remote(student.name, round_index, self._status.fence)
+            trained = await asyncio.wait_for(call, limit)
+        except TimeoutError:
+            raise DeadlineError(f"{place}/fine_tune took longer than cluster.stage_timeout_s") from None
+        finally:
+            self._leave(slot, place)
+        return {"fine_tune": trained, "fine_tune_wait": time.monotonic() - start - trained}
+
+    async def progress(self, student: str, round_index: int) -> tuple[int, int, str]:
+        place = f"{student}/round-{round_index:03d}"
+        for group in self._groups.values():
+            if place in group.students:
+                found: tuple[int, int, str] = await group.actor.progress.remote(student, round_index)
+                return found
+        return 0, 0, ""
+
+    def _join(self, place: str) -> int:
+        """The slot whose group trains `place`; on disk, so that a restarted coordinator asks the same group again."""
+        slot = self._status.training.get(place)
+        slot = self._choose() if slot is None else slot
+        self._status.training[place] = slot
+        self._status.save()
+        if slot not in self._groups:
+            name = self._attempts.name(f"train/{slot}")
+            actor = ray.remote(num_cpus=0.1)(TrainingGroup).options(
+                name=name, namespace=self._namespace, lifetime="detached", get_if_exists=True
+            )
+            self._groups[slot] = _Group(actor.remote(self._run.path, self._namespace, name))
+        self._groups[slot].students.add(place)
+        return slot
+
+    def _choose(self) -> int:
+        """A slot without a group, or the group with the fewest students."""
+        slots = range(self._config.placement.train.max_workers)
+        return min(slots, key=lambda slot: (len(self._groups[slot].students) if slot in self._groups else 0, slot))
+
+    def _leave(self, slot: int, place: str) -> None:
+        group = self._groups[slot]
+        group.students.discard(place)
+        del self._status.training[place]
+        if not group.students:
+            self._closing.append(asyncio.create_task(self._close(slot, group)))
+
+    async def _close(self, slot: int, group: _Group) -> None:
+        """End a group once Ray Train has put its workers away, unless a student joins it meanwhile."""
+        with contextlib.suppress(ray.exceptions.RayError, TimeoutError):  # it is gone, or hangs: killed all the same
+            await asyncio.wait_for(group.actor.idle.remote(), CLOSE_S)
+        if not group.students and self._groups.get(slot) is group:
+            del self._groups[slot]
+            ray.kill(group.actor)

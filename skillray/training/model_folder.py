@@ -1,0 +1,136 @@
+"""What can be said of a model before anything loads it: from its small files and the headers of its weights.
+
+No torch, no transformers, no weights read, nothing downloaded: `skillray run` asks this before it starts Ray.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from skillray.errors import DataError
+from skillray.training.checkpoint import ADAPTER, is_adapter, resolve_model
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+_CAUSAL = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+"""Ends of the names of classes that write text; the last one only where there is no separate encoder."""
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
+_INDEX = "model.safetensors.index.json"
+
+
+def check_model(model: str) -> str | None:
+    """The folder of `model`, or None for a Hugging Face id that would have to be downloaded to look at it.
+
+    Raises:
+        DataError: there is no such model, or it cannot be a student; says what is missing.
+    """
+    folder = _find(model)
+    if folder is None:
+        return None
+    where = f"model {model}"
+    if is_adapter(folder):
+        _check_adapter(folder, where)
+    else:
+        _check_weights(folder, where)
+        _check_architecture(folder, where)
+    _check_tokenizer(folder, where)
+    return folder
+
+
+def read_settings(folder: str, name: str, where: str) -> dict[str, Any]:
+    """One of a model's JSON files. Raises `DataError` when it is absent or holds no object."""
+    try:
+        with open(os.path.join(folder, name), "rb") as file:
+            found = json.load(file)
+    except FileNotFoundError:
+        raise DataError(f"{where}: there is no {name} in the folder; give a whole Hugging Face folder") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{where}: {name} cannot be read ({_line(error)}); restore it") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{where}: {name} holds no object; restore it")
+    return found
+
+
+def _find(model: str) -> str | None:
+    if model == "embedded" or os.path.isdir(model):
+        folder = resolve_model(model)
+        if not os.listdir(folder):
+            raise DataError(f"model {model}: the folder is empty; give a Hugging Face folder or id")
+        return folder
+    if os.path.exists(model):
+        raise DataError(f"model {model} is a file; give the folder that holds its config.json")
+    if not _HUB_ID.fullmatch(model):
+        raise DataError(f"model {model!r}: there is no such folder, and it is no Hugging Face id; give one of the two")
+    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+    return resolve_model(model) if offline else None
+
+
+def _check_adapter(folder: str, where: str) -> None:
+    _check_headers(Path(folder), ["adapter_model.safetensors"], where)
+    base = read_settings(folder, ADAPTER, where).get("base_model_name_or_path")
+    if not isinstance(base, str) or not base:
+        raise DataError(f"{where}: {ADAPTER} names no base_model_name_or_path; write the model it was trained on")
+    try:
+        found = _find(base)
+        if found is None:
+            return
+        if is_adapter(found):
+            raise DataError(f"model {base} is an adapter too; merge it into its own base")
+        _check_weights(found, f"model {base}")
+        _check_architecture(found, f"model {base}")
+    except DataError as error:
+        raise DataError(f"{where}: the base of this adapter: {error}") from None
+
+
+def _check_weights(folder: str, where: str) -> None:
+    path = Path(folder)
+    names = sorted(file.name for file in path.glob("*.safetensors"))
+    if (path / _INDEX).exists():
+        listed = read_settings(folder, _INDEX, where).get("weight_map", {})
+        names = sorted(set(listed.values())) or names
+    if not names and list(path.glob("*.bin")):
+        raise DataError(f"{where}: its weights are *.bin, which can hold code; convert them to safetensors")
+    _check_headers(path, names or ["model.safetensors"], where)
+
+
+def _check_headers(folder: Path, names: list[str], where: str) -> None:
+    """A safetensors header says how long its file is: one that was cut off, or is no such file, does not agree."""
+    from safetensors import SafetensorError, safe_open
+
+    for name in names:
+        if not (folder / name).is_file():
+            raise DataError(f"{where}: there is no {name} in the folder; give the model's weights as safetensors")
+        try:
+            with safe_open(folder / name, framework="numpy") as tensors:
+                count = len(tensors.keys())
+        except (SafetensorError, OSError) as error:
+            raise DataError(f"{where}: {name} is cut off or no safetensors file ({_line(error)}); restore it") from None
+        if not count:
+            raise DataError(f"{where}: {name} holds no weights; restore it")
+
+
+def _check_architecture(folder: str, where: str) -> None:
+    config = read_settings(folder, "config.json", where)
+    classes = config.get("architectures") or []
+    if not classes and not config.get("model_type"):
+        raise DataError(f"{where}: config.json names neither architectures nor model_type; restore it")
+    wrong = [name for name in classes if not str(name).endswith(_CAUSAL)]
+    if wrong or config.get("is_encoder_decoder"):
+        found = wrong[0] if wrong else "an encoder-decoder"
+        raise DataError(f"{where}: {found} does not write text from left to right; give a causal language model")
+
+
+def _check_tokenizer(folder: str, where: str) -> None:
+    path = Path(folder)
+    if not any((path / name).exists() for name in _TOKENIZERS):
+        raise DataError(f"{where}: there is no tokenizer in the folder; save it there too")
+    written = any((path / name).exists() for name in ("chat_template.jinja", "chat_template.json"))
+    if not written and not read_settings(folder, "tokenizer_config.json", where).get("chat_template"):
+        raise DataError(f"{where}: its tokenizer has no chat template; use an instruction-tuned model")
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

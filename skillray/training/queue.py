@@ -1,0 +1,128 @@
+"""Jobs that wait for a worker group, on storage: one group trains them in turn, and pays for its start-up once.
+
+QUEUE/000000-KEY.job.json     what to train
+QUEUE/000000-KEY.done.json    how it ended; a job without it is waiting, or under way
+QUEUE/progress.json           how far the job under way is
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
+
+from skillray import errors
+from skillray.errors import SkillrayError
+from skillray.store.fence import Fence
+from skillray.store.files import commit_json, exists, names_in, read_json
+from skillray.training.group import from_rank_0
+from skillray.training.settings import TrainingSettings
+from skillray.training.sft import Alive, TrainJob, train
+
+NOTE_S = 1.0
+"""Seconds between two notes of progress."""
+_JOB, _DONE = ".job.json", ".done.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Of the job under way."""
+
+    key: str
+    done: int
+    total: int
+    """Optimizer steps."""
+    loss: float
+    tokens_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobQueue:
+    """The queue in `folder`. One process adds, rank 0 of one worker group finishes."""
+
+    folder: str
+
+    def add(self, key: str, job: TrainJob) -> None:
+        """`key` is new, and says which job it is in progress and outcomes."""
+        number = len(self._names(_JOB))
+        settings = job.settings.model_dump(mode="json")
+        values = {field.name: getattr(job, field.name) for field in fields(job)} | {
+            "settings": settings,
+            "fence": asdict(job.fence),
+        }
+        commit_json(self._path(f"{number:06d}-{key}{_JOB}"), values)
+
+    def waiting(self) -> list[str]:
+        """Keys of the jobs without outcome, in their order."""
+        done = {name.removesuffix(_DONE) for name in self._names(_DONE)}
+        names = [name.removesuffix(_JOB) for name in self._names(_JOB)]
+        return [name.partition("-")[2] for name in names if name not in done]
+
+    def job(self, key: str) -> TrainJob:
+        values = read_json(self._path(self._name(key) + _JOB))
+        settings, fence = TrainingSettings.model_validate(values["settings"]), Fence(**values["fence"])
+        return TrainJob(**values | {"settings": settings, "fence": fence})
+
+    def finish(self, key: str, error: SkillrayError | None, seconds: float) -> None:
+        failure = None if error is None else {"type": type(error).__name__, "message": str(error)}
+        commit_json(self._path(self._name(key) + _DONE), {"error": failure, "seconds": seconds})
+
+    def outcome(self, key: str) -> float | None:
+        """Seconds of training; None while it waits. Raises what the job ended with."""
+        path = self._path(self._name(key) + _DONE)
+        if not exists(path):
+            return None
+        found = read_json(path)
+        if found["error"]:
+            raise getattr(errors, found["error"]["type"], SkillrayError)(found["error"]["message"])
+        return float(found["seconds"])
+
+    def note(self, progress: Progress) -> None:
+        commit_json(self._path("progress.json"), asdict(progress))
+
+    def progress(self) -> Progress | None:
+        path = self._path("progress.json")
+        return Progress(**read_json(path)) if exists(path) else None
+
+    def _name(self, key: str) -> str:
+        return next(name for name in self._names(_JOB) if name.partition("-")[2] == key + _JOB).removesuffix(_JOB)
+
+    def _names(self, suffix: str) -> list[str]:
+        return [name for name in names_in(self.folder) if name.endswith(suffix)]
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+
+def train_queue(queue: JobQueue, train_one: Callable[..., None] = train, alive: Alive = lambda: None) -> None:
+    """Every worker of a group: train what waits, in order, until nothing does.
+
+    A job that ends with a `SkillrayError` ends alone. Anything else (a dead worker, a bug) ends the group, and the job
+    under way stays the first that waits.
+    """
+    while waiting := from_rank_0(queue.waiting):
+        alive()
+        start, failure = time.monotonic(), None
+        key: str = waiting[0]
+        try:
+            train_one(from_rank_0(partial(queue.job, key)), _Notes(queue, key), alive)
+        except SkillrayError as error:  # all workers raise it together
+            failure = error
+        seconds = round(time.monotonic() - start, 3)
+        from_rank_0(partial(queue.finish, key, failure, seconds))
+
+
+@dataclass(slots=True)
+class _Notes:
+    """Rank 0's progress, in a file: no further process, and nothing that a restart can lose."""
+
+    queue: JobQueue
+    key: str
+    written: float = field(default=float("-inf"))
+
+    def __call__(self, done: int, total: int, loss: float, tokens_per_s: float) -> None:
+        if done == total or time.monotonic() - self.written >= NOTE_S:
+            self.queue.note(Progress(key=self.key, done=done, total=total, loss=loss, tokens_per_s=tokens_per_s))
+            self.written = time.monotonic()

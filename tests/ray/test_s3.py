@@ -1,0 +1,125 @@
+"""A whole run whose folder is in a bucket: killed in the middle, started again, and equal to one on a local disk."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from skillray.config import dump_config, parse
+from skillray.store import files
+from skillray.store.layout import RunFolder
+from skillray.store.tables import Table
+from tests.ray.test_loop import SMALL, supervise
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+
+CONFIG = SMALL | {
+    "name": "s3",
+    "students": [{"name": "a", "curriculum": {"type": "stat-syn", "num_examples": 40, "keep": 0.25}}],
+}
+
+
+@pytest.fixture(scope="module")
+def on_disk(local_ray, tmp_path_factory) -> RunFolder:
+    path = str(tmp_path_factory.mktemp("disk"))
+    assert supervise(parse(CONFIG, "test"), path)
+    return RunFolder(path)
+
+
+@pytest.fixture(scope="module")
+def in_bucket(s3, tmp_path_factory) -> RunFolder:
+    """Killed with everything it started once its study has begun, and run again by the same command."""
+    from tests.s3_server import make_bucket
+
+    folder = tmp_path_factory.mktemp("driver")
+    (folder / "config.yaml").write_text(dump_config(parse(CONFIG, "test")))
+    run = RunFolder(f"{make_bucket(s3, 'whole-run')}/runs/s3")
+    killed = start(folder, run)
+    wait_for(lambda: files.exists(run.round("a", 0).segment().table("orders").manifest_path), killed)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert not files.exists(run.summary) and files.exists(f"{run.path}/lock.json")
+    again = start(folder, run)
+    assert again.wait(timeout=300) == 0, (folder / "log").read_text()
+    return run
+
+
+def start(folder: Path, run: RunFolder) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "skillray", "run", str(folder / "config.yaml"), "--run-dir", run.path]
+    environment = os.environ | {"HOME": str(folder)}
+    for name in ("SKILLRAY_TEMP_DIR", "RAY_AUTH_TOKEN_PATH"):  # of the Ray of this process
+        environment.pop(name, None)
+    log = open(folder / "log", "ab")
+    return subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+
+
+def wait_for(condition, process: subprocess.Popen[bytes], seconds: float = 300.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, "the run did not get there"
+        time.sleep(0.1)
+
+
+def tables(run: RunFolder, on_disk: RunFolder) -> dict[str, str]:
+    """Fingerprint of every table that is in `on_disk`, as it is in `run`."""
+    manifests = sorted(Path(on_disk.path).rglob("manifest.json"))
+    folders = [str(path.parent.relative_to(on_disk.path)) for path in manifests if path.parent.name != "checkpoint"]
+    return {folder: Table(run.file(folder)).fingerprint() for folder in folders}
+
+
+def test_every_table_is_that_of_a_run_on_disk(on_disk, in_bucket):
+    expected = tables(on_disk, on_disk)
+    assert len(expected) > 15
+    assert tables(in_bucket, on_disk) == expected
+
+
+def test_the_checkpoint_is_the_same(on_disk, in_bucket):
+    from skillray.training.checkpoint import verify_checkpoint, weights_hash
+
+    verify_checkpoint(in_bucket.round("a", 0).checkpoint)
+    assert weights_hash(in_bucket.round("a", 0).checkpoint) == weights_hash(on_disk.round("a", 0).checkpoint)
+
+
+def test_no_reply_was_paid_twice(on_disk, in_bucket):
+    def keys(run: RunFolder) -> list[bytes]:
+        folder = run.replies(0)
+        parts = [f"{folder}/{name}" for name in files.names_in(folder) if name.endswith(".parquet")]
+        return sorted(key for part in parts for key in read_keys(part))
+
+    assert keys(in_bucket) == keys(on_disk)
+    assert len(keys(in_bucket)) == len(set(keys(in_bucket)))
+
+
+def read_keys(path: str) -> list[bytes]:
+    from skillray.store.tables import read_part
+
+    return read_part(path, ["key"])["key"].to_pylist()
+
+
+def test_two_epochs_wrote_it_and_nothing_is_left(in_bucket):
+    assert files.names_in(in_bucket.file("epochs")) == ["00000001", "00000002"]
+    assert files.read_json(in_bucket.status)["epoch"] == 2
+    assert not files.exists(in_bucket.file("lock.json")) and not files.has_folder(in_bucket.file("train"))
+    assert files.names_in(in_bucket.path) == [
+        "config.yaml", "data", "epochs", "report", "shared", "status.json", "students", "summary.json", "teacher",
+    ]  # fmt: skip
+
+
+def test_commands_read_it(in_bucket, tmp_path):
+    def cli(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "skillray", *words]
+        return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"HOME": str(tmp_path)})
+
+    assert "stat-syn" in cli("report", in_bucket.path).stdout
+    assert '"difficult"' in cli("profile", in_bucket.path, "--json").stdout
+    again = cli("run", in_bucket.config, "--run-dir", in_bucket.path)
+    assert again.returncode == 0 and "nothing to do" in again.stdout
+    nowhere = cli("report", "s3://whole-run/none")
+    assert nowhere.returncode == 2 and "no run folder" in nowhere.stderr

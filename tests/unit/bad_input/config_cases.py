@@ -1,0 +1,242 @@
+"""Configs that cannot be meant: what YAML makes of them, fields, and fields that contradict each other."""
+
+from __future__ import annotations
+
+import json
+
+from tests.unit.bad_input.kinds import DOMAIN, RECORDED, TABLES, Case, field, text, write_config, write_rows
+
+GOOD = json.dumps(DOMAIN)
+STUDENTS = "students: [{name: a, curriculum: {type: stat-sel}}]\n"
+TWO = DOMAIN | {"students": [{"name": n, "curriculum": {"type": "hard", "min_level": 1}} for n in ("a", "b")]}
+SYNTHETIC = TABLES | {"students": [{"name": "a", "curriculum": {"type": "stat-syn"}}]}
+ON_GPU = DOMAIN | {"placement": {"train": {"num_gpus": 1}}}
+UNRECORDED = RECORDED | {"students": DOMAIN["students"]}
+
+YAML = [
+    Case("config-missing", ("plan", "none.yaml"), ("config none.yaml", "No such file", "give a YAML file")),
+    Case("config-is-a-folder", ("plan", "."), ("config .", "Is a directory", "give a YAML file")),
+    Case("config-path-with-nul", ("plan", "c\0.yaml"), ("null byte", "give a YAML file")),
+    text("config-empty", "", "must be a mapping of fields"),
+    text("config-list", "- 1\n- 2\n", "must be a mapping of fields"),
+    text("config-scalar", "just words", "must be a mapping of fields"),
+    text("config-not-utf8", b"name: \xff\xfe", "not UTF-8 text"),
+    text("config-nul", b"name: a\x00b", "#x0000 is not allowed", "text file?"),
+    text("config-binary", bytes(range(1, 128)), "is not allowed", "text file?"),
+    text("config-unclosed", "name: [r", "line 1"),
+    text("config-tab", "name: r\n\tseed: 1\n", "line 2", "cannot start any token"),
+    text("config-two-documents", f"name: r\n---\n{STUDENTS}", "line 2", "another document"),
+    text("config-nested-for-ever", "[" * 100_000, "nested more than 32 levels"),
+    text("config-too-large", "# " + "x" * 2**20, "larger than 1 MiB"),
+    text("tag-python", "name: !!python/object/apply:os.system ['true']", "line 1", "tags are not allowed"),
+    text("tag-binary", "name: !!binary cg==", "tags are not allowed"),
+    text("tag-own", "name: !env HOME", "tags are not allowed", "'!env'"),
+    text("alias", "seed: &s 1\nrounds: *s\n", "line 2", "aliases are not allowed"),
+    text("alias-bomb", "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "aliases are not allowed"),
+    text("merge-key", "name: r\n<<: {seed: 1}\n", "line 2", "merge keys are not allowed"),
+    text("duplicate-key", "name: r\nseed: 1\nseed: 2\n", "line 3", "'seed' stands twice"),
+    text("duplicate-key-inside", "name: r\ntraining:\n  epochs: 1\n  epochs: 2\n", "line 4", "'epochs' stands twice"),
+    text("key-is-a-list", "? [a, b]\n: 1\n", "line 1", "a key must be a word"),
+    text("number-of-5000-digits", "seed: " + "9" * 5000, "a number cannot be read"),
+    text("half-a-surrogate", 'name: "\\ud800"\n', "surrogate"),
+    text("yes-is-no-number", f"name: r\nrounds: yes\n{STUDENTS}", "rounds: must be a valid integer; got 'yes'"),
+    text("true-is-no-number", f"name: r\nrounds: true\n{STUDENTS}", "rounds: must be a valid integer; got True"),
+    text("no-is-no-boolean", f"name: r\ntraining: {{gradient_checkpointing: no}}\n{STUDENTS}", "must be true or false"),
+    text(
+        "off-is-no-null", f"name: r\ntraining: {{lora: off}}\n{STUDENTS}", "training.lora: must be a mapping of fields"
+    ),
+    text("text-is-no-number", f"name: r\ntraining: {{learning_rate: '1e-5'}}\n{STUDENTS}", "valid number; got '1e-5'"),
+    text("missing-name", STUDENTS, "name: must be given"),
+    text("missing-students", "name: r\n", "students: must be given"),
+    text("no-student", "name: r\nstudents: []\n", "students: must have at least 1 entry"),
+    text("students-is-a-mapping", "name: r\nstudents: {a: 1}\n", "students: must be a list"),
+    text("student-is-a-number", "name: r\nstudents: [5]\n", "students.0: must be a mapping of fields; got 5"),
+]
+
+UNKNOWN = [
+    field("unknown-at-top", "rouds=2", "unknown field 'rouds'", "'rounds'"),
+    field("unknown-inside", "training.lerning_rate=1", "unknown field 'training.lerning_rate'", "'learning_rate'"),
+    field("unknown-deeper", "training.lora.rnk=4", "unknown field 'training.lora.rnk'", "'rank'"),
+    field("unknown-in-placement", "placement.train.num_gpu=1", "'placement.train.num_gpu'", "'num_gpus'"),
+    field(
+        "unknown-in-curriculum",
+        "students.0.curriculum.num_exampels=9",
+        "'students.0.curriculum.num_exampels'",
+        "'num_examples'",
+    ),
+    field(
+        "unknown-of-another-curriculum",
+        "students.0.curriculum.solutions=3",
+        "'students.0.curriculum.solutions'",
+        "known here",
+    ),
+    field("unknown-in-data", "data={type: domain, pool_per_skil: 3}", "'data.pool_per_skil'", "'pool_per_skill'"),
+    field("unknown-in-filter", "grading.filter={type: stat, tau: 0.5}", "'grading.filter.tau'", "did you mean 'tau"),
+    field("unknown-like-nothing", "xyzzy=1", "unknown field 'xyzzy'", "known here", "training"),
+    field("unknown-curriculum", "students.0.curriculum.type=stat_sel", "unknown type 'stat_sel'", "mean 'stat-sel'"),
+    field("unknown-scorer", "grading.scorer.type=prm", "grading.scorer", "unknown type 'prm'", "'outcome'"),
+    field(
+        "curriculum-without-type",
+        "students.0.curriculum={keep: 0.5}",
+        "students.0.curriculum: needs a `type`",
+        "stat-sel",
+    ),
+]
+
+VALUES = [
+    field("text-for-a-count", "rounds=two", "rounds: must be a valid integer; got 'two'"),
+    field("fraction-for-a-count", "rounds=1.5", "rounds: must be a valid integer; got 1.5"),
+    field("list-for-a-count", "seed=[1, 2]", "seed: must be a valid integer"),
+    field("null-for-a-count", "seed=null", "seed: must be a valid integer; got None"),
+    field("number-for-a-name", "name=7", "name: must be a valid string; got 7"),
+    field("zero-rounds", "rounds=0", "rounds: must be greater than 0; got 0"),
+    field("negative-seed", "seed=-1", "seed: must be greater than or equal to 0; got -1"),
+    field("negative-learning-rate", "training.learning_rate=-1e-5", "learning_rate: must be greater than 0"),
+    field("nan", "training.learning_rate=.nan", "learning_rate: must be a finite number; got nan"),
+    field("infinite", "rollout.temperature=.inf", "rollout.temperature: must be a finite number; got inf"),
+    field("infinite-by-size", "training.weight_decay=1e999", "weight_decay: must be a finite number"),
+    field("above-one", "students.0.curriculum.keep=1.0", "students.0.curriculum.keep: must be less than 1; got 1.0"),
+    field("threshold-out-of-range", "grading.filter={type: stat, tau1: 1.5}", "grading.filter.tau1: must be less than"),
+    field("stage-out-of-range", "training.zero_stage=4", "zero_stage: must be 0, 1, 2 or 3; got 4"),
+    field("unknown-dtype", "training.dtype=fp16", "training.dtype: must be 'fp32' or 'bf16'; got 'fp16'"),
+    field("one-beta", "training.betas=[0.9]", "training.betas.1: must be given"),
+    field("beta-out-of-range", "training.betas=[0.9, 1.5]", "training.betas", "below 1"),
+    field("name-goes-up", "name=../up", "name: must be 1 to 63 lower case letters", "got '../up'"),
+    field("name-is-two-dots", "students.0.name=..", "students.0.name: must be 1 to 63"),
+    field("name-with-slash", "students.0.name=a/b", "students.0.name: must be 1 to 63", "'a/b'"),
+    field("name-empty", "name=''", "name: must be 1 to 63", "''"),
+    field("name-too-long", "name=" + "x" * 64, "name: must be 1 to 63", "…"),
+    field("name-upper-case", "name=Run", "name: must be 1 to 63 lower case"),
+    field("name-with-line-break", 'name="a\\nb"', "name: must be 1 to 63"),
+    field("unknown-domain", "data={type: domain, domain: algebra}", "domain must be one of arithmetic; got 'algebra'"),
+    field(
+        "too-many-for-the-domain",
+        "data={type: domain, held_out_per_skill: 500}",
+        "data.held_out_per_skill",
+        "at most 182",
+    ),
+    field("no-share", "data.profile_share=1.0", "data.profile_share: must be less than 1", config=TABLES),
+    field("address", "cluster.address=head", "cluster.address must be 'local', 'auto' or HOST:PORT; got 'head'"),
+]
+
+CONTRADICTIONS = [
+    field("greedy-samples", "rollout.samples=4", "samples must be 1 at temperature 0"),
+    field("same-names", "students.1.name=a", "students must have different names; 'a' stands twice", config=TWO),
+    field("recorded-without-a-file", "students.0.recorded=them", "rollout.recorded.path must be set", config=TABLES),
+    field("recorded-for-nobody", "seed=1", "rollout.recorded: no student uses it", config=UNRECORDED),
+    field("recorded-to-a-domain", "rollout.recorded.path=x.jsonl", "rollout.recorded", "data.type to 'tables'"),
+    field("domain-scorer-on-tables", "grading.scorer.type=domain", "grading.scorer.type 'domain'", config=TABLES),
+    field("teacher-on-tables", "diagnosis.source=teacher", "diagnosis.source must be 'labels'", config=TABLES),
+    field("synthesis-on-tables", "seed=1", "student 'a': curriculum 'stat-syn'", "use 'stat-sel'", config=SYNTHETIC),
+    field("pool-is-probe", "data.probe.path=pool.jsonl", "data.pool and data.probe are both pool.jsonl", config=TABLES),
+    field(
+        "agreement-of-more",
+        "students.0.curriculum={type: stat-syn, min_agreement: 4}",
+        "students.0.curriculum",
+        "min_agreement 4",
+    ),
+    field("offload-on-a-cpu", "training.offload.optimizer=true", "training.offload: there is nothing to offload"),
+    field(
+        "offload-parameters-in-stage-2",
+        "training.offload.parameters=true",
+        "needs training.zero_stage 3, not 2",
+        config=ON_GPU,
+    ),
+    field(
+        "offload-in-stage-0",
+        "training={zero_stage: 0, offload: {optimizer: true}}",
+        "zero_stage 1, 2 or 3, not 0",
+        config=ON_GPU,
+    ),
+    field("flash-on-a-cpu", "training.attention=flash_attention_2", "needs a GPU; use 'sdpa'"),
+    field(
+        "micro-batch-above-batch",
+        "training.micro_batch_size=9",
+        "training.micro_batch_size is 9",
+        "lower micro_batch_size",
+    ),
+    field("workers-above-batch", "training.num_workers=9", "training.num_workers is 9", "lower num_workers"),
+    field("lora-of-nothing", "training.lora.target_modules=[]", "training.lora.target_modules: must name a module"),
+    field(
+        "accelerator-without-gpu", "placement.train.accelerator_type=H100", "placement.train.num_gpus 0; set num_gpus"
+    ),
+    field("gpu-and-a-half", "placement.train.num_gpus=1.5", "placement.train.num_gpus", "whole number"),
+    field(
+        "no-such-level",
+        "students.1.curriculum.min_level=4",
+        "students.1.curriculum.min_level",
+        "the highest is 3",
+        config=TWO,
+    ),
+    field("answer-longer-than-the-model", "rollout.max_new_tokens=1024", "rollout.max_new_tokens is 1024", "lower it"),
+]
+
+SETS = [
+    field("set-without-value", "seed", "--set takes FIELD=VALUE", "'seed'"),
+    field("set-without-field", "=3", "--set takes FIELD=VALUE"),
+    field("set-with-a-hole", "training..epochs=3", "--set takes FIELD=VALUE"),
+    field("set-past-the-end", "students.7.name=b", "--set students.7.name=b", "no place in a list of 1"),
+    field("set-before-the-start", "students.-1.name=b", "no place in a list of 1"),
+    field("set-a-word-in-a-list", "students.a.name=b", "'a' is no place in a list"),
+    field("set-a-strange-digit", "students.².name=b", "'²' is no place in a list"),
+    field("set-inside-a-number", "seed.inner=1", "'seed' has no field 'inner'", config=DOMAIN | {"seed": 1}),
+    field("set-broken-yaml", "name=[r", "--set name=[r", "line 1"),
+]
+
+COMMANDS = [
+    Case("unknown-command", ("rnu", "c.yaml"), ("No such command 'rnu'", "'run'", "skillray --help")),
+    Case("unknown-option", ("run", "c.yaml", "--fast"), ("No such option: --fast", "skillray --help")),
+    Case("no-config", ("run",), ("Missing argument", "skillray --help")),
+    Case("option-without-value", ("run", "c.yaml", "--set"), ("'--set' requires an argument", "skillray --help")),
+    Case("two-configs", ("run", "c.yaml", "d.yaml"), ("unexpected extra argument", "d.yaml")),
+    Case("run-dir-is-a-file", ("run", "c.yaml", "--run-dir", "c.yaml"), ("--run-dir c.yaml is a file",), write_config),
+    Case(
+        "run-dir-is-no-run",
+        ("run", "c.yaml", "--run-dir", "."),
+        ("--run-dir .", "no config.yaml", "empty folder"),
+        write_config,
+    ),
+    Case("run-dir-empty", ("run", "c.yaml", "--run-dir", ""), ("--run-dir ''", "give a folder"), write_config),
+    Case(
+        "run-dir-elsewhere",
+        ("run", "c.yaml", "--run-dir", "ftp://b/r"),
+        ("ftp://b/r: can be a local path, s3://"),
+        write_config,
+    ),
+    Case(
+        "run-dir-not-writable",
+        ("run", "c.yaml", "--run-dir", "/proc/run"),
+        ("--run-dir /proc/run", "cannot be written"),
+        write_config,
+    ),
+    Case(
+        "run-dir-below-a-file",
+        ("run", "c.yaml", "--run-dir", "c.yaml/r"),
+        ("cannot be written", "another folder"),
+        write_config,
+    ),
+    Case("report-nowhere", ("report", "none"), ("none: no run folder", "--run-dir")),
+    Case("report-of-a-file", ("report", "c.yaml"), ("c.yaml: no run folder", "--run-dir"), write_config),
+    Case("report-of-another-folder", ("report", "."), (".: no run folder", "no config.yaml"), write_config),
+    Case(
+        "report-before-the-run",
+        ("report", "."),
+        (".: this run has not begun", "skillray run"),
+        lambda f: write_rows(f / "config.yaml", GOOD),
+    ),
+    Case(
+        "report-damaged",
+        ("report", "."),
+        ("status.json is damaged", "run again"),
+        lambda f: [write_rows(f / n, GOOD[:-9]) for n in ("config.yaml", "status.json")],
+    ),
+    Case("profile-nowhere", ("profile", "none", "--json"), ("none: no run folder",)),
+    Case(
+        "profile-of-another-version",
+        ("profile", "."),
+        ("status.json: students", "this version"),
+        lambda f: [write_rows(f / n, '{"students": 3}') for n in ("config.yaml", "status.json", "summary.json")],
+    ),
+]
+
+CASES = [*YAML, *UNKNOWN, *VALUES, *CONTRADICTIONS, *SETS, *COMMANDS]

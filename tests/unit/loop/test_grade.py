@@ -1,0 +1,56 @@
+"""Which sample is judged, and scores that are no scores. The scorer is a look-up by response."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from skillray.config.model import GradingSettings
+from skillray.grading.answers import Verdict
+from skillray.loop.grade import Grade
+from skillray.types import StepScore
+
+STAGE = Grade(GradingSettings(), domain=None)
+SCORES = {"good": [1.0, 0.9], "poor": [0.5, 0.9], "nan": [0.9, math.nan], "above": [1.2], "null": [0.9, None]}
+ROW = {
+    "question_id": b"q" * 16,
+    "question": "?",
+    "answer": "1",
+    "solution": "",
+    "level": 1,
+    "skills": [],
+    "subject": "",
+}
+
+
+def judge(*responses: str) -> list[dict]:
+    def scorer(question, response):
+        return tuple(StepScore(text=response, score=score) for score in SCORES[response])
+
+    samples = [ROW | {"response": response, "sample": place} for place, response in enumerate(responses)]
+    verdicts = {(response, "1"): Verdict.CORRECT for response in responses}
+    return STAGE._judge(samples, scorer, verdicts)
+
+
+def test_the_best_sample_decides():
+    rows = judge("poor", "good")
+    assert [row["judged"] for row in rows] == [False, True]
+    assert not rows[0]["difficult"] and rows[1]["step_scores"] == [1.0, 0.9]
+    assert [row["refused"] for row in rows] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [("nan", "step score 2 of 2 is nan"), ("above", "step score 1 of 1 is 1.2"), ("null", "step score 2 of 2 is None")],
+)
+def test_scores_that_are_no_scores_are_neither_compared_nor_averaged(response, reason):
+    refused, poor = judge(response, "poor")
+    assert reason in refused["refused"] and refused["step_scores"] == [] and not refused["judged"]
+    assert refused["correct"]  # its answer is right all the same
+    assert poor["judged"] and poor["difficult"] and poor["refused"] is None
+
+
+def test_a_question_without_a_usable_score_is_not_called_difficult():
+    rows = judge("nan", "above")
+    assert not any(row["judged"] or row["difficult"] for row in rows)

@@ -1,0 +1,80 @@
+"""Merge by hand: which drafts become examples, and how often."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from skillray.loop import merge as merging
+from skillray.loop.merge import ids_of, merge
+from skillray.store.fence import UNFENCED
+from skillray.store.schemas import EXAMPLES, ID
+from skillray.store.tables import Table
+from skillray.types import content_id
+
+NONE = pa.array([], ID)
+
+
+def drafts_of(path, *rows: dict, part: int = 3) -> list[Table]:
+    """One table, cut into parts of three rows."""
+    table = Table(str(path / "drafts"))
+    full = {"skills": [], "parents": [], "multiplicity": 1, "weight": 1.0, "loss_mask": [True], "num_loss_tokens": 1}
+    whole = pa.Table.from_pylist([full | row for row in rows], schema=EXAMPLES)
+    table.write_all([whole.slice(start, part) for start in range(0, len(rows), part)], fence=UNFENCED)
+    return [table]
+
+
+def draft(question: str, origin: str = "select", length: int = 1, times: int = 1) -> dict:
+    ids = {"example_id": content_id(question, "r"), "question_id": content_id(question)}
+    texts = {"question": question, "response": "r", "origin": origin, "input_ids": [1] * length}
+    return ids | texts | {"multiplicity": times}
+
+
+def test_merge_counts_what_became_of_every_draw(tmp_path):
+    drafts = drafts_of(tmp_path, draft("a"), draft("a", times=3), draft("held"), draft("long", length=9), draft("b"))
+    forbidden = pa.array([content_id("held")], ID)
+    parts, notes = merge(drafts, forbidden, max_length=8, target=None)
+    (rows,) = parts
+    assert {row["question"]: row["multiplicity"] for row in rows.to_pylist()} == {"a": 4, "b": 1}
+    assert notes == {"drafts_new": 2, "drafts_repeated": 3, "drafts_held_out": 1, "drafts_too_long": 1}
+
+
+def test_merge_keeps_the_target_of_what_was_written(tmp_path):
+    written = [draft(f"w{n}", "synthesize") for n in range(5)]
+    parts, notes = merge(drafts_of(tmp_path, draft("kept"), *written, written[0]), NONE, 8, target=3)
+    (rows,) = parts
+    smallest = sorted(row["example_id"] for row in written)[:3]
+    assert [row["example_id"] for row in rows.to_pylist() if row["origin"] == "synthesize"] == smallest
+    assert rows["multiplicity"].to_pylist() == [1, 1, 1, 1]
+    assert (notes["written"], notes["surplus"]) == (5, 2)
+
+
+def test_what_a_teacher_repeats_counts_once_and_what_was_drawn_every_time(tmp_path):
+    first, second = (tmp_path / name for name in ("selected", "wave"))
+    drafts = drafts_of(first, draft("a", times=2)) + drafts_of(second, draft("a", "synthesize"), draft("a", "keep"))
+    (rows,) = merge(drafts, NONE, 8, None)[0]
+    assert [(row["origin"], row["multiplicity"]) for row in rows.to_pylist()] == [("select", 3)]
+    (rows,) = merge(drafts[::-1], NONE, 8, None)[0]
+    assert [(row["origin"], row["multiplicity"]) for row in rows.to_pylist()] == [("synthesize", 4)]
+
+
+def test_parts_have_a_largest_size_and_their_own_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(merging, "PART_ROWS", 4)
+    drafts = drafts_of(tmp_path, *(draft(f"q{n}") for n in range(10)))
+    parts = list(merge(drafts, NONE, 8, None)[0])
+    assert [part.num_rows for part in parts] == [4, 4, 2]
+    questions = [part["question"].to_pylist() for part in parts]
+    assert sorted(questions[0]) == ["q0", "q1", "q2", "q3"]
+    for part in parts:
+        assert part["example_id"].to_pylist() == sorted(part["example_id"].to_pylist())
+
+
+def test_nothing_left_is_an_empty_table(tmp_path):
+    parts, notes = merge(drafts_of(tmp_path, draft("long", length=9)), NONE, 8, None)
+    assert sum(part.num_rows for part in parts) == 0 and notes == {"drafts_too_long": 1}
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_ids_of_tables(tmp_path, rows):
+    tables = drafts_of(tmp_path, *(draft(f"q{n}") for n in range(rows)))
+    assert ids_of(tables).to_pylist() == [content_id(f"q{n}") for n in range(rows)]

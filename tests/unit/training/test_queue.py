@@ -1,0 +1,81 @@
+"""The queue of a worker group: in order, each job once, and one that fails fails alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from skillray.errors import StageError
+from skillray.store.fence import Fence
+from skillray.training.queue import JobQueue, train_queue
+from skillray.training.settings import Lora, TrainingSettings
+from skillray.training.sft import TrainJob
+
+
+def job(name: str) -> TrainJob:
+    settings = TrainingSettings(lora=Lora(rank=4), betas=(0.8, 0.9), max_tokens=7)
+    return TrainJob(
+        model=name,
+        settings=settings,
+        examples="e",
+        schedule="s",
+        learning="l",
+        output="o",
+        seed=2**62,
+        fence=Fence("run", 3),
+    )
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> JobQueue:
+    made = JobQueue(str(tmp_path / "queue"))
+    for name in ("b-000", "a-000", "c-001"):
+        made.add(name, job(name))
+    return made
+
+
+def test_a_job_travels_whole(queue: JobQueue) -> None:
+    assert queue.job("a-000") == job("a-000")
+    assert queue.waiting() == ["b-000", "a-000", "c-001"]
+    assert queue.outcome("a-000") is None
+
+
+def test_jobs_are_trained_in_order_and_fail_alone(queue: JobQueue) -> None:
+    trained: list[str] = []
+
+    def train_one(given: TrainJob, note: object, alive: object) -> None:
+        trained.append(given.model)
+        if len(trained) == 1:
+            queue.add("late-000", job("late-000"))  # joins while the group is at work
+        if given.model == "a-000":
+            raise StageError("the loss of step 3 is not finite")
+
+    train_queue(queue, train_one)
+    assert trained == ["b-000", "a-000", "c-001", "late-000"]
+    assert queue.waiting() == []
+    with pytest.raises(StageError, match="step 3 is not finite"):
+        queue.outcome("a-000")
+    assert queue.outcome("late-000") is not None
+
+
+def test_what_is_no_error_of_ours_ends_the_group_and_the_job_still_waits(queue: JobQueue) -> None:
+    def train_one(given: TrainJob, note: object, alive: object) -> None:
+        if given.model == "a-000":
+            raise KeyError("bug")
+
+    with pytest.raises(KeyError):
+        train_queue(queue, train_one)
+    assert queue.waiting() == ["a-000", "c-001"]
+
+
+def test_progress_is_of_the_job_under_way(queue: JobQueue) -> None:
+    assert queue.progress() is None
+
+    def train_one(given: TrainJob, note: object, alive: object) -> None:
+        note(1, 9, 2.5, 100.0)  # type: ignore[operator]
+        note(2, 9, 2.0, 100.0)  # type: ignore[operator]  # within the second: not written
+        found = queue.progress()
+        assert found is not None and (found.key, found.done, found.total) == (given.model, 1, 9)
+
+    train_queue(queue, train_one)
