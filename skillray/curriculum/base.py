@@ -22,6 +22,12 @@ class OrderKind(StrEnum):
     """Train on these pool questions to hold what is already known (replay)."""
     SYNTHESIZE = "synthesize"
     """A teacher writes `count` new questions for `skill` after these seed questions."""
+    AUGMENT = "augment"
+    """A teacher puts the solution of this pool question in other words, up to `count` times."""
+
+
+WRITTEN = frozenset({OrderKind.SYNTHESIZE, OrderKind.AUGMENT})
+"""What a teacher writes; the rest comes from the pool."""
 
 
 class Need(StrEnum):
@@ -81,7 +87,7 @@ class Evidence:
 class Plan:
     orders: tuple[Order, ...]
     target: int | None = None
-    """Examples that a teacher is to write in all: synthesize orders are sent again until so many are accepted."""
+    """Examples that a teacher is to write in all: its orders are sent again until so many are accepted."""
     memory: Memory = field(default_factory=dict)
     notes: Mapping[str, float] = field(default_factory=dict)
     """What a reader of the report should know: counts and shares by name."""
@@ -91,6 +97,8 @@ class Curriculum(Value):
     """A method: its fields are its settings, their defaults the vetted ones, and `plan` is pure."""
 
     needs: ClassVar[frozenset[Need]] = frozenset()
+    writes: ClassVar[bool] = False
+    """Whether its orders have a teacher write something."""
 
     @abstractmethod
     def plan(self, evidence: Evidence, memory: Memory, rng: random.Random) -> Plan:

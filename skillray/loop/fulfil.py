@@ -1,8 +1,8 @@
 """Fulfil: orders to examples. Selected questions come from the pool, new ones from the teacher.
 
 orders ──> Fulfil (a unit of orders at a time) ──> drafts ──> merge ──> examples
-           pool look-up | write_questions,                    one row for each (question, response),
-           solve three times, agreement                       nothing that is held out
+           pool look-up | rewrite |                           one row for each (question, response),
+           write_questions, solve, agreement                  nothing that is held out
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skillray.curriculum.base import OrderKind
+from skillray.curriculum.base import WRITTEN, OrderKind
 from skillray.errors import StageError
 from skillray.grading.answers import extract_answer
 from skillray.grading.pool import AnswerPool
@@ -24,7 +24,7 @@ from skillray.protocols import Ask, OpenTeacher
 from skillray.store.schemas import EXAMPLES
 from skillray.store.tables import Table
 from skillray.teacher.agreement import SameAnswer, agree
-from skillray.teacher.tasks import Outcome, Solve, Task, WriteQuestions
+from skillray.teacher.tasks import Outcome, Rewrite, Solve, Task, WriteQuestions
 from skillray.training.examples import encode_chat
 from skillray.types import Id, Question, content_id
 
@@ -57,12 +57,12 @@ class Fulfil:
             rows = orders.to_pylist()
             wanted = {question_id for row in rows for question_id in row["question_ids"]}
             by_id = _look_up(pool, wanted)
-            chosen = [row for row in rows if row["kind"] != OrderKind.SYNTHESIZE and self.wave == 0]
+            chosen = [row for row in rows if row["kind"] not in WRITTEN and self.wave == 0]
             drafts = [draft for row in chosen for draft in _selected(row, by_id)]
-            to_write = [row for row in rows if row["kind"] == OrderKind.SYNTHESIZE]
-            if to_write:
-                assert ask is not None, "a plan that synthesizes needs a teacher"
-                drafts += self._synthesize(to_write, by_id, ask, answers.same)
+            for kind, write in ((OrderKind.SYNTHESIZE, self._synthesize), (OrderKind.AUGMENT, self._augment)):
+                if to_write := [row for row in rows if row["kind"] == kind]:
+                    assert ask is not None, "a plan that has something written needs a teacher"
+                    drafts += write(to_write, by_id, ask, answers.same)
             return pa.Table.from_pylist([draft | _tokens(tokenizer, draft) for draft in drafts], schema=EXAMPLES)
 
         return fulfil
@@ -88,6 +88,20 @@ class Fulfil:
             ]
         return drafts
 
+    def _augment(self, orders: list[Row], by_id: dict[Id, Row], ask: Ask, same: SameAnswer) -> list[Row]:
+        """MATH-Augment (arXiv 2510.10023, 3.1): one rewrite a wave, kept if its final answer equals the reference.
+
+        The paper does not filter; a rewrite with another answer would teach that the reference is wrong.
+        """
+        wanted = [(order, by_id[order["question_ids"][0]]) for order in orders if self.wave < order["count"]]
+        requests = [Rewrite(question=question_of(row), index=self.wave) for _, row in wanted]
+        drafts = []
+        for (order, row), reply in zip(wanted, ask(Task.SOLVE, requests) if requests else [], strict=True):
+            answer = extract_answer(reply.value) if _usable(reply, "rewrite") else None
+            if answer is not None and same(answer, row["answer"]):
+                drafts.append(_draft(order, row["question"], reply.value, row["skills"], [row["question_id"]]))
+        return drafts
+
     def _request(self, order: Row, by_id: dict[Id, Row]) -> WriteQuestions:
         seeds = tuple(question_of(by_id[question_id]) for question_id in order["question_ids"])
         return WriteQuestions(skill=order["skill"], seeds=seeds, count=order["count"], index=self.wave)
@@ -108,7 +122,7 @@ def merge(
             for row in part.to_pylist():
                 notes[_fate(row, rows, forbidden, max_length)] += 1
     ordered = sorted(rows.values(), key=lambda row: row["example_id"])
-    written = [row for row in ordered if row["origin"] == OrderKind.SYNTHESIZE]
+    written = [row for row in ordered if row["origin"] in WRITTEN]
     surplus = {row["example_id"] for row in written[target:]} if target is not None else set()
     kept = [row for row in ordered if row["example_id"] not in surplus]
     counts: dict[str, float] = {f"drafts_{fate}": number for fate, number in notes.items()}
@@ -124,9 +138,7 @@ def _fate(row: Row, rows: dict[Id, Row], forbidden: frozenset[Id], max_length: i
     if len(row["input_ids"]) > max_length:
         return "too_long"
     if row["example_id"] in rows:
-        if (
-            row["origin"] != OrderKind.SYNTHESIZE
-        ):  # the same words twice from a teacher are no reason to study them twice
+        if row["origin"] not in WRITTEN:  # the same words twice from a teacher are no reason to study them twice
             rows[row["example_id"]]["multiplicity"] += row["multiplicity"]
         return "repeated"
     rows[row["example_id"]] = row

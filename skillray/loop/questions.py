@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from skillray.config.model import DomainData, QuestionSource, TableData
 from skillray.domains import DOMAINS
 from skillray.errors import DataError
+from skillray.loop.published import our_columns
+from skillray.loop.subjects import by_subject
 from skillray.skills.graph import SkillGraph
 from skillray.store.schemas import QUESTIONS, RECORDED
 from skillray.types import Question, content_id, seed_for
@@ -31,20 +33,23 @@ def from_domain(data: DomainData, seed: int) -> tuple[dict[str, pa.Table], Skill
     return tables, DOMAINS[data.domain].graph
 
 
-def from_tables(data: TableData) -> tuple[dict[str, pa.Table], SkillGraph]:
+def from_tables(
+    data: TableData, tell: Callable[[str], None] = lambda note: None
+) -> tuple[dict[str, pa.Table], SkillGraph]:
     """Questions that somebody has; the probe set is cut by the hash of the question, pool copies of it are dropped.
+
+    `tell` is given a line for whatever was left out. Where there are several subjects, skills are named by subject.
 
     Raises:
         DataError: a file, a column or a row is not what it must be; names it.
     """
-    labels = {row["question"]: row["skills"] for row in read_source(data.labels)} if data.labels else {}
+    labels = {row["question"].strip(): row["skills"] for row in read_source(data.labels)} if data.labels else {}
     probe = _distinct(_normal(row, labels) for row in read_source(data.probe))
     known = {row["question_id"] for row in probe}
-    pool = [
-        row
-        for row in _distinct(_normal(row, labels) for row in read_source(data.pool))
-        if row["question_id"] not in known
-    ]
+    whole = _distinct(_normal(row, labels) for row in _answered(read_source(data.pool), data, tell))
+    pool = [row for row in whole if row["question_id"] not in known]
+    if len(pool) < len(whole):
+        tell(f"data.pool: left out because data.probe has them too: {len(whole) - len(pool)} questions.")
     splits: dict[str, list[Row]] = {"pool": pool, "profile": [], "held_out": []}
     for row in probe:
         splits["profile" if _fraction(row["question_id"]) < data.profile_share else "held_out"].append(row)
@@ -54,9 +59,8 @@ def from_tables(data: TableData) -> tuple[dict[str, pa.Table], SkillGraph]:
             raise DataError(f"data: no question is left for the {split} split; give more rows or another profile_share")
     if not any(row["skills"] for row in pool):
         raise DataError(f"data.pool {data.pool.path}: no row has skills; add a column `skills` or set data.labels.path")
-    skills = sorted({skill for rows in splits.values() for row in rows for skill in row["skills"]})
-    tables = {split: as_table([row | {"split": split} for row in rows]) for split, rows in splits.items()}
-    return tables, SkillGraph.flat(skills)
+    splits, graph = by_subject(splits)
+    return {split: as_table([row | {"split": split} for row in rows]) for split, rows in splits.items()}, graph
 
 
 def recorded_rollouts(path: str, students: Iterable[str], splits: Mapping[str, pa.Table]) -> pa.Table:
@@ -100,10 +104,10 @@ def _open_file(path: str) -> pa.Table:
 
 def _read_file(path: str) -> list[Row]:
     table = _open_file(path)
-    if "question" not in table.column_names:
+    if not {"question", "problem"} & set(table.column_names):
         raise DataError(f"{path}: column 'question' is missing; it has {', '.join(table.column_names)}")
     rows: list[Row] = table.to_pylist()
-    return [row | {"_where": f"{path} row {number}"} for number, row in enumerate(rows)]
+    return [our_columns(row) | {"_where": f"{path} row {number}"} for number, row in enumerate(rows)]
 
 
 def _from_hub(source: QuestionSource) -> list[str]:
@@ -136,13 +140,7 @@ def _from_hub(source: QuestionSource) -> list[str]:
 
 def _normal(row: Mapping[str, Any], labels: Mapping[str, list[str]]) -> Row:
     question, where = str(row["question"] or "").strip(), row["_where"]
-    solution, answer = str(row.get("solution") or ""), str(row.get("answer") or "")
-    if (
-        "####" in answer and not solution
-    ):  # GSM8K as published: the answer column is the solution, then #### and the answer
-        solution, _, answer = (part.strip() for part in answer.rpartition("####"))
-    elif not answer and "####" in solution:
-        answer = solution.rpartition("####")[2].strip()
+    solution, answer = _reference(row)
     if not question or not answer:
         raise DataError(f"{where}: {'question' if not question else 'answer'} is empty")
     skills = row.get("skills") or labels.get(question) or []
@@ -157,6 +155,26 @@ def _normal(row: Mapping[str, Any], labels: Mapping[str, list[str]]) -> Row:
         "subject": row.get("subject"),
         "level": row.get("level"),
     }
+
+
+def _reference(row: Mapping[str, Any]) -> tuple[str, str]:
+    """(solution, answer); the answer is empty where there is none."""
+    solution, answer = str(row.get("solution") or ""), str(row.get("answer") or "")
+    if "####" in answer and not solution:  # GSM8K as published: the answer column is the solution, then #### and X
+        solution, _, answer = (part.strip() for part in answer.rpartition("####"))
+    elif not answer and "####" in solution:
+        answer = solution.rpartition("####")[2].strip()
+    return solution, answer
+
+
+def _answered(rows: list[Row], data: TableData, tell: Callable[[str], None]) -> list[Row]:
+    """Pool questions without an answer left out, where the config says so; else they are refused later, by row."""
+    if data.unanswered == "refuse":
+        return rows
+    answered = [row for row in rows if _reference(row)[1]]
+    if len(answered) < len(rows):
+        tell(f"data.pool: left out because they have no answer (data.unanswered): {len(rows) - len(answered)} questions.")
+    return answered
 
 
 def _distinct(rows: Iterable[Row]) -> list[Row]:
@@ -177,11 +195,13 @@ def graph_json(graph: SkillGraph) -> Row:
     return {
         "skills": list(graph.skills),
         "prerequisites": {skill: list(needs) for skill, needs in graph.prerequisites.items()},
+        "subjects": dict(graph.subjects),
     }
 
 
 def graph_from_json(value: Mapping[str, Any]) -> SkillGraph:
-    return SkillGraph({skill: tuple(value["prerequisites"][skill]) for skill in value["skills"]})
+    needs = {skill: tuple(value["prerequisites"][skill]) for skill in value["skills"]}
+    return SkillGraph(needs, value.get("subjects", {}))
 
 
 def question_of(row: Mapping[str, Any]) -> Question:

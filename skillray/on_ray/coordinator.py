@@ -22,16 +22,12 @@ import ray
 from skillray.config import RunConfig, StudentConfig, load_config
 from skillray.coordinator.fleet import Status, one_line, run_fleet
 from skillray.errors import DeadlineError
+from skillray.loop.notes import notes_of
 from skillray.loop.rounds import Stop, Verb
 from skillray.on_ray.runner import start_runner
 from skillray.on_ray.teacher import start_log, start_teacher, stop_teacher
 from skillray.store.layout import RunFolder
 from skillray.training.checkpoint import checkpoint_complete
-
-RECORDED_NOTE = (
-    "The diagnosed models are not the trained one: answers recorded from {recorded} were diagnosed, and {model} was "
-    "fine-tuned on what they miss. Base scores are those of the recorded answers, later scores those of {model}."
-)
 
 
 class Coordinator:
@@ -46,7 +42,7 @@ class Coordinator:
     async def run(self) -> bool:
         """Everything, to the report; True when no student failed."""
         status = self._status
-        status.value |= {"versions": _versions(), "notes": _notes(self._config)}
+        status.value |= {"versions": _versions(), "notes": notes_of(self._config)}
         status.save()
         try:
             await self._verbs.start()
@@ -238,9 +234,3 @@ def _by_task(counts: dict[str, int]) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     return {name: version(name) for name in ("ray", "torch", "deepspeed", "transformers", "peft", "pyarrow")}
-
-
-def _notes(config: RunConfig) -> list[str]:
-    recorded = sorted({s.recorded for s in config.students if s.recorded})
-    models = sorted({s.model for s in config.students if s.recorded})
-    return [RECORDED_NOTE.format(recorded=", ".join(recorded), model=", ".join(models))] if recorded else []

@@ -12,11 +12,18 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from skillray.config import RunConfig, StudentConfig, identity_hash
-from skillray.curriculum.base import Need, OrderKind, Plan
+from skillray.curriculum.base import WRITTEN, Need, Plan
 from skillray.loop import fulfil as fulfilling
 from skillray.loop.diagnose import Diagnose, choose_difficult
 from skillray.loop.grade import Grade
-from skillray.loop.questions import SPLITS, from_domain, from_tables, graph_json, recorded_rollouts
+from skillray.loop.questions import (
+    SPLITS,
+    from_domain,
+    from_tables,
+    graph_from_json,
+    graph_json,
+    recorded_rollouts,
+)
 from skillray.loop.roll_out import Recorded, RollOut
 from skillray.loop.rounds import Stop, Verb
 from skillray.loop.study import make_plan, orders_table
@@ -65,13 +72,18 @@ class Runner:
         if exists(self.run.graph):
             return
         with self._timed("prepare"):
-            tables, graph = from_domain(data, self.config.seed) if data.type == "domain" else from_tables(data)
+            notes: list[str] = []
+            tables, graph = (
+                from_domain(data, self.config.seed) if data.type == "domain" else from_tables(data, notes.append)
+            )
             for split in SPLITS:
                 self.run.questions(split).write(tables[split], epoch=self.epoch)
             if self.config.rollout.recorded is not None:
                 names = [student.recorded for student in self.config.students if student.recorded]
                 answers = recorded_rollouts(self.config.rollout.recorded.path, names, tables)
                 self.run.recorded().write(answers, epoch=self.epoch)
+            if notes:
+                commit_json(self.run.data_notes, notes)
             commit_json(self.run.graph, graph_json(graph))
 
     def answer(self) -> None:
@@ -109,8 +121,8 @@ class Runner:
         graded = folder.table("graded")
         with self._timed("diagnose"):
             chosen = choose_difficult(graded, settings.max_difficult, self.config.seed)
-            skills = tuple(read_json(self.run.graph)["skills"])
-            stage = Diagnose(chosen, skills, self._teacher() if settings.source == "teacher" else None)
+            graph = graph_from_json(read_json(self.run.graph))
+            stage = Diagnose(chosen, graph, self._teacher() if settings.source == "teacher" else None)
             links = [Link(stage, self.config.placement.grade)]
             self._chain([Job(graded, (folder.table("gaps"),))], links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
@@ -182,12 +194,13 @@ class Runner:
     ) -> tuple[pa.Table, dict[str, float]]:
         """Send the orders until the target is reached: what a teacher writes may be refused, or stand twice.
 
-        A later wave sends as many orders as the yield so far says are needed; keep and select orders go out once.
+        A later wave sends as many orders as the yield so far says are needed; keep and select orders go out once. A
+        wave that brought nothing new is the last: there are no more rewrites, or the teacher refuses everything.
         """
         drafts: list[Table] = []
         orders = segment.table("orders")
-        asking = sum(order.kind is OrderKind.SYNTHESIZE for order in plan.orders)
-        sent, wanted = 0, orders.num_rows()
+        asking = sum(order.kind in WRITTEN for order in plan.orders)
+        sent, wanted, before = 0, orders.num_rows(), 0.0
         while True:
             drafts.append(segment.folder(f"wave-{len(drafts):02d}").table("drafts"))
             links = [Link(self._fulfilling(len(drafts) - 1), self.config.placement.grade)]
@@ -195,8 +208,9 @@ class Runner:
             rows, notes = fulfilling.merge(drafts, forbidden, self.config.training.max_length, plan.target)
             sent += min(asking, wanted)
             written, target = notes.get("written", 0), plan.target or 0
-            if written >= CLOSE_ENOUGH * target or not written or len(drafts) == MAX_WAVES:
-                return rows, notes | {"waves": len(drafts), "synthesize_orders_sent": sent}
+            if written >= CLOSE_ENOUGH * target or written == before or len(drafts) == MAX_WAVES:
+                return rows, notes | {"waves": len(drafts), "teacher_orders_sent": sent}
+            before = written
             wanted = min(asking, math.ceil((target - written) * sent / written))
 
     def _fulfilling(self, wave: int) -> fulfilling.Fulfil:
