@@ -49,7 +49,7 @@ def from_tables(
     whole = _distinct(_normal(row, labels) for row in _answered(read_source(data.pool), data, tell))
     pool = [row for row in whole if row["question_id"] not in known]
     if len(pool) < len(whole):
-        tell(f"data.pool: left out because data.probe has them too: {len(whole) - len(pool)} questions.")
+        tell(f"data.pool: left out {len(whole) - len(pool)} that data.probe has too")
     splits: dict[str, list[Row]] = {"pool": pool, "profile": [], "held_out": []}
     for row in probe:
         splits["profile" if _fraction(row["question_id"]) < data.profile_share else "held_out"].append(row)
@@ -173,7 +173,7 @@ def _answered(rows: list[Row], data: TableData, tell: Callable[[str], None]) -> 
         return rows
     answered = [row for row in rows if _reference(row)[1]]
     if len(answered) < len(rows):
-        tell(f"data.pool: left out because they have no answer (data.unanswered): {len(rows) - len(answered)} questions.")
+        tell(f"data.pool: left out {len(rows) - len(answered)} without an answer (data.unanswered)")
     return answered
 
 
