@@ -70,11 +70,11 @@ class JobQueue:
         commit_json(self._path(self._name(key) + _DONE), {"error": failure, "seconds": seconds})
 
     def outcome(self, key: str) -> float | None:
-        """Seconds of training; None while it waits. Raises what the job ended with."""
-        path = self._path(self._name(key) + _DONE)
-        if not exists(path):
+        """Seconds of training; None while it waits, or is only about to be added. Raises what the job ended with."""
+        done = next((name for name in self._names(_DONE) if name.partition("-")[2] == key + _DONE), None)
+        if done is None:
             return None
-        found = read_json(path)
+        found = read_json(self._path(done))
         if found["error"]:
             raise getattr(errors, found["error"]["type"], SkillrayError)(found["error"]["message"])
         return float(found["seconds"])

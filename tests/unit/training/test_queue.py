@@ -39,6 +39,7 @@ def test_a_job_travels_whole(queue: JobQueue) -> None:
     assert queue.job("a-000") == job("a-000")
     assert queue.waiting() == ["b-000", "a-000", "c-001"]
     assert queue.outcome("a-000") is None
+    assert queue.outcome("not-yet-added-000") is None  # who waits for it may look before it is there
 
 
 def test_jobs_are_trained_in_order_and_fail_alone(queue: JobQueue) -> None:
