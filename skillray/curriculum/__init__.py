@@ -1,5 +1,6 @@
 """The methods. To add one: write its file, add its line here, add its hand-worked test."""
 
+from skillray.curriculum.augment import Augment
 from skillray.curriculum.base import Curriculum
 from skillray.curriculum.hard import Hard
 from skillray.curriculum.stat_sel import StatSel
@@ -9,9 +10,10 @@ from skillray.curriculum.uniform import Uniform
 CURRICULA: dict[str, type[Curriculum]] = {
     "uniform": Uniform,
     "hard": Hard,
+    "augment": Augment,
     "stat-sel": StatSel,
     "stat-syn": StatSyn,
 }
 """The `type` of a curriculum in a config -> its class."""
 
-__all__ = ["CURRICULA", "Curriculum", "Hard", "StatSel", "StatSyn", "Uniform"]
+__all__ = ["CURRICULA", "Augment", "Curriculum", "Hard", "StatSel", "StatSyn", "Uniform"]

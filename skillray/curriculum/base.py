@@ -22,9 +22,11 @@ class OrderKind(StrEnum):
     """Train on these pool questions to hold what is already known (replay)."""
     SYNTHESIZE = "synthesize"
     """A teacher writes `count` new questions for `skill` after these seed questions."""
+    AUGMENT = "augment"
+    """A teacher puts the solution of this pool question in other words, up to `count` times."""
 
 
-WRITTEN = frozenset({OrderKind.SYNTHESIZE})
+WRITTEN = frozenset({OrderKind.SYNTHESIZE, OrderKind.AUGMENT})
 """What a teacher writes; the rest comes from the pool."""
 
 
@@ -86,7 +88,7 @@ class Plan:
     orders: tuple[Order, ...]
     """What a teacher writes stands first: a later wave sends the first so many again."""
     target: int | None = None
-    """Examples that a teacher is to write in all: synthesize orders are sent again until so many are accepted."""
+    """Examples that a teacher is to write in all: its orders are sent again until so many are accepted."""
     memory: Memory = field(default_factory=dict)
     notes: Mapping[str, float] = field(default_factory=dict)
     """What a reader of the report should know: counts and shares by name."""
@@ -96,6 +98,8 @@ class Curriculum(Value):
     """A method: its fields are its settings, their defaults the vetted ones, and `plan` is pure."""
 
     needs: ClassVar[frozenset[Need]] = frozenset()
+    writes: ClassVar[bool] = False
+    """Whether its orders have a teacher write something."""
 
     @abstractmethod
     def plan(self, evidence: Evidence, memory: Memory, rng: random.Random) -> Plan:

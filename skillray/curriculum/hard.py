@@ -13,7 +13,11 @@ from skillray.errors import DataError
 
 
 class Hard(Curriculum):
-    """STAT's baseline MATH-Hard (arXiv 2510.10023, 3.1): pool questions of level 4 and 5, whoever the student is."""
+    """STAT's baseline MATH-Hard (arXiv 2510.10023, 3.1): pool questions of level 4 and 5, whoever the student is.
+
+    The paper draws 9.5k pairs of 3k questions; it does not say which 3k, nor where several answers to one come from.
+    Here every question of these levels is in, with its reference solution.
+    """
 
     type: Literal["hard"] = "hard"
     min_level: PositiveInt = 4

@@ -26,6 +26,7 @@ class StatSyn(Curriculum):
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({Need.GAPS})
+    writes: ClassVar[bool] = True
 
     type: Literal["stat-syn"] = "stat-syn"
     questions_per_order: PositiveInt = 2

@@ -36,6 +36,8 @@ class Verdict(StrEnum):
     """The process that compared died, for example for lack of memory."""
 
 
+_THOUSANDS = re.compile(r"(?<=\d),\s*\\!\s*(?=\d{3})")
+"""LaTeX's way to write 12,345, with a space taken back."""
 _HASHES = re.compile(r"^[ \t]*####(.*)$", re.MULTILINE)
 _LABEL = re.compile(r"^[ \t*]*(?:final answer|answer|a)[ \t*]*:(.*)$", re.MULTILINE | re.IGNORECASE)
 _PHRASE = re.compile(r"\banswer is:?(.*)$", re.MULTILINE | re.IGNORECASE)
@@ -60,7 +62,8 @@ def extract_answer(response: str) -> str | None:
 
 
 def clean(answer: str) -> str:
-    """An answer without spaces around it, bold marks, math delimiters and a full stop."""
+    """An answer without spaces around it, bold marks, math delimiters, a full stop and LaTeX's thousands separators."""
+    answer = _THOUSANDS.sub("", answer)
     answer = answer.strip().strip("*").strip().removesuffix(".").strip()
     for left, right in (("$", "$"), (r"\(", r"\)"), (r"\[", r"\]")):
         if len(answer) > len(left + right) and answer.startswith(left) and answer.endswith(right):

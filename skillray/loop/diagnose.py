@@ -12,6 +12,7 @@ from skillray.diagnosis.profile import cap_difficult, labels_as_missing
 from skillray.errors import StageError
 from skillray.loop.questions import question_of
 from skillray.protocols import OpenTeacher
+from skillray.skills.graph import SkillGraph
 from skillray.store.schemas import GAPS
 from skillray.store.tables import Table
 from skillray.teacher.tasks import NameMissingSkills, Outcome, Reply, Task
@@ -28,7 +29,8 @@ class Diagnose:
     """
 
     chosen: frozenset[Id]
-    skills: tuple[str, ...]
+    graph: SkillGraph
+    """The vocabulary; a question may only miss skills of its subject."""
     teacher: OpenTeacher | None
     """None takes the question's own labels (AdaptMI's plain variant, arXiv 2505.00147)."""
 
@@ -48,7 +50,9 @@ class Diagnose:
         return diagnose
 
     def _request(self, row: Row) -> NameMissingSkills:
-        return NameMissingSkills(question=question_of(row), response=row["response"], allowed=self.skills)
+        question = question_of(row)
+        allowed = self.graph.allowed(question.subject)
+        return NameMissingSkills(question=question, response=row["response"], allowed=allowed)
 
 
 def choose_difficult(graded: Table, limit: int, seed: int) -> frozenset[Id]:

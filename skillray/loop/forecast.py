@@ -53,7 +53,7 @@ def forecast(config: RunConfig) -> Forecast:
         shared.add((student.model, student.recorded))
         steps += _evidence(config, student, 0, sizes) if first else []
         for index in range(config.rounds):
-            steps += [_study(config, student, index), _training(config, student, index)]
+            steps += [_study(student, index, sizes["pool"]), _training(config, student, index)]
             steps += _evidence(config, student, index + 1, sizes)
     needs, problems = _needs(config)
     return Forecast(steps=tuple(steps), needs=tuple(needs), problems=tuple(problems))
@@ -102,7 +102,7 @@ def _evidence(config: RunConfig, student: StudentConfig, index: int, sizes: dict
     return steps
 
 
-def _study(config: RunConfig, student: StudentConfig, index: int) -> Step:
+def _study(student: StudentConfig, index: int, pool: int | None) -> Step:
     curriculum: Any = student.curriculum
     wanted = getattr(curriculum, "num_examples", None)
     rows = "one for each order" if wanted is None else f"at most {wanted} examples"
@@ -110,6 +110,8 @@ def _study(config: RunConfig, student: StudentConfig, index: int) -> Step:
     if curriculum.type == "stat-syn":
         questions = math.ceil(wanted / curriculum.min_agreement)
         calls = math.ceil(questions / curriculum.questions_per_order) + questions * curriculum.solutions
+    elif curriculum.type == "augment":
+        calls = min([curriculum.num_examples, *([] if pool is None else [pool * curriculum.rewrites])])
     return Step(student=student.name, round=index, verb="study", rows=rows, teacher_calls=calls)
 
 

@@ -2,7 +2,7 @@
 
 pool   ──> Select: what the orders drew of it     ──> drafts ──┐
 orders ──> Fulfil: write_questions,                            ├──> merge ──> examples
-           solve three times, agreement           ──> drafts ──┘    one row for each (question, response),
+           solve three times, agreement; rewrite  ──> drafts ──┘    one row for each (question, response),
            (a unit of orders at a time)                             nothing that is held out
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skillray.curriculum.base import OrderKind
+from skillray.curriculum.base import WRITTEN, OrderKind
 from skillray.errors import StageError
 from skillray.grading.answers import extract_answer
 from skillray.grading.pool import AnswerPool
@@ -24,7 +24,7 @@ from skillray.protocols import Ask, OpenTeacher
 from skillray.store.schemas import EXAMPLES
 from skillray.store.tables import Table
 from skillray.teacher.agreement import SameAnswer, agree
-from skillray.teacher.tasks import Outcome, Solve, Task, WriteQuestions
+from skillray.teacher.tasks import Outcome, Rewrite, Solve, Task, WriteQuestions
 from skillray.training.examples import encode_chats, token_columns
 from skillray.types import Id, Question, content_id
 
@@ -54,10 +54,14 @@ class Fulfil:
         answers = AnswerPool()
 
         def fulfil(orders: pa.Table) -> pa.Table:
-            rows = [row for row in orders.to_pylist() if row["kind"] == OrderKind.SYNTHESIZE]
+            rows = [row for row in orders.to_pylist() if row["kind"] in WRITTEN]
             wanted = {question_id for row in rows for question_id in row["question_ids"]}
-            assert ask is not None, "a plan that synthesizes needs a teacher"
-            drafts = self._synthesize(rows, _look_up(pool, wanted), ask, answers.same)
+            by_id = _look_up(pool, wanted)
+            assert ask is not None, "a plan that has something written needs a teacher"
+            drafts: list[Row] = []
+            for kind, write in ((OrderKind.SYNTHESIZE, self._synthesize), (OrderKind.AUGMENT, self._augment)):
+                if to_write := [row for row in rows if row["kind"] == kind]:
+                    drafts += write(to_write, by_id, ask, answers.same)
             chats = [(draft["question"], draft["response"]) for draft in drafts]
             tokens = token_columns(encode_chats(tokenizer, chats))
             texts = {name: [draft[name] for draft in drafts] for name in EXAMPLES.names if name not in tokens}
@@ -84,6 +88,20 @@ class Fulfil:
             drafts += [
                 _draft(order, question.question, text, list(question.skills), parents) for text in agreement.solutions
             ]
+        return drafts
+
+    def _augment(self, orders: list[Row], by_id: dict[Id, Row], ask: Ask, same: SameAnswer) -> list[Row]:
+        """MATH-Augment (arXiv 2510.10023, 3.1): one rewrite a wave, kept if its final answer equals the reference.
+
+        The paper does not filter; a rewrite with another answer would teach that the reference is wrong.
+        """
+        wanted = [(order, by_id[order["question_ids"][0]]) for order in orders if self.wave < order["count"]]
+        requests = [Rewrite(question=question_of(row), index=self.wave) for _, row in wanted]
+        drafts = []
+        for (order, row), reply in zip(wanted, ask(Task.SOLVE, requests) if requests else [], strict=True):
+            answer = extract_answer(reply.value) if _usable(reply, "rewrite") else None
+            if answer is not None and same(answer, row["answer"]):
+                drafts.append(_draft(order, row["question"], reply.value, row["skills"], [row["question_id"]]))
         return drafts
 
     def _request(self, order: Row, by_id: dict[Id, Row]) -> WriteQuestions:

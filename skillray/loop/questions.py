@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from skillray.config.model import DomainData, QuestionSource, TableData
 from skillray.domains import DOMAINS
 from skillray.errors import DataError
 from skillray.loop.sources import ID, TEXT, WHOLE, check_columns, open_table, read_source, refuse_repeated
+from skillray.loop.subjects import by_subject
 from skillray.skills.graph import SkillGraph
 from skillray.store.schemas import QUESTIONS, RECORDED
 from skillray.types import Question, content_id, seed_for
@@ -33,8 +34,12 @@ def from_domain(data: DomainData, seed: int) -> tuple[dict[str, pa.Table], Skill
     return tables, DOMAINS[data.domain].graph
 
 
-def from_tables(data: TableData) -> tuple[dict[str, pa.Table], SkillGraph]:
+def from_tables(
+    data: TableData, tell: Callable[[str], None] = lambda note: None
+) -> tuple[dict[str, pa.Table], SkillGraph]:
     """Questions that somebody has; the probe set is cut by the hash of the question, pool copies of it are dropped.
+
+    `tell` is given a line for whatever was left out. Where there are several subjects, skills are named by subject.
 
     Raises:
         DataError: a file, a column or a row is not what it must be; names it.
@@ -42,11 +47,10 @@ def from_tables(data: TableData) -> tuple[dict[str, pa.Table], SkillGraph]:
     labels = _labels(data.labels) if data.labels else {}
     probe = _distinct(_normal(row, labels) for row in read_source(data.probe))
     known = {row["question_id"] for row in probe}
-    pool = [
-        row
-        for row in _distinct(_normal(row, labels) for row in read_source(data.pool))
-        if row["question_id"] not in known
-    ]
+    whole = _distinct(_normal(row, labels) for row in _answered(read_source(data.pool), data, tell))
+    pool = [row for row in whole if row["question_id"] not in known]
+    if len(pool) < len(whole):
+        tell(f"data.pool: left out {len(whole) - len(pool)} that data.probe has too")
     splits: dict[str, list[Row]] = {"pool": pool, "profile": [], "held_out": []}
     for row in probe:
         splits["profile" if _fraction(row["question_id"]) < data.profile_share else "held_out"].append(row)
@@ -60,9 +64,8 @@ def from_tables(data: TableData) -> tuple[dict[str, pa.Table], SkillGraph]:
             raise DataError(f"data: no question is left for the {split} split; give more rows or another profile_share")
     if not any(row["skills"] for row in pool):
         raise DataError(f"data.pool {data.pool.path}: no row has skills; add a column `skills` or set data.labels.path")
-    skills = sorted({skill for rows in splits.values() for row in rows for skill in row["skills"]})
-    tables = {split: as_table([row | {"split": split} for row in rows]) for split, rows in splits.items()}
-    return tables, SkillGraph.flat(skills)
+    splits, graph = by_subject(splits)
+    return {split: as_table([row | {"split": split} for row in rows]) for split, rows in splits.items()}, graph
 
 
 def recorded_rollouts(path: str, students: Iterable[str], splits: Mapping[str, pa.Table]) -> pa.Table:
@@ -102,13 +105,7 @@ def _labels(source: QuestionSource) -> dict[str, list[str]]:
 
 def _normal(row: Mapping[str, Any], labels: Mapping[str, list[str]]) -> Row:
     question, where = row["question"].strip(), row["_where"]
-    solution, answer = _text(row.get("solution")), _text(row.get("answer"))
-    if (
-        "####" in answer and not solution
-    ):  # GSM8K as published: the answer column is the solution, then #### and the answer
-        solution, _, answer = (part.strip() for part in answer.rpartition("####"))
-    elif not answer and "####" in solution:
-        answer = solution.rpartition("####")[2].strip()
+    solution, answer = _reference(row)
     if not question or not answer:
         raise DataError(f"{where}: {'question' if not question else 'answer'} is empty; fill it or remove the row")
     skills = row.get("skills") or labels.get(question) or []
@@ -133,6 +130,26 @@ def _text(value: Any) -> str:
     return "" if value is None or value != value else str(value)  # a NaN is how pandas writes that there is none
 
 
+def _reference(row: Mapping[str, Any]) -> tuple[str, str]:
+    """(solution, answer); the answer is empty where there is none."""
+    solution, answer = _text(row.get("solution")), _text(row.get("answer"))
+    if "####" in answer and not solution:  # GSM8K as published: the answer column is the solution, then #### and X
+        solution, _, answer = (part.strip() for part in answer.rpartition("####"))
+    elif not answer and "####" in solution:
+        answer = solution.rpartition("####")[2].strip()
+    return solution, answer
+
+
+def _answered(rows: list[Row], data: TableData, tell: Callable[[str], None]) -> list[Row]:
+    """Pool questions without an answer left out, where the config says so; else they are refused later, by row."""
+    if data.unanswered == "refuse":
+        return rows
+    answered = [row for row in rows if _reference(row)[1]]
+    if len(answered) < len(rows):
+        tell(f"data.pool: left out {len(rows) - len(answered)} without an answer (data.unanswered)")
+    return answered
+
+
 def _distinct(rows: Iterable[Row]) -> list[Row]:
     return list({row["question_id"]: row for row in reversed(list(rows))}.values())[::-1]
 
@@ -151,11 +168,13 @@ def graph_json(graph: SkillGraph) -> Row:
     return {
         "skills": list(graph.skills),
         "prerequisites": {skill: list(needs) for skill, needs in graph.prerequisites.items()},
+        "subjects": dict(graph.subjects),
     }
 
 
 def graph_from_json(value: Mapping[str, Any]) -> SkillGraph:
-    return SkillGraph({skill: tuple(value["prerequisites"][skill]) for skill in value["skills"]})
+    needs = {skill: tuple(value["prerequisites"][skill]) for skill in value["skills"]}
+    return SkillGraph(needs, value.get("subjects", {}))
 
 
 def question_of(row: Mapping[str, Any]) -> Question:

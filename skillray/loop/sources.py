@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 
 from skillray.config.model import QuestionSource
 from skillray.errors import DataError
-from skillray.store.files import is_url, read_bytes
+from skillray.loop.published import in_our_columns, is_published
+from skillray.store.files import exists, is_url, read_bytes
 
 Row = dict[str, Any]
 FILES = (".parquet", ".jsonl", ".json")
@@ -45,6 +46,8 @@ def is_file(path: str) -> bool:
 
 def num_rows(source: QuestionSource) -> int | None:
     """Rows of a local file, without reading it: from the footer of a Parquet file, or lines. None for a download."""
+    if is_url(source.path) and is_file(source.path) and not exists(source.path):
+        raise DataError(f"{source.path}: no such file; {_GIVE}")
     if not is_file(source.path) or is_url(source.path):
         return None
     if source.path.endswith(".parquet"):
@@ -59,12 +62,14 @@ def open_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
         table = _opened(path, lambda: _parquet(path, columns))
     else:
         table = _opened(path, lambda: _valid(pj.read_json(_readable(path))))
+    table = in_our_columns(table)
     return table if columns is None else table.select([name for name in columns if name in table.column_names])
 
 
 def _parquet(path: str, columns: Sequence[str] | None) -> pa.Table:
     file = pq.ParquetFile(_readable(path))
-    return _valid(file.read(None if columns is None else [name for name in columns if name in file.schema_arrow.names]))
+    whole = columns is None or is_published(file.schema_arrow.names)
+    return _valid(file.read(None if whole else [name for name in columns or () if name in file.schema_arrow.names]))
 
 
 def _readable(path: str) -> str | pa.BufferReader:
@@ -134,8 +139,10 @@ def check_source(source: QuestionSource, required: Sequence[str] = ("question",)
         return
     columns = None
     if source.path.endswith(".parquet"):
-        check_types(_opened(source.path, lambda: pq.read_schema(source.path)), source.path, required, QUESTION_TYPES)
-        columns = [*required, "question_id"]
+        schema = _opened(source.path, lambda: pq.read_schema(source.path))
+        if not is_published(schema.names):
+            check_types(schema, source.path, required, QUESTION_TYPES)
+            columns = [*required, "question_id"]
     _check_questions(open_table(source.path, columns), source.path, required)
 
 

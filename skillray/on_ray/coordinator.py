@@ -23,6 +23,7 @@ from skillray.config import RunConfig, StudentConfig, load_config
 from skillray.coordinator.fleet import Status, one_line, run_fleet
 from skillray.errors import DeadlineError
 from skillray.loop.health import warnings_of
+from skillray.loop.notes import notes_of
 from skillray.loop.outcome import study_result
 from skillray.loop.rounds import Stop, Verb
 from skillray.on_ray.runner import Attempts, namespace_of, start_runner
@@ -31,13 +32,7 @@ from skillray.on_ray.training_group import Trainer
 from skillray.store.fence import Fence
 from skillray.store.files import remove_tree
 from skillray.store.layout import RunFolder
-from skillray.training.checkpoint import checkpoint_complete
-
-RECORDED_NOTE = (
-    "The diagnosed models are not the trained one: answers recorded from {recorded} were diagnosed, and {model} was "
-    "fine-tuned on what they miss. Base scores are those of the recorded answers, later scores those of {model}."
-)
-
+from skillray.training.progress import settled
 
 Ask = Callable[[], Awaitable[tuple[int, int, str]]]
 """How far something is: (done, total, unit)."""
@@ -55,7 +50,7 @@ class Coordinator:
     async def run(self) -> bool:
         """Everything, to the report; True when no student failed."""
         status = self._status
-        status.value |= {"versions": _versions(), "notes": _notes(self._config)}
+        status.value |= {"versions": _versions(), "notes": notes_of(self._config)}
         status.save()
         try:
             await self._verbs.start()
@@ -118,7 +113,7 @@ class RayVerbs:
         return study_result(self._run, student.name, round_index)
 
     async def fine_tune(self, student: StudentConfig, round_index: int) -> None:
-        if checkpoint_complete(self._run.round(student.name, round_index).checkpoint):
+        if settled(self._run.round(student.name, round_index).checkpoint):
             return
         place = f"{student.name}/round-{round_index:03d}/{Verb.FINE_TUNE}"
         self._status.student(student.name, round=round_index, stage=str(Verb.FINE_TUNE))
@@ -253,9 +248,3 @@ def _by_task(counts: dict[str, int]) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     return {name: version(name) for name in ("ray", "torch", "deepspeed", "transformers", "peft", "pyarrow")}
-
-
-def _notes(config: RunConfig) -> list[str]:
-    recorded = sorted({s.recorded for s in config.students if s.recorded})
-    models = sorted({s.model for s in config.students if s.recorded})
-    return [RECORDED_NOTE.format(recorded=", ".join(recorded), model=", ".join(models))] if recorded else []

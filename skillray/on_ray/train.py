@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import faulthandler
+import itertools
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from skillray.config.model import Placement
-from skillray.errors import StageError
+from skillray.errors import StageError, StorageError
+from skillray.store.files import commit, exists
 from skillray.training.queue import JobQueue, train_queue
 from skillray.training.settings import TrainingSettings
 
+STDERR = 2
 ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",
@@ -28,16 +33,17 @@ def device_of(placement: Placement) -> str:
     return "cuda" if placement.num_gpus else "cpu"
 
 
-def fit(queue: JobQueue, settings: TrainingSettings, placement: Placement, name: str) -> None:
+def fit(queue: JobQueue, settings: TrainingSettings, placement: Placement, name: str, log: str) -> None:
     """Train the queue's jobs on `settings.num_workers` workers; blocks until none waits.
 
-    Call it from an actor of its own, not from the coordinator: Ray Train's controller dies with its caller. A dead
-    worker restarts the whole group, finitely often.
+    Call it from an actor of its own, not from the coordinator: Ray Train's controller dies with its caller. A worker
+    that dies or hangs restarts the whole group, finitely often, and the new group goes on from the newest mid-round
+    checkpoint; so does a later call, after this one was killed.
 
     Args:
         placement: of one worker; it trains on a GPU when `num_gpus` is not 0.
-        note: file in the run folder, for how far the workers are; gone afterwards.
         name: of this attempt, never used before: Ray Train resumes silently from what it finds under a name.
+        log: start of the path of a log of each worker group, in the run folder.
 
     Raises:
         StageError: the worker group failed more often than is tolerated; the first job that waits was under way.
@@ -48,7 +54,7 @@ def fit(queue: JobQueue, settings: TrainingSettings, placement: Placement, name:
 
     with _scratch() as folder:
         try:
-            _trainer(queue, settings, placement, folder, name).fit()
+            _trainer(queue, settings, placement, folder, name, log).fit()
         except ray.train.TrainingFailedError as error:
             raise StageError(f"fine_tune: the workers failed again and again ({_cause(error)})") from error
 
@@ -64,7 +70,9 @@ def _scratch() -> Iterator[str]:
         yield folder
 
 
-def _trainer(queue: JobQueue, settings: TrainingSettings, placement: Placement, scratch: str, name: str) -> Any:
+def _trainer(
+    queue: JobQueue, settings: TrainingSettings, placement: Placement, scratch: str, name: str, log: str
+) -> Any:
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
@@ -72,7 +80,7 @@ def _trainer(queue: JobQueue, settings: TrainingSettings, placement: Placement, 
     resources = {"CPU": placement.num_cpus} | ({"GPU": placement.num_gpus} if placement.num_gpus else {})
     return TorchTrainer(
         _work,
-        train_loop_config={"queue": queue},
+        train_loop_config={"queue": queue, "log": log, "step_timeout_s": settings.step_timeout_s},
         torch_config=TorchConfig(backend="gloo" if device == "cpu" else "nccl", timeout_s=int(settings.step_timeout_s)),
         scaling_config=ScalingConfig(
             num_workers=settings.num_workers,
@@ -100,7 +108,50 @@ def _worker_environment(settings: TrainingSettings, device: str) -> dict[str, st
 
 
 def _work(config: dict[str, Any]) -> None:
-    train_queue(config["queue"])
+    """One worker."""
+    import ray.train
+
+    if ray.train.get_context().get_world_rank() == 0:
+        _log_to(config["log"])
+    try:
+        train_queue(config["queue"], alive=lambda: _end_unless_called_again(config["step_timeout_s"]))
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _end_unless_called_again(seconds: float) -> None:
+    """After so long, say to stderr where every thread is, and exit: Ray Train restarts the group.
+
+    A rank that waits for a frozen one raises after the same time, when its collective gives up. This is for what no
+    collective sees: a worker on its own, or storage that hangs all of them. A process that is stopped as a whole fails
+    Ray Train's health check.
+    """
+    faulthandler.dump_traceback_later(seconds, exit=True, file=STDERR)
+
+
+def _log_to(start: str) -> None:
+    """What skillray says while this group trains goes to the first log START-NNN.txt that is not there yet."""
+    paths = (f"{start}-{number:03d}.txt" for number in itertools.count())
+    logger = logging.getLogger("skillray")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_CommittedLog(next(path for path in paths if not exists(path))))
+
+
+class _CommittedLog(logging.Handler):
+    """A log of few lines, published whole with every line: it is there after the worker's node is gone."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self._path = path
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record) + "\n")
+        try:
+            commit(self._path, "".join(self._lines).encode("utf-8", "backslashreplace"))
+        except StorageError:  # a full disk must not end training
+            self.handleError(record)
 
 
 def _cause(error: Exception) -> str:

@@ -44,9 +44,14 @@ class TrainingGroup:
         key = f"{student}-{round_index:03d}"
         if key not in self._results:
             self._results[key] = asyncio.get_running_loop().create_future()
-            await asyncio.to_thread(self._add, key, student, round_index, fence)
+            try:
+                await asyncio.to_thread(self._add, key, student, round_index, fence)
+            except BaseException:  # whatever it was: who asks again tries again
+                del self._results[key]
+                raise
             if self._draining is None or self._draining.done():
                 self._draining = asyncio.create_task(self._drain())
+                self._draining.add_done_callback(self._fail_all)
         return await asyncio.shield(self._results[key])
 
     async def idle(self) -> None:
@@ -77,13 +82,21 @@ class TrainingGroup:
                 await self._tell()
             work.result()
 
+    def _fail_all(self, draining: asyncio.Task[None]) -> None:
+        """A bug of ours, or storage that failed: nobody waits for what does not come."""
+        if draining.cancelled() or (error := draining.exception()) is None:
+            return
+        for result in self._results.values():
+            if not result.done():
+                result.set_exception(error)
+
     def _fit(self) -> None:
         from skillray.on_ray.train import fit  # seconds of import
 
         config = load_config(self._run.config)
         name = f"{self._name.replace('/', '-')}-{time.time_ns():x}"
         try:
-            fit(self._queue, config.training, config.placement.train, name)
+            fit(self._queue, config.training, config.placement.train, name, self._run.file("logs", name))
         except Exception as error:  # whatever ended the group: the student under way pays, the others go on
             log_to(self._run, f"{self._name}-fit", traceback.format_exc())
             failure = error if isinstance(error, SkillrayError) else StageError(f"fine_tune: {error!r}")

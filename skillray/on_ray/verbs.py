@@ -17,7 +17,14 @@ from skillray.loop.diagnose import Diagnose, choose_difficult
 from skillray.loop.fulfil import Fulfil
 from skillray.loop.grade import Grade
 from skillray.loop.merge import ids_of, merge
-from skillray.loop.questions import SPLITS, from_domain, from_tables, graph_json, recorded_rollouts
+from skillray.loop.questions import (
+    SPLITS,
+    from_domain,
+    from_tables,
+    graph_from_json,
+    graph_json,
+    recorded_rollouts,
+)
 from skillray.loop.roll_out import Recorded, RollOut
 from skillray.loop.rounds import Verb
 from skillray.loop.select import Select
@@ -69,13 +76,18 @@ class Runner:
         if exists(self.run.graph):
             return
         with self._timed("prepare"):
-            tables, graph = from_domain(data, self.config.seed) if data.type == "domain" else from_tables(data)
+            notes: list[str] = []
+            tables, graph = (
+                from_domain(data, self.config.seed) if data.type == "domain" else from_tables(data, notes.append)
+            )
             for split in SPLITS:
                 self.run.questions(split).write(tables[split], fence=self.fence)
             if self.config.rollout.recorded is not None:
                 names = [student.recorded for student in self.config.students if student.recorded]
                 answers = recorded_rollouts(self.config.rollout.recorded.path, names, tables)
                 self.run.recorded().write(answers, fence=self.fence)
+            if notes:
+                self.fence.commit_json(self.run.data_notes, notes)
             self.fence.commit_json(self.run.graph, graph_json(graph))
 
     def answer(self) -> None:
@@ -113,8 +125,8 @@ class Runner:
         graded = folder.table("graded")
         with self._timed("diagnose"):
             chosen = choose_difficult(graded, settings.max_difficult, self.config.seed)
-            skills = tuple(read_json(self.run.graph)["skills"])
-            stage = Diagnose(chosen, skills, self._teacher() if settings.source == "teacher" else None)
+            graph = graph_from_json(read_json(self.run.graph))
+            stage = Diagnose(chosen, graph, self._teacher() if settings.source == "teacher" else None)
             links = [Link(stage, self.config.placement.grade)]
             self._chain([Job(graded, (folder.table("gaps"),))], links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
@@ -183,19 +195,21 @@ class Runner:
         self, segment: RoundFolder, plan: Plan, forbidden: pa.Array
     ) -> tuple[Iterator[pa.Table], dict[str, float]]:
         """What the pool has, once; and the teacher's orders until the target is reached: what it writes may be refused,
-        or stand twice. A later wave sends as many orders as the yield so far says are needed.
+        or stand twice. A later wave sends as many orders as the yield so far says are needed; one that brought nothing
+        new is the last: there are no more rewrites, or the teacher refuses everything.
         """
         wanted = asking = sum(order.kind in WRITTEN for order in plan.orders)
         drafts = [self._selected(segment)] if asking < len(plan.orders) else []
-        waves = sent = 0
+        waves, sent, before = 0, 0, 0.0
         while True:
             if wanted:
                 drafts.append(self._written(segment, waves, wanted))
                 waves, sent = waves + 1, sent + wanted
             parts, notes = merge(drafts, forbidden, self.config.training.max_length, plan.target)
             written, target = notes.get("written", 0), plan.target or 0
-            if written >= CLOSE_ENOUGH * target or not written or waves == MAX_WAVES:
-                return parts, notes | {"waves": waves, "synthesize_orders_sent": sent}
+            if written >= CLOSE_ENOUGH * target or written == before or waves == MAX_WAVES:
+                return parts, notes | {"waves": waves, "teacher_orders_sent": sent}
+            before = written
             wanted = min(asking, math.ceil((target - written) * sent / written))
 
     def _selected(self, segment: RoundFolder) -> Table:

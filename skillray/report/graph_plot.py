@@ -15,6 +15,7 @@ from matplotlib.path import Path
 from skillray.report.drawing import ACCURACY, INK, MUTED, data_uri, ink_on, label, shade, style
 from skillray.report.inputs import Student
 from skillray.report.text import NONE, percent
+from skillray.report.views import by_subject, short
 from skillray.skills.graph import SkillGraph
 
 MAX_GRAPHS = 6
@@ -40,7 +41,7 @@ def graph_figure(graph: SkillGraph, student: Student) -> str:
     """A data URI, or "" when no skill is scored or there are too many to draw."""
     if student.latest is None or not 0 < len(graph.skills) <= MAX_SKILLS:
         return ""
-    places = layered(graph) if graph.edges() else grid(graph.skills)
+    places = layered(graph) if graph.edges() else grid(graph.skills, graph.subjects)
     columns, rows = (1 + max(place[i] for place in places.values()) for i in (0, 1))
     with style():
         figure = Figure(figsize=(max(columns * COLUMN, NARROWEST), rows * ROW + 0.5))
@@ -51,7 +52,9 @@ def graph_figure(graph: SkillGraph, student: Student) -> str:
         for need, skill in graph.edges():
             _edge(axes, places[need], places[skill])
         for skill, place in places.items():
-            _box(axes, skill, place, student)
+            _box(axes, skill, short(skill, graph.subjects.get(skill, "")), place, student)
+        for subject, row in [] if graph.edges() else headings(places, graph.subjects):
+            axes.text(-BOX / 2, (row + 0.25) * ROW, label(subject.replace("_", " "), 60), fontsize=9, color=MUTED)
         _scale(figure, rows * ROW + 0.5, max(columns * COLUMN, NARROWEST))
         return data_uri(figure)
 
@@ -85,10 +88,23 @@ def _centred(places: Mapping[str, Place]) -> dict[str, Place]:
     return {skill: (column, row + (tallest - heights[column]) / 2) for skill, (column, row) in places.items()}
 
 
-def grid(skills: Sequence[str]) -> dict[str, Place]:
-    """(column, row) without edges: row by row, in the order of the vocabulary."""
+def grid(skills: Sequence[str], subjects: Mapping[str, str] | None = None) -> dict[str, Place]:
+    """(column, row) without edges: row by row, in the order of the vocabulary; a subject begins after an empty row."""
     columns = 4 if len(skills) <= MANY_SKILLS else 6
-    return {skill: (index % columns, index // columns) for index, skill in enumerate(skills)}
+    places: dict[str, Place] = {}
+    top = 0
+    for subject, some in by_subject([(skill,) for skill in skills], subjects or {}):
+        top += bool(subject)
+        places |= {skill: (index % columns, top + index // columns) for index, (skill,) in enumerate(some)}
+        top += -(-len(some) // columns)
+    return places
+
+
+def headings(places: Mapping[str, Place], subjects: Mapping[str, str]) -> list[tuple[str, float]]:
+    """(subject, the empty row above its skills)."""
+    rows = [(skill, place[1]) for skill, place in places.items()]
+    found = by_subject(rows, subjects)
+    return [(subject, min(row for _, row in some) - 1) for subject, some in found if subject]
 
 
 def _edge(axes: Axes, start: Place, end: Place) -> None:
@@ -98,7 +114,7 @@ def _edge(axes: Axes, start: Place, end: Place) -> None:
     axes.add_patch(PathPatch(path, fc="none", ec="#aab2bd", lw=0.9))
 
 
-def _box(axes: Axes, skill: str, place: Place, student: Student) -> None:
+def _box(axes: Axes, skill: str, name: str, place: Place, student: Student) -> None:
     x, y = place[0] * COLUMN, place[1] * ROW
     share = _share(student, skill, -1)
     colour = "#ffffff" if share is None else shade(ACCURACY, share)
@@ -107,7 +123,7 @@ def _box(axes: Axes, skill: str, place: Place, student: Student) -> None:
     axes.add_patch(shape)
     ink = ink_on(colour)
     text: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.9, "color": ink}
-    axes.text(x, y - 0.1, _name(skill), linespacing=1.2, **text)
+    axes.text(x, y - 0.1, _name(name), linespacing=1.2, **text)
     axes.text(x, y + 0.195, _change(student, skill), weight="bold", **text)
 
 

@@ -180,11 +180,18 @@ def read_inputs(run: RunFolder) -> Inputs:
     """`TableError` when a file is there and damaged; a file that is not there yet is no error."""
     if not has_folder(run.path):
         raise TableError(f"{run.path} is not a run folder: give the folder that `skillray run` wrote")
-    status, summary = _read(run.status, Status), _read(run.summary, Summary)
+    status, summary = _status(run), _read(run.summary, Summary)
     names = dict.fromkeys([*status.students, *summary.students])
     students = {name: summary.students.get(name, Student()) for name in names}
     name = status.run or os.path.basename(run.path.rstrip("/"))
     return Inputs(name, status, students, summary.comparisons, _graph(run, students), _config(run))
+
+
+def _status(run: RunFolder) -> Status:
+    """With what was left out of the data among its notes."""
+    status = _read(run.status, Status)
+    left_out = read_json(run.data_notes) if exists(run.data_notes) else []
+    return status.model_copy(update={"notes": (*status.notes, *map(str, left_out))})
 
 
 _R = TypeVar("_R", bound=Record)
@@ -202,12 +209,12 @@ def _read(path: str, record: type[_R]) -> _R:
 
 
 def _graph(run: RunFolder, students: Mapping[str, Student]) -> SkillGraph:
-    """The graph of the run; skills that only the scores name are added without prerequisites."""
+    """The graph of the run; skills that only the scores name are added without prerequisites and subject."""
     found = read_json(run.graph) if exists(run.graph) else {}
     needs = found.get("prerequisites") or {}
     scored = [skill for student in students.values() for r in student.rounds for skill in r.by_skill]
     skills = dict.fromkeys([*found.get("skills", ()), *needs, *scored])
-    return SkillGraph({skill: tuple(needs.get(skill, ())) for skill in skills})
+    return SkillGraph({skill: tuple(needs.get(skill, ())) for skill in skills}, found.get("subjects") or {})
 
 
 def _config(run: RunFolder) -> str:

@@ -96,6 +96,8 @@ def _environment() -> Environment:
         "after_name": text.after_name,
         "words": views.comparison_words,
         "loss_ends": views.loss_ends,
+        "by_subject": views.by_subject,
+        "short": views.short,
         "cut": text.cut,
         "breaks": _breaks,
     }

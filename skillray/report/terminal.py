@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from skillray.report.inputs import Inputs, Student, read_inputs
+from skillray.report.inputs import Inputs, Profile, Student, read_inputs
 from skillray.report.text import after_name, line, percent, visible
-from skillray.report.views import accuracy_table
+from skillray.report.views import accuracy_table, by_subject, short
 from skillray.store.layout import RunFolder
 
 WIDTH = 200
@@ -32,10 +32,13 @@ def profile_table(run: RunFolder) -> str:
 def profile_json(run: RunFolder) -> dict[str, Any]:
     """Every profile of every student, for programs: counts of difficult questions by missing skill, most first.
 
-    A profile of round -1 is of the student before training, of round r after the training of round r.
+    A profile of round -1 is of the student before training, of round r after the training of round r. Where there are
+    several subjects, `subjects` says which one each skill belongs to.
     """
     inputs = read_inputs(run)
-    return {"run": inputs.name, "students": {name: _as_json(student) for name, student in inputs.students.items()}}
+    students = {name: _as_json(student) for name, student in inputs.students.items()}
+    subjects = inputs.graph.subjects
+    return {"run": inputs.name, "students": students} | ({"subjects": dict(subjects)} if subjects else {})
 
 
 def _as_json(student: Student) -> dict[str, Any]:
@@ -77,20 +80,34 @@ def _accuracy(inputs: Inputs) -> str:
 
 
 def _profiles(inputs: Inputs) -> list[str]:
-    return [_profile(name, student) for name, student in inputs.students.items()]
+    return [_profile(name, student, inputs.graph.subjects) for name, student in inputs.students.items()]
 
 
-def _profile(name: str, student: Student) -> str:
-    """Skills down, rounds across: difficult questions that miss the skill, and their share of all difficult ones."""
+def _profile(name: str, student: Student, subjects: Mapping[str, str]) -> str:
+    """Skills down, rounds across: difficult questions that miss the skill, and their share of all difficult ones.
+
+    Skills stand under their subjects, where there are any, and the subject of the most missed skill comes first.
+    """
     if not student.profiled:
         return f"{line(name)}: no profile was taken\n"
     missed = [profile.counts for _, profile in student.profiled]
     found = {skill for counts in missed for skill in counts}
     skills = sorted(found, key=lambda skill: (*(-counts.get(skill, 0) for counts in missed), skill))
-    rows = [[skill, *(_share(p.counts.get(skill, 0), p.difficult) for _, p in student.profiled)] for skill in skills]
+    rows = _skill_rows(skills, [profile for _, profile in student.profiled], subjects)
     total = ["difficult questions", *(f"{p.difficult} of {p.questions}" for _, p in student.profiled)]
     title = f"{name}: difficult questions that miss the skill, and percent of the difficult ones"
     return _text(title, ["skill", *(after_name(index) for index, _ in student.profiled)], [*rows, total], texts=1)
+
+
+def _skill_rows(skills: Iterable[str], profiles: Sequence[Profile], subjects: Mapping[str, str]) -> list[list[str]]:
+    rows: list[list[str]] = []
+    for subject, some in by_subject([(skill,) for skill in skills], subjects):
+        if subject:
+            rows.append([subject, *("" for _ in profiles)])
+        for (skill,) in some:
+            shares = [_share(profile.counts.get(skill, 0), profile.difficult) for profile in profiles]
+            rows.append([f"{'  ' if subject else ''}{short(skill, subject)}", *shares])
+    return rows
 
 
 def _share(count: int, difficult: int) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from skillray.report.inputs import Comparison, Estimate, Profile, Round, Student
 from skillray.report.studied import Studied
 from skillray.report.text import NONE, after_name, amount, percent, points
+from skillray.skills.graph import bare
 
 HEAT_STEPS = 20
 """Shades of the table by skill: one for every five percent."""
@@ -88,6 +90,22 @@ def _skill_cell(skill: str, student: Student) -> Cell:
         return Cell()
     plain = accuracy_cell(estimate, digits=0)
     return Cell(plain.main, plain.small, change(student, skill, digits=0), f"h{round(estimate.mean * HEAT_STEPS)}")
+
+
+_T = TypeVar("_T", bound=tuple[Any, ...])
+
+
+def by_subject(rows: Iterable[_T], subjects: Mapping[str, str]) -> list[tuple[str, list[_T]]]:
+    """Rows that begin with a skill, under their subjects: ("", those of none) first, then as subjects come up."""
+    groups: dict[str, list[_T]] = {"": []}
+    for row in rows:
+        groups.setdefault(subjects.get(row[0], ""), []).append(row)
+    return [(subject, some) for subject, some in groups.items() if some]
+
+
+def short(skill: str, subject: str) -> str:
+    """What stands under the heading `subject`."""
+    return bare(skill, subject) if subject else skill
 
 
 @dataclass(frozen=True, slots=True)

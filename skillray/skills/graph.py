@@ -1,9 +1,9 @@
-"""The skill graph: which skill is a prerequisite of which."""
+"""The skill graph: which skill is a prerequisite of which, and which subject each belongs to."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 from skillray.errors import DataError
@@ -15,6 +15,8 @@ class SkillGraph:
 
     prerequisites: Mapping[str, tuple[str, ...]]
     """Skill -> the skills it builds on; every skill of the vocabulary is a key."""
+    subjects: Mapping[str, str] = field(default_factory=dict)
+    """Skill -> its subject; empty where the vocabulary is one list for all questions."""
 
     def __post_init__(self) -> None:
         for skill, needs in self.prerequisites.items():
@@ -29,6 +31,12 @@ class SkillGraph:
     def skills(self) -> tuple[str, ...]:
         """The vocabulary, in the order it was given."""
         return tuple(self.prerequisites)
+
+    def allowed(self, subject: str) -> tuple[str, ...]:
+        """What a question of `subject` may be labelled with: its subject's list (STAT, arXiv 2510.10023, C.3.1)."""
+        if not self.subjects:
+            return self.skills
+        return tuple(skill for skill in self.skills if self.subjects.get(skill) == subject)
 
     def order(self) -> tuple[str, ...]:
         """Every skill after its prerequisites; ties in vocabulary order."""
@@ -53,6 +61,16 @@ class SkillGraph:
         return [(need, skill) for skill, needs in self.prerequisites.items() for need in needs]
 
     @classmethod
-    def flat(cls, skills: Sequence[str]) -> SkillGraph:
+    def flat(cls, skills: Sequence[str], subjects: Mapping[str, str] | None = None) -> SkillGraph:
         """A vocabulary without known prerequisites."""
-        return cls(dict.fromkeys(skills, ()))
+        return cls(dict.fromkeys(skills, ()), dict(subjects or {}))
+
+
+def in_subject(skill: str, subject: str) -> str:
+    """The name of `skill` where there are several subjects: the same word in two of them is two skills."""
+    return f"{subject}/{skill}"
+
+
+def bare(skill: str, subject: str) -> str:
+    """`in_subject` undone."""
+    return skill.removeprefix(f"{subject}/")

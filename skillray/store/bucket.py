@@ -123,7 +123,7 @@ class ObjectStorage:
             try:
                 self._bucket.create(self._key(path), data)
             except FileExistsError:
-                return self._bucket.read(self._key(path)) == data
+                return self._stands(path, data)
         return True
 
     def publish(self, draft: str, folder: str, manifest: bytes, before: Before = at_once) -> bool:
@@ -158,6 +158,9 @@ class ObjectStorage:
         except FileNotFoundError:
             return False
 
+    def stands(self, path: str) -> bool:
+        return self.exists(path)
+
     def names(self, folder: str) -> list[str]:
         with _told(folder, needs_bucket=True):
             return sorted(self._bucket.names(self._key(folder)))
@@ -183,8 +186,14 @@ class ObjectStorage:
             found = self._bucket.entries(self._key(folder))
             return {os.path.relpath(key, self._key(folder)): version for key, version in found}
 
-    def sweep(self, folder: str) -> None:
-        """A bucket shows no drafts; unfinished uploads are ended by a lifecycle rule of the bucket."""
+    def recover(self, folder: str) -> None:
+        """A bucket shows no drafts and keeps what it shows; a lifecycle rule of its own ends unfinished uploads."""
+
+    def _stands(self, path: str, data: bytes) -> bool:
+        try:
+            return self._bucket.read(self._key(path)) == data
+        except FileNotFoundError:  # a lock that was let go just now
+            return False
 
     def _key(self, path: str) -> str:
         return path.removeprefix(self._root).strip("/")

@@ -50,6 +50,10 @@ class Disk(Protocol):
         ...
 
     def unlink(self, path: str) -> None: ...
+    def remove_tree(self, folder: str) -> None:
+        """As far as it can be removed."""
+        ...
+
     def read(self, path: str) -> bytes: ...
     def is_file(self, path: str) -> bool: ...
     def is_folder(self, path: str) -> bool: ...
@@ -84,6 +88,9 @@ class RealDisk:
     def unlink(self, path: str) -> None:
         os.unlink(path)
 
+    def remove_tree(self, folder: str) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+
     def read(self, path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
@@ -109,6 +116,9 @@ class LocalStorage:
     def __init__(self, disk: Disk | None = None) -> None:
         self._disk = disk or RealDisk()
         self._settled: set[str] = set()
+        """Folders that are durable in those above them."""
+        self._standing: set[str] = set()
+        """Files whose names are durable."""
 
     def put(self, path: str, data: bytes, before: Before = at_once) -> None:
         with _told(path), self._draft(path, data) as draft:
@@ -124,7 +134,7 @@ class LocalStorage:
                 before()
                 if not self._link(draft, path):
                     return self._stands(path, data)
-                self._sync_new(path)
+                self._disk.sync(os.path.dirname(path))
         return True
 
     def publish(self, draft: str, folder: str, manifest: bytes, before: Before = at_once) -> bool:
@@ -165,6 +175,14 @@ class LocalStorage:
     def exists(self, path: str) -> bool:
         return self._disk.is_file(path)
 
+    def stands(self, path: str) -> bool:
+        if not self._disk.is_file(path):
+            return False
+        if path not in self._standing:
+            self.settle(os.path.dirname(path))
+            self._standing.add(path)
+        return True
+
     def names(self, folder: str) -> list[str]:
         with _told(folder):
             return sorted(self._disk.names(folder)) if self._disk.is_folder(folder) else []
@@ -184,15 +202,20 @@ class LocalStorage:
             self._disk.sync(os.path.dirname(path))
 
     def remove_tree(self, folder: str) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
+        self._disk.remove_tree(folder)
         self._settled = {known for known in self._settled if not f"{known}/".startswith(f"{folder}/")}
 
-    def sweep(self, folder: str) -> None:
-        for root, folders, names in os.walk(folder):
-            for name in filter(DRAFT.search, names):
-                self.remove(os.path.join(root, name))
-            for name in filter(DRAFT.search, folders):
-                self.remove_tree(os.path.join(root, name))
+    def recover(self, folder: str) -> None:
+        self.settle(folder)
+        for name in self.names(folder):
+            path = os.path.join(folder, name)
+            if not self._disk.is_folder(path):
+                if DRAFT.search(name):
+                    self.remove(path)
+            elif DRAFT.search(name):
+                self.remove_tree(path)
+            else:
+                self.recover(path)
 
     @contextlib.contextmanager
     def _draft(self, path: str, data: bytes) -> Iterator[str]:
@@ -223,15 +246,10 @@ class LocalStorage:
     def _stands(self, path: str, data: bytes) -> bool:
         """Whether the file that is there is `data`; it stays, though who wrote it may have died before its sync."""
         self.settle(os.path.dirname(path))
-        return self._disk.read(path) == data
-
-    def _sync_new(self, path: str) -> None:
-        """A name that could not be made durable is taken back: nobody may build on it."""
         try:
-            self._disk.sync(os.path.dirname(path))
-        except OSError:
-            self._disk.unlink(path)
-            raise
+            return self._disk.read(path) == data
+        except FileNotFoundError:  # a lock that was let go just now
+            return False
 
     def _sync_below(self, folder: str) -> None:
         for name in self._disk.names(folder):

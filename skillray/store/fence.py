@@ -20,12 +20,14 @@ class Fence:
 
     Every commit asks, after the bytes are written and before they become visible, whether a newer epoch is taken. A
     writer that is stopped exactly between the two, and goes on after somebody took over, still gets that one commit
-    out: on a local disk between a stat and a link or rename, in a bucket between a HEAD and a put. It does no harm to
-    what is immutable: such a file is created where none is, never replaced, and what it holds is decided by the run's
-    config, so it is what the new writer would have made, or finds and takes as it stands. What is mutable (status,
-    summary, report) the new writer writes again. In a bucket, files of a checkpoint are put one by one and replace
-    what stands without a manifest; there one late put can damage a checkpoint of the new writer if training is not
-    deterministic, which its manifest shows to whoever loads it.
+    out: on a local disk between a stat and a link or rename, in a bucket between a HEAD and a put; on NFS as long as
+    the client remembers that a file was absent, which `lookupcache=positive` turns off.
+
+    It does no harm to what is immutable: such a file is created where none is, never replaced, and what it holds is
+    decided by the run's config, so it is what the new writer would have made, or finds and takes as it stands. What is
+    mutable (status, summary, report) the new writer writes again. In a bucket, files of a checkpoint are put one by one
+    and replace what stands without a manifest; there one late put can damage a checkpoint of the new writer if training
+    is not deterministic, which its manifest shows to whoever loads it.
     """
 
     run: str

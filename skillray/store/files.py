@@ -19,7 +19,7 @@ from typing import Any
 
 from skillray.errors import ConfigError, TableError
 from skillray.store.bucket import ObjectStorage, ObstoreBucket
-from skillray.store.disk import LocalStorage, draft_path
+from skillray.store.disk import LocalStorage, draft_path, storage_error
 from skillray.store.storage import Before, Storage, at_once
 
 SCHEMES = ("s3", "gs")
@@ -91,6 +91,11 @@ def exists(path: str) -> bool:
     return storage_of(path).exists(path)
 
 
+def stands(path: str) -> bool:
+    """Whether the file is there for good, so that one may build on it: who wrote it may have died before its sync."""
+    return storage_of(path).stands(path)
+
+
 def has_folder(folder: str) -> bool:
     return storage_of(folder).has_folder(folder)
 
@@ -108,11 +113,12 @@ def settle(folder: str) -> None:
 @contextmanager
 def draft_folder(folder: str) -> Iterator[str]:
     """A new local folder to write the files of `folder` into, for `publish_folder`; it is gone afterwards."""
-    if is_url(folder):
-        draft = tempfile.mkdtemp(prefix="skillray-draft-")
-    else:
-        draft = draft_path(folder)  # beside it: a rename will do
-        os.makedirs(draft)
+    # On a disk beside `folder`: a rename will do.
+    draft = tempfile.mkdtemp(prefix="skillray-draft-") if is_url(folder) else draft_path(folder)
+    try:
+        os.makedirs(draft, exist_ok=True)
+    except OSError as error:
+        raise storage_error(draft, error) from error
     try:
         yield draft
     finally:
@@ -137,9 +143,9 @@ def remove_tree(folder: str) -> None:
     storage_of(folder).remove_tree(folder)
 
 
-def sweep(folder: str) -> None:
-    """Remove, anywhere below `folder`, the drafts of processes that were killed. Only its one writer may."""
-    storage_of(folder).sweep(folder)
+def recover(folder: str) -> None:
+    """Clear up below `folder` after processes that were killed; only its one writer may."""
+    storage_of(folder).recover(folder)
 
 
 def sha256_of(path: str) -> str:

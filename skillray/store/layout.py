@@ -62,6 +62,11 @@ class RunFolder:
     def graph(self) -> str:
         return self.file("data", "graph.json")
 
+    @property
+    def data_notes(self) -> str:
+        """What was left out of the data: a list of lines."""
+        return self.file("data", "notes.json")
+
     def base(self, student: str) -> RoundFolder:
         """What is known of the student before any training."""
         return RoundFolder(self.file("students", student, "base"))

@@ -157,7 +157,7 @@ def writing(
     """
     lock = RunLock(run, patience_s, beat_s, tell)
     fence = lock.acquire()
-    files.sweep(run)
+    files.recover(run)
     ended = threading.Event()
     heart = threading.Thread(target=_keep_beating, args=(lock, fence, ended), daemon=True)
     heart.start()

@@ -51,6 +51,10 @@ class Storage(Protocol):
         """Whether the file is there."""
         ...
 
+    def stands(self, path: str) -> bool:
+        """Whether the file is there for good, so that one may build on it."""
+        ...
+
     def names(self, folder: str) -> list[str]:
         """Files and folders in `folder`, sorted; none where there is no such folder."""
         ...
@@ -66,6 +70,9 @@ class Storage(Protocol):
         ...
 
     def remove_tree(self, folder: str) -> None: ...
-    def sweep(self, folder: str) -> None:
-        """Remove the drafts of killed processes from `folder` and all below it."""
+    def recover(self, folder: str) -> None:
+        """After processes were killed: their drafts go from `folder` and all below it, and what they published stays.
+
+        A file may have been visible and not yet durable when its writer died.
+        """
         ...

@@ -53,7 +53,7 @@ class Table:
         return os.path.join(self.folder, "manifest.json")
 
     def complete(self) -> bool:
-        return files.exists(self.manifest_path)
+        return files.stands(self.manifest_path)
 
     def source(self) -> Table:
         """Where the parts are: this folder, or the one it links to."""
@@ -125,7 +125,8 @@ class Table:
 
     def link(self, target: Table, *, fence: Fence) -> None:
         """Publish `target`, which must be complete, under this folder too."""
-        target.parts()
+        if not target.complete():
+            raise TableError(f"{target.folder} is not complete: it cannot be linked from {self.folder}")
         self._publish({"link": files.relative(target.folder, self.folder)}, fence)
 
     def _publish(self, body: dict[str, Any], fence: Fence) -> None:

@@ -13,12 +13,14 @@ from skillray.teacher.tasks import (
     Outcome,
     Reply,
     Request,
+    Rewrite,
     Solve,
     Task,
     WriteQuestions,
     reply_key,
     written,
 )
+from skillray.types import Question
 
 REVISION = 2
 """Raised when the same request gets another reply, so that kept replies are not mixed."""
@@ -51,8 +53,15 @@ class DomainTeacher:
             case Task.SOLVE, Solve():
                 solution = request.question.solution
                 return Reply(outcome=Outcome.OK, value=solution) if solution else Reply(outcome=Outcome.EMPTY)
+            case Task.SOLVE, Rewrite():
+                return self._rewrite(request.question, random.Random(reply_key(self.model, task, request, {})))
             case _:
                 return Reply(outcome=Outcome.UNSUPPORTED)
+
+    def _rewrite(self, question: Question, rng: random.Random) -> Reply:
+        """Of the domain's own questions only: nobody else's solution could be put in other words exactly."""
+        text = self.domain.rewrite(question, rng)
+        return Reply(outcome=Outcome.OK, value=text) if text else Reply(outcome=Outcome.UNSUPPORTED)
 
     def _missing(self, request: NameMissingSkills) -> Reply:
         """The question's main skill, and the skill of the first wrong step where that is another one.

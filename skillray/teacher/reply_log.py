@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from skillray.errors import TableError
 from skillray.store import files
 from skillray.store.fence import Fence
 from skillray.store.schemas import REPLIES
@@ -51,6 +52,7 @@ class ReplyLog:
     """Number of the segment to write."""
 
     def __post_init__(self) -> None:
+        files.settle(self.folder)  # what is read here is answered as acknowledged
         for name in files.names_in(self.folder):
             if name.endswith(".parquet"):  # else a draft of whoever was killed
                 self._read(int(name.removesuffix(".parquet")))
@@ -80,7 +82,12 @@ class ReplyLog:
             self.index.setdefault(key, reply)  # the first write wins
 
     def _read(self, number: int) -> None:
-        for row in read_part(self._path(number), ["key", "outcome", "reply"]).to_pylist():
+        path = self._path(number)
+        try:
+            rows = read_part(path, ["key", "outcome", "reply"]).to_pylist()
+        except TableError as error:
+            raise TableError(f"{path} is damaged: restore it, or remove it to have it asked again") from error
+        for row in rows:
             self._remember(row["key"], Reply(outcome=Outcome(row["outcome"]), **json.loads(row["reply"])))
         self._next = number + 1
 

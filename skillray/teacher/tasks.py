@@ -21,7 +21,7 @@ class Task(StrEnum):
     WRITE_QUESTIONS = "write_questions"
     """New questions for a skill, after seed questions. (`WriteQuestions`)"""
     SOLVE = "solve"
-    """One step-by-step solution with a final answer. (`Solve`)"""
+    """One step-by-step solution with a final answer (`Solve`), or the reference solution in other words (`Rewrite`)."""
     WRITE_TEXTBOOK = "write_textbook"
     """A textbook passage on a skill."""
     WRITE_EXERCISES = "write_exercises"
@@ -98,9 +98,22 @@ class Solve:
     """Skills to point the teacher to; empty for none."""
 
 
-Request = LabelSkills | NameMissingSkills | WriteQuestions | Solve
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewrite:
+    """Value of the reply: the question's reference solution in other words, with the same final answer.
+
+    A request of `Task.SOLVE`, and the only one whose prompt shows the reference.
+    """
+
+    question: Question
+    index: int
+    """0-based; tells repetitions apart."""
+
+
+Request = LabelSkills | NameMissingSkills | WriteQuestions | Solve | Rewrite
 """A request holds whole questions, reference included: exact teachers need it, and a prompt must never show the
-reference of the question it asks about."""
+reference of the question it asks about (but for `Rewrite`). Its JSON is in the key, so no two kinds of one task may
+have the same field names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

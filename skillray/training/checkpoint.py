@@ -13,7 +13,7 @@ from typing import Any
 
 from skillray.errors import ConfigError, DataError, MissingExtraError, TableError
 from skillray.store.fetch import fetched_folder
-from skillray.store.files import exists, is_url, names_in, read_json, sha256_of
+from skillray.store.files import exists, is_url, names_in, read_json, sha256_of, stands
 from skillray.training.settings import Lora, TrainingSettings
 
 MANIFEST = "manifest.json"
@@ -56,7 +56,7 @@ def base_of(adapter: str) -> str:
 
 def checkpoint_complete(folder: str) -> bool:
     """True once the manifest, which is written last, is there."""
-    return exists(os.path.join(folder, MANIFEST))
+    return stands(os.path.join(folder, MANIFEST))
 
 
 def verify_checkpoint(folder: str) -> None:

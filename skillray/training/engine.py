@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from collections.abc import Callable
 from typing import Any
 
-from skillray.errors import ConfigError
+from skillray.errors import ConfigError, StageError
 from skillray.training.schedule import micro_batches_per_step
 from skillray.training.settings import TrainingSettings
 
 BUCKET = 500_000_000
 """Elements of a ZeRO communication bucket (DeepSpeed's default), but never more than the model has."""
+SHARDS = "shards"
+"""The folder that DeepSpeed makes in the one it is told to save to."""
 
 
 def prepare_process(threads: int, device: str) -> None:
@@ -75,6 +78,73 @@ def deepspeed_config(settings: TrainingSettings, world_size: int, device: str, n
 def set_lr(engine: Any, lr: float) -> None:
     for group in engine.optimizer.param_groups:
         group["lr"] = lr
+
+
+def save_shards(engine: Any, folder: str, adapters: bool) -> None:
+    """This rank's DeepSpeed shards, in `folder`/SHARDS; without the frozen base where only adapters are trained.
+
+    Collective. DeepSpeed waits for all ranks inside, so a rank that cannot write goes on to the end, and raises then:
+    what is missing is its own to tell.
+
+    Raises:
+        OSError, RuntimeError: of the first file that could not be written.
+    """
+    writer = _patient_writer()
+    engine.checkpoint_engine = writer
+    engine._copy_recovery_script = lambda folder: None  # scripts for users, and one more thing that can fail
+    engine.save_checkpoint(folder, tag=SHARDS, save_latest=False, exclude_frozen_parameters=adapters)
+    if writer.failure is not None:
+        raise writer.failure
+
+
+def load_shards(engine: Any, folder: str, adapters: bool) -> None:
+    """What `save_shards` wrote, into a fresh engine. Pickles: their hashes must have been verified. Collective.
+
+    Raises:
+        StageError: there are no shards; DeepSpeed alone would go on from the start model.
+    """
+    path, _ = engine.load_checkpoint(folder, tag=SHARDS, load_module_strict=not adapters)
+    if path is None:
+        raise StageError(f"fine_tune: DeepSpeed finds no shards in {folder}")
+
+
+def not_finite(module: Any, rank: int) -> list[str]:
+    """Names of the trained parameters that are not finite in what this rank holds of them."""
+    import torch
+
+    trained = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
+    return [name for name, parameter in trained if not torch.isfinite(_held(parameter, rank)).all()]
+
+
+def _held(parameter: Any, rank: int) -> Any:
+    """The parameter; under ZeRO 3 this rank's part, without the padding behind the last element, which is never set."""
+    part = getattr(parameter, "ds_tensor", None)
+    if part is None:
+        return parameter
+    return part[: max(0, parameter.ds_numel - rank * part.ds_numel)]
+
+
+def _patient_writer() -> Any:
+    from deepspeed.runtime.checkpoint_engine import TorchCheckpointEngine
+
+    class PatientWriter(TorchCheckpointEngine):  # type: ignore[misc]
+        """Keeps the first failure, so that the rank meets the others at DeepSpeed's barriers."""
+
+        failure: Exception | None = None
+
+        def makedirs(self, path: str, exist_ok: bool = False) -> None:
+            self._patiently(lambda: os.makedirs(path, exist_ok=exist_ok))
+
+        def save(self, state_dict: Any, path: str) -> None:
+            self._patiently(lambda: super(PatientWriter, self).save(state_dict, path))
+
+        def _patiently(self, action: Callable[[], None]) -> None:
+            try:
+                action()
+            except (OSError, RuntimeError) as error:  # torch's own on a full disk
+                self.failure = self.failure or error
+
+    return PatientWriter()
 
 
 def _offload(settings: TrainingSettings, device: str) -> dict[str, Any]:

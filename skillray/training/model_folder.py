@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from skillray.errors import DataError
+from skillray.store.files import is_url, names_in
 from skillray.training.checkpoint import ADAPTER, is_adapter, resolve_model
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
@@ -22,7 +23,7 @@ _INDEX = "model.safetensors.index.json"
 
 
 def check_model(model: str) -> str | None:
-    """The folder of `model`, or None for a Hugging Face id that would have to be downloaded to look at it.
+    """The folder of `model`, or None for one that would have to be downloaded to look at it.
 
     Raises:
         DataError: there is no such model, or it cannot be a student; says what is missing.
@@ -60,6 +61,10 @@ def _find(model: str) -> str | None:
         if not os.listdir(folder):
             raise DataError(f"model {model}: the folder is empty; give a Hugging Face folder or id")
         return folder
+    if is_url(model):
+        if not {"config.json", ADAPTER} & set(names_in(model)):
+            raise DataError(f"model {model}: there is no config.json; give the folder of a Hugging Face model")
+        return None
     if os.path.exists(model):
         raise DataError(f"model {model} is a file; give the folder that holds its config.json")
     if not _HUB_ID.fullmatch(model):

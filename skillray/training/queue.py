@@ -17,8 +17,9 @@ from skillray import errors
 from skillray.errors import SkillrayError
 from skillray.store.fence import Fence
 from skillray.store.files import commit_json, exists, names_in, read_json
+from skillray.training.group import from_rank_0
 from skillray.training.settings import TrainingSettings
-from skillray.training.sft import TrainJob, from_rank_0, train
+from skillray.training.sft import Alive, TrainJob, train
 
 NOTE_S = 1.0
 """Seconds between two notes of progress."""
@@ -69,11 +70,11 @@ class JobQueue:
         commit_json(self._path(self._name(key) + _DONE), {"error": failure, "seconds": seconds})
 
     def outcome(self, key: str) -> float | None:
-        """Seconds of training; None while it waits. Raises what the job ended with."""
-        path = self._path(self._name(key) + _DONE)
-        if not exists(path):
+        """Seconds of training; None while it waits, or is only about to be added. Raises what the job ended with."""
+        done = next((name for name in self._names(_DONE) if name.partition("-")[2] == key + _DONE), None)
+        if done is None:
             return None
-        found = read_json(path)
+        found = read_json(self._path(done))
         if found["error"]:
             raise getattr(errors, found["error"]["type"], SkillrayError)(found["error"]["message"])
         return float(found["seconds"])
@@ -95,17 +96,18 @@ class JobQueue:
         return os.path.join(self.folder, name)
 
 
-def train_queue(queue: JobQueue, train_one: Callable[..., None] = train) -> None:
+def train_queue(queue: JobQueue, train_one: Callable[..., None] = train, alive: Alive = lambda: None) -> None:
     """Every worker of a group: train what waits, in order, until nothing does.
 
     A job that ends with a `SkillrayError` ends alone. Anything else (a dead worker, a bug) ends the group, and the job
     under way stays the first that waits.
     """
     while waiting := from_rank_0(queue.waiting):
+        alive()
         start, failure = time.monotonic(), None
         key: str = waiting[0]
         try:
-            train_one(from_rank_0(partial(queue.job, key)), _Notes(queue, key))
+            train_one(from_rank_0(partial(queue.job, key)), _Notes(queue, key), alive)
         except SkillrayError as error:  # all workers raise it together
             failure = error
         seconds = round(time.monotonic() - start, 3)

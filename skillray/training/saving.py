@@ -8,7 +8,7 @@ from typing import Any
 from skillray.errors import StageError, StorageError
 from skillray.store.disk import storage_error
 from skillray.store.fence import Fence
-from skillray.store.files import draft_folder, remove_tree, sha256_of
+from skillray.store.files import draft_folder, names_in, remove_tree, sha256_of
 from skillray.training.checkpoint import base_of, is_adapter, load_model, load_tokenizer, weights_hash
 from skillray.training.settings import TrainingSettings
 
@@ -53,6 +53,14 @@ def _save(model: Any, state: State, settings: TrainingSettings, source: str, dra
         raise
     except (OSError, RuntimeError, SafetensorError) as error:  # a full disk is each of these, by who writes
         raise storage_error(draft, error) from error
+
+
+def remove_drafts(folder: str) -> None:
+    """What attempts that were killed while they published `folder` have left beside it."""
+    parent, name = os.path.split(folder)
+    for other in names_in(parent):
+        if other.startswith(f"{name}.") and other.endswith(".tmp"):
+            remove_tree(os.path.join(parent, other))
 
 
 def _write(model: Any, state: State, settings: TrainingSettings, source: str, draft: str) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from skillray.types import Value
+
+EXECUTION = ("checkpoint_every_s", "step_timeout_s")
+"""Fields of `TrainingSettings` that may change between two attempts at a round: they change no bit of the result."""
 
 
 class Lora(Value):
@@ -29,7 +32,7 @@ class Offload(Value):
 
 
 class TrainingSettings(Value):
-    """Fine-tuning of one round. Identity, all of it: threads, dtype and world size decide float results."""
+    """Fine-tuning of one round. Identity but for EXECUTION: threads, dtype and world size decide float results."""
 
     epochs: PositiveInt = 3
     """Passes over the round's examples; STAT's 3 (C.1). Ignored when max_tokens is set."""
@@ -61,4 +64,7 @@ class TrainingSettings(Value):
     threads: PositiveInt = 1
     """CPU threads of each worker."""
     step_timeout_s: PositiveFloat = 600.0
-    """No step for this long means the worker group hangs."""
+    """No step for this long means that the worker group hangs: it is ended, and a new one goes on from the last
+    mid-round checkpoint."""
+    checkpoint_every_s: NonNegativeFloat = 600.0
+    """Seconds of training from one mid-round checkpoint to the next; 0 makes one after every step."""

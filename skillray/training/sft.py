@@ -10,20 +10,26 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from skillray.errors import SkillrayError, StageError
+from skillray.errors import StageError
 from skillray.store.fence import Fence
+from skillray.store.files import remove_tree
 from skillray.store.schemas import LEARNING
 from skillray.store.tables import Table
 from skillray.training.batches import Feed
 from skillray.training.checkpoint import checkpoint_complete, load_for_training
 from skillray.training.engine import prepare_process, set_lr, start_engine
-from skillray.training.saving import gathered_state, publish
+from skillray.training.group import gather, together
+from skillray.training.progress import job_hash, progress_folder
+from skillray.training.resume import Learnt, MidRound
+from skillray.training.saving import gathered_state, publish, remove_drafts
 from skillray.training.schedule import MicroBatch, lr_at
 from skillray.training.settings import TrainingSettings
 from skillray.types import seed_for
 
 OnStep = Callable[[int, int, float, float], None]
 """(steps done, steps in all, loss, tokens/s), on rank 0 after every step."""
+Alive = Callable[[], None]
+"""Called by every rank whenever it has got somewhere: what does not come for long, hangs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,11 @@ class TrainJob:
     """The right to write in the run."""
     device: Literal["cpu", "cuda"] = "cpu"
 
+    @property
+    def progress(self) -> str:
+        """Folder of the mid-round checkpoints, while there are any."""
+        return progress_folder(self.output)
+
     def done(self) -> bool:
         return checkpoint_complete(self.output) and Table(self.learning).complete()
 
@@ -63,26 +74,35 @@ class Worker:
     rows: list[MicroBatch] = field(default_factory=list)
     losses: list[Any] = field(default_factory=list)
 
+    def learnt(self) -> Learnt:
+        return Learnt(np.concatenate(self.rows), np.concatenate(self.losses).astype(np.float32))
 
-def train(job: TrainJob, on_step: OnStep = lambda step, total, loss, rate: None) -> None:
+
+def train(job: TrainJob, on_step: OnStep = lambda step, total, loss, rate: None, alive: Alive = lambda: None) -> None:
     """Train along the schedule, then publish `learning` and, last, the checkpoint; nothing when both are there.
 
-    Every worker of the torch process group calls it. All workers raise the same error.
+    Every worker of the torch process group calls it. All workers raise the same error. It goes on from the newest
+    mid-round checkpoint of the job, where one is whole; the next ones come every `settings.checkpoint_every_s`.
 
     Raises:
         StageError: the loss or a weight is not finite.
         DataError, TableError, ConfigError, MissingExtraError: the start model, a table or a setting is not usable.
     """
     if job.done():
+        remove_tree(job.progress)
         return
-    worker = _open(job)
+    worker, mid_round = _open(job, alive)
     total = worker.feed.num_steps
-    for step in range(total):
+    for step in range(_go_on(worker, mid_round), total):
+        alive()
         start = time.monotonic()
         loss = train_step(worker, step, lr_at(step, total, job.settings))
         if worker.rank == 0:
             tokens = int(worker.feed.num_tokens[worker.feed.rows(step)].sum())
             on_step(step + 1, total, loss, tokens / (time.monotonic() - start))
+        if step + 1 < total and mid_round.due():
+            mid_round.save(worker.engine, step + 1, worker.learnt())
+    alive()
     _finish(worker)
     worker.engine.destroy()
 
@@ -126,83 +146,82 @@ def _update(worker: Worker, step: int, lr: float, rows: MicroBatch, sums: list[A
     return loss
 
 
-def together(world_size: int, action: Callable[[], Any]) -> Any:
-    """`action` on every rank; where it fails on one, all raise its error, and no rank waits for one that is gone."""
-    error, result = None, None
-    try:
-        result = action()
-    except SkillrayError as failure:
-        error = failure
-    for failed in _gather(world_size, error):
-        if failed is not None:
-            raise failed
-    return result
-
-
-def from_rank_0(action: Callable[[], Any]) -> Any:
-    """What `action` gives on rank 0, on every rank; its `SkillrayError` too. A process on its own is rank 0."""
-    import torch
-
-    if not torch.distributed.is_initialized():
-        return action()
-    rank, world_size = torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return _gather(world_size, together(world_size, action if rank == 0 else lambda: None))[0]
-
-
-def _open(job: TrainJob) -> Worker:
+def _open(job: TrainJob, alive: Alive) -> tuple[Worker, MidRound]:
     import torch
 
     prepare_process(job.settings.threads, job.device)
+    alive()
     rank, world_size = torch.distributed.get_rank(), torch.distributed.get_world_size()
     device = torch.device("cpu") if job.device == "cpu" else torch.device("cuda", torch.cuda.current_device())
     feed = together(world_size, lambda: Feed.open(job.schedule, job.examples, job.settings, world_size))
     torch.manual_seed(seed_for(job.seed, "adapter"))  # a new adapter starts the same on every rank
     model = together(world_size, lambda: load_for_training(job.model, job.settings))
+    alive()
     engine = start_engine(model, job.settings, world_size, job.device)
     engine.train()
     torch.manual_seed(seed_for(job.seed, "dropout", rank))
-    return Worker(job=job, feed=feed, engine=engine, rank=rank, world_size=world_size, device=device)
+    worker = Worker(job=job, feed=feed, engine=engine, rank=rank, world_size=world_size, device=device)
+    alive()
+    return worker, _mid_round(worker)
+
+
+def _mid_round(worker: Worker) -> MidRound:
+    job, first = worker.job, worker.rank == 0
+    mine = together(worker.world_size, lambda: job_hash(job, worker.world_size) if first else "")
+    return MidRound(
+        root=job.progress,
+        job=gather(worker.world_size, mine)[0],
+        every_s=job.settings.checkpoint_every_s,
+        adapters=job.settings.lora is not None,
+        fence=job.fence,
+        rank=worker.rank,
+        world_size=worker.world_size,
+        device=worker.device,
+    )
+
+
+def _go_on(worker: Worker, mid_round: MidRound) -> int:
+    """The step to start with, 0 where there is no mid-round checkpoint; drafts of killed attempts go."""
+    if worker.rank == 0:
+        remove_drafts(worker.job.output)
+    found = mid_round.restore(worker.engine)
+    if found is None:
+        return 0
+    step, learnt = found
+    worker.rows.append(learnt.rows)
+    worker.losses.append(learnt.losses)
+    return step
 
 
 def _finish(worker: Worker) -> None:
-    """Rank 0 publishes; the others wait for it, and learn if it fails."""
+    """Rank 0 publishes; the others wait for it, and learn if it fails. Then nothing of the way there is needed."""
     job, model = worker.job, worker.engine.module.model
-    gathered = _gather(worker.world_size, (np.concatenate(worker.rows), np.concatenate(worker.losses)))
+    gathered = gather(worker.world_size, worker.learnt())
     state = gathered_state(model, job.settings, worker.rank)
 
     def write() -> None:
         Table(job.learning).write(_learning(worker.feed, gathered), fence=job.fence)
         publish(model, state, job.settings, job.model, job.output, job.fence)
+        remove_tree(job.progress)
 
     together(worker.world_size, write if worker.rank == 0 else lambda: None)
 
 
-def _learning(feed: Feed, gathered: list[tuple[MicroBatch, Any]]) -> pa.Table:
+def _learning(feed: Feed, gathered: list[Learnt]) -> pa.Table:
     """LEARNING rows in the order of the schedule; `StageError` unless every row was trained on exactly once."""
-    rows = np.concatenate([rows for rows, _ in gathered])
+    rows = np.concatenate([learnt.rows for learnt in gathered])
     order = np.argsort(rows, kind="stable")
     if not np.array_equal(rows[order], np.arange(feed.schedule.num_rows)):
         raise StageError(f"fine_tune: trained on {len(rows)} rows, scheduled are {feed.schedule.num_rows}; report this")
-    losses = np.concatenate([losses for _, losses in gathered])[order].astype(np.float32)
+    losses = np.concatenate([learnt.losses for learnt in gathered])[order]
     columns = {name: feed.schedule[name] for name in ("example_id", "epoch", "step", "slot")}
     return pa.table(columns | {"loss": losses, "num_tokens": feed.schedule["num_loss_tokens"]}, schema=LEARNING)
 
 
 def _stop(worker: Worker, step: int, rows: MicroBatch) -> None:
     """Raise the same `StageError` on every rank."""
-    found = sorted({name for names in _gather(worker.world_size, worker.feed.example_ids(rows)) for name in names})
+    found = sorted({name for names in gather(worker.world_size, worker.feed.example_ids(rows)) for name in names})
     raise StageError(
         f"fine_tune: the loss of step {step} is not finite (examples {', '.join(found[:4]) or 'unknown'}); "
         "look at them, or lower training.learning_rate"
     )
-
-
-def _gather(world_size: int, value: Any) -> list[Any]:
-    """`value` of every rank, on every rank."""
-    import torch
-
-    if world_size == 1:
-        return [value]
-    values: list[Any] = [None] * world_size
-    torch.distributed.all_gather_object(values, value)
-    return values

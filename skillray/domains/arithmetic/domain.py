@@ -11,6 +11,7 @@ from skillray.domains.arithmetic.check import check
 from skillray.domains.arithmetic.draft import Draft, Generator
 from skillray.domains.arithmetic.expressions import is_fraction, operations, parse, value_of
 from skillray.domains.arithmetic.graph import GRAPH, skill_of_operation
+from skillray.domains.arithmetic.rewrite import rewrite
 from skillray.errors import DataError
 from skillray.skills.graph import SkillGraph
 from skillray.types import Question, StepScore, content_id
@@ -58,6 +59,10 @@ class ArithmeticDomain:
     def check(self, question: Question, response: str) -> tuple[StepScore, ...]:
         """Score every written step of `response`, the final answer line included."""
         return check(question, response)
+
+    def rewrite(self, question: Question, rng: random.Random) -> str | None:
+        """The reference solution in another form; None for questions of another world."""
+        return rewrite(question, rng)
 
     def skills_of(self) -> Sequence[str]:
         return self.graph.skills

@@ -23,6 +23,14 @@ WRONG = [
     ("name: r\nstudents: [{name: a, recorded: x, curriculum: {type: uniform}}]", "rollout.recorded.path"),
     ("name: r\nrollout: {samples: 3}\nstudents: [{name: a, curriculum: {type: uniform}}]", "samples must be 1"),
     ("name: r\ntraining: {lerning_rate: 1}\nstudents: [{name: a, curriculum: {type: uniform}}]", "'learning_rate'"),
+    *(
+        (
+            "name: r\ndata: {type: tables, pool: {path: a}, probe: {path: b}}\ngrading: {scorer: {type: outcome}}\n"
+            f"diagnosis: {{source: labels}}\nstudents: [{{name: a, curriculum: {{type: {writing}}}}}]",
+            f"student 'a': curriculum '{writing}' has a teacher write, and a domain teacher knows only its own",
+        )
+        for writing in ("augment", "stat-syn")
+    ),
     ("name: r\ntraining: {learning_rate: .nan}\nstudents: [{name: a, curriculum: {type: uniform}}]", "learning_rate"),
 ]
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillray.curriculum import CURRICULA, Curriculum, Hard, StatSel, StatSyn, Uniform
+from skillray.curriculum import CURRICULA, Augment, Curriculum, Hard, StatSel, StatSyn, Uniform
 from skillray.curriculum.base import WRITTEN, Evidence, Gap, Need, OrderKind, Plan, SkillMap
 from skillray.errors import DataError
 from skillray.types import Id, content_id
@@ -67,6 +67,23 @@ def test_hard_without_levels_is_refused_in_one_line() -> None:
     with pytest.raises(DataError, match="no question of level 6 or more; lower min_level") as error:
         plan(Hard(min_level=6))
     assert "\n" not in str(error.value)
+
+
+def test_augment_asks_for_every_question_once_before_any_twice() -> None:
+    made = plan(Augment(num_examples=40))
+    # 16 questions, one order each; 3 rewrites of each are the 40 that are wanted, and at most 48
+    assert sorted(drawn(made, OrderKind.AUGMENT)) == sorted(POOL.question_ids)
+    assert {(order.count, order.skill, order.parent_id, len(order.question_ids)) for order in made.orders} == {
+        (3, None, None, 1)
+    }
+    assert made.target == 40 and plan(Augment(num_examples=9500)).target == 16 * 3
+    assert drawn(made, OrderKind.AUGMENT) != drawn(plan(Augment(num_examples=40), seed=1), OrderKind.AUGMENT)
+
+
+def test_augment_takes_a_random_part_of_a_large_pool() -> None:
+    # One of 16 questions, 1600 times, as for uniform: each 100 times, 5 sd = 48.
+    times = Counter(drawn(plan(Augment(num_examples=1), seed=seed), OrderKind.AUGMENT)[0] for seed in range(1600))
+    assert len(times) == 16 and all(52 <= count <= 148 for count in times.values())
 
 
 def test_stat_sel_draws_five_for_every_pair() -> None:
@@ -179,6 +196,6 @@ def test_a_million_questions_are_not_copied_for_every_order() -> None:
     pool = SkillMap(question_ids=ids, levels=(4,) * len(ids), by_skill={"sum": ids})
     gaps = tuple(Gap(question_id=content_id("gap", i), missing_skills=("sum",)) for i in range(2000))
     started = time.process_time()
-    for curriculum in (StatSel(keep=0.25), StatSyn(keep=0.25), Uniform(), Hard()):
+    for curriculum in (StatSel(keep=0.25), StatSyn(keep=0.25), Uniform(), Hard(), Augment()):
         plan(curriculum, Evidence(skill_map=pool, gaps=gaps))
     assert time.process_time() - started < 5.0  # measured .3 s; one copy an order takes 4000 * 5 ms = 20 s

@@ -24,6 +24,9 @@ from skillray.grading.answers import MAX_ANSWER, Verdict, as_number, extract_ans
         (r"\boxed{never closed", None),
         ("#### ", None),
         ("a line: 18", None),
+        (r"\boxed{\frac{12}{5,\!525}}", r"\frac{12}{5525}"),
+        (r"#### 5,\! 866,\!608", "5866608"),
+        (r"\boxed{(1,\!2)}", r"(1,\!2)"),
         ("", None),
     ],
 )

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError
 from skillray.grading.answers import grade_answer
+from skillray.grading.difficulty import AdaptmiFilter, StatFilter
 from skillray.grading.steps import (
     AnnotationSteps,
     DomainSteps,
@@ -27,6 +28,18 @@ def test_outcome_is_one_score() -> None:
     assert [step.score for step in score(QUESTION, "1+1=3\n#### 18")] == [1.0]
     assert [step.score for step in score(QUESTION, "#### 17")] == [0.0]
     assert score(QUESTION, " ") == ()
+
+
+@pytest.mark.parametrize("rule", [StatFilter(), StatFilter(tau1=0.0, tau2=0.0), AdaptmiFilter(tau1=0.99, tau2=0.99)])
+@pytest.mark.parametrize(
+    ("response", "right"),
+    [("1+1=3\n#### 18", True), (r"\boxed{\frac{36}{2}}", True), ("#### 17", False), ("18 or 17", False), ("", False)],
+)
+def test_with_the_outcome_alone_the_filter_says_right_or_wrong(
+    rule: StatFilter | AdaptmiFilter, response: str, right: bool
+) -> None:
+    steps = make_step_scorer(OutcomeStep(), grade=grade_answer)(QUESTION, response)
+    assert rule.is_difficult([step.score for step in steps]) is not right
 
 
 def test_annotations_are_recomputed() -> None:

@@ -33,6 +33,15 @@ def test_round_0_is_shared_and_counted_once():
     assert steps[2].teacher_calls == 36
 
 
+def test_augment_asks_for_what_it_keeps_and_never_for_more_than_there_is():
+    # 18 skills * 10 pool questions * 2 rewrites = 360
+    def calls(num_examples: int) -> int:
+        student = {"name": "a", "curriculum": {"type": "augment", "rewrites": 2, "num_examples": num_examples}}
+        return forecast(parse({"name": "r", "data": DATA, "students": [student]}, "c")).teacher_calls
+
+    assert (calls(100), calls(9500)) == (100, 360)
+
+
 def test_a_local_ray_that_is_too_small_is_a_problem():
     config = {"name": "r", "data": DATA, "students": STUDENTS, "cluster": {"num_cpus": 4}}
     assert "cluster.num_cpus is 4" in forecast(parse(config, "c")).problems[0]

@@ -54,6 +54,43 @@ def test_no_two_solutions_agree():
     assert synthesize(["#### 4", "#### 5", "#### 6"]) == []
 
 
+def augment(*rewrites: str, wave: int = 0, count: int = 3) -> list[dict]:
+    """The drafts of one question with the reference 2, whose rewrites are these."""
+
+    def ask(task, requests):
+        assert task is Task.SOLVE and [request.question.answer for request in requests] == ["2"] * len(requests)
+        return [Reply(outcome=Outcome.OK, value=rewrites[request.index]) for request in requests]
+
+    stage = Fulfil(pool="", model="", teacher=None, solutions=1, min_agreement=1, wave=wave)
+    with AnswerPool() as answers:
+        return stage._augment([order(OrderKind.AUGMENT, count)], {SEED["question_id"]: SEED}, ask, answers.same)
+
+
+def test_a_rewrite_with_the_reference_answer_is_kept():
+    (draft,) = augment("One and one are two.\n#### 2.0")
+    assert (draft["question"], draft["response"]) == ("1+1?", "One and one are two.\n#### 2.0")
+    assert (draft["origin"], draft["skills"], draft["parents"]) == ("augment", ["sum"], [SEED["question_id"]])
+
+
+def test_a_rewrite_with_another_answer_or_none_is_not():
+    assert augment("1+1=3\n#### 3") == [] and augment("one and one") == []
+
+
+def test_each_wave_asks_for_the_next_rewrite_and_no_more_than_were_ordered():
+    texts = ("#### 2", "It is #2\n#### 2", "#### 3")
+    assert [[draft["response"] for draft in augment(*texts, wave=wave)] for wave in range(3)] == [
+        ["#### 2"], ["It is #2\n#### 2"], [],
+    ]  # fmt: skip
+    assert augment(*texts, wave=1, count=1) == []
+
+
+def test_a_rewrite_that_no_teacher_can_give_is_an_error():
+    stage = Fulfil(pool="", model="", teacher=None, solutions=1, min_agreement=1)
+    orders, pool = [order(OrderKind.AUGMENT)], {SEED["question_id"]: SEED}
+    with pytest.raises(StageError, match=r"could not rewrite \(unsupported\)"):
+        stage._augment(orders, pool, lambda task, asked: [Reply(outcome=Outcome.UNSUPPORTED)], lambda a, b: True)
+
+
 def test_a_teacher_that_failed_is_no_data():
     stage = Fulfil(pool="", model="", teacher=None, solutions=3, min_agreement=2)
     with pytest.raises(StageError, match="could not write questions"):

@@ -77,6 +77,28 @@ def test_a_wrong_pool_is_one_line(tmp_path, pool, expected):
     assert expected in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_pool_questions_without_an_answer_are_left_out_where_that_is_wanted(tmp_path):
+    """Of 6 pool questions one has no answer and one is in the probe set; a probe question must have an answer."""
+    pool = [*(question(n) for n in range(5)), question(200, answer="")]
+    told: list[str] = []
+    data = tables(tmp_path, pool, [question(n) for n in range(4, 60)], unanswered="leave_out")
+    splits, _ = from_tables(data, told.append)
+    assert splits["pool"].num_rows == 4
+    assert told == [
+        "data.pool: left out 1 without an answer (data.unanswered)",
+        "data.pool: left out 1 that data.probe has too",
+    ]
+    with pytest.raises(DataError, match=r"probe.jsonl row 1: answer is empty"):
+        from_tables(tables(tmp_path, pool, [question(9), question(8, answer="")], unanswered="leave_out"))
+
+
+def test_labels_are_found_whatever_the_space_around_a_question(tmp_path):
+    bare = [{"question": f" q{n}", "answer": "1"} for n in range(40)]
+    labels = write(tmp_path / "labels.jsonl", [{"question": "q1 ", "skills": ["a"]}])
+    splits, _ = from_tables(tables(tmp_path, bare[:3], bare[3:], labels=QuestionSource(path=labels)))
+    assert [row["skills"] for row in splits["pool"].to_pylist()] == [[], ["a"], []]
+
+
 def test_a_file_that_is_not_there_is_one_line(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         read_source(QuestionSource(path=str(tmp_path / "none.parquet")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skillray.errors import DataError
-from skillray.skills.graph import SkillGraph
+from skillray.skills.graph import SkillGraph, bare, in_subject
 
 GRAPH = SkillGraph({"equations": ("sums", "products"), "sums": (), "products": ("sums",), "logic": ()})
 
@@ -26,3 +26,17 @@ def test_cycles_and_unknown_skills_are_refused():
 def test_flat_has_no_edges():
     assert SkillGraph.flat(["b", "a"]).edges() == []
     assert SkillGraph.flat(["b", "a"]).skills == ("b", "a")
+
+
+def test_a_question_may_only_be_labelled_with_skills_of_its_subject():
+    names = ["algebra/equations", "number theory/equations", "algebra/functions"]
+    graph = SkillGraph.flat(names, {name: name.split("/")[0] for name in names})
+    assert graph.allowed("algebra") == ("algebra/equations", "algebra/functions")
+    assert graph.allowed("number theory") == ("number theory/equations",)
+    assert graph.allowed("geometry") == ()
+    assert GRAPH.allowed("whatever") == GRAPH.skills  # one list for all
+
+
+def test_names_in_subjects():
+    assert in_subject("equations", "algebra") == "algebra/equations"
+    assert bare("algebra/equations", "algebra") == "equations" and bare("equations", "algebra") == "equations"

@@ -105,7 +105,7 @@ def test_drafts_of_killed_processes_are_swept(tmp_path):
     commit(str(tmp_path / "a" / "kept.tmp"), b"x")
     commit(str(tmp_path / "a" / f"table.{'0' * 32}.tmp"), b"half")
     commit(str(tmp_path / f"checkpoint.{'f' * 32}.tmp" / "model"), b"half")
-    files.sweep(str(tmp_path))
+    files.recover(str(tmp_path))
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "kept.tmp"]
 
 

@@ -185,6 +185,28 @@ def test_questions_may_be_in_a_bucket(bucket, tmp_path):
         read_source(QuestionSource(path=f"{bucket}/none.parquet"))
 
 
+def test_what_a_config_names_may_be_in_a_bucket(bucket):
+    from skillray.config import parse
+    from skillray.loop.preflight import preflight
+
+    data = {"type": "tables", "pool": {"path": f"{bucket}/pool.jsonl"}, "probe": {"path": f"{bucket}/probe.jsonl"}}
+    raw = {
+        "name": "r",
+        "students": [{"name": "a", "model": f"{bucket}/model", "curriculum": {"type": "uniform", "num_examples": 1}}],
+        "data": data,
+        "grading": {"scorer": {"type": "outcome"}},
+        "diagnosis": {"source": "labels"},
+    }
+    with pytest.raises(DataError, match=rf"students.0.model: model {bucket}/model: there is no config.json"):
+        preflight(parse(raw, "test"))
+    files.commit(f"{bucket}/model/config.json", b"{}")
+    with pytest.raises(DataError, match=rf"data.pool.*: {bucket}/pool.jsonl: no such file"):
+        preflight(parse(raw, "test"))
+    for name in ("pool", "probe"):
+        files.commit(f"{bucket}/{name}.jsonl", b'{"question": "1 + 1?", "answer": "2", "skills": ["sum"]}\n')
+    preflight(parse(raw, "test"))
+
+
 def test_a_run_in_a_bucket_has_one_writer(bucket):
     with writing(f"{bucket}/run") as fence:
         fence.commit(f"{bucket}/run/status.json", b"{}")

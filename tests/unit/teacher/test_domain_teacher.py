@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from skillray.domains import DOMAINS
 from skillray.teacher.domain_teacher import DomainTeacher
-from skillray.teacher.tasks import LabelSkills, NameMissingSkills, Outcome, Request, Solve, Task, WriteQuestions
+from skillray.teacher.tasks import (
+    LabelSkills,
+    NameMissingSkills,
+    Outcome,
+    Request,
+    Rewrite,
+    Solve,
+    Task,
+    WriteQuestions,
+)
 from skillray.types import Question, StepScore, content_id
 
 SUM = Question(question_id=bytes(16), question="2+2?", answer="4", solution="2+2=4\n#### 4", skills=("sum",), level=2)
@@ -36,6 +47,9 @@ class TinyDomain:
         right = question.solution.split("\n")
         skill = None if "?" in response else "carry"
         return tuple(StepScore(text=t, score=float(t in right), skill=skill) for t in response.split("\n") if t)
+
+    def rewrite(self, question: Question, rng: random.Random) -> str | None:
+        return None
 
     def skills_of(self) -> tuple[str, ...]:
         return ALLOWED
@@ -93,6 +107,43 @@ def test_new_questions_are_of_the_request_and_as_hard_as_the_seeds() -> None:
 
 def test_what_it_cannot_do_it_says() -> None:
     assert ask(Task.WRITE_TEXTBOOK, Solve(question=SUM, sample=0))[0] is Outcome.UNSUPPORTED
+
+
+@pytest.mark.parametrize("skill", DOMAINS["arithmetic"].skills_of())
+def test_arithmetic_rewrites_exactly(skill: str) -> None:
+    """Every step of every rewrite is right, in as many lines of the same characters."""
+    domain, rng = DOMAINS["arithmetic"], random.Random(7)
+    questions = [domain.generate(skill, 1 + i % 3, rng) for i in range(30)]
+    asked = [Rewrite(question=question, index=i) for question in questions for i in range(3)]
+    replies = DomainTeacher(domain).ask(Task.SOLVE, asked)
+    for request, reply in zip(asked, replies, strict=True):
+        question = request.question
+        assert reply.outcome is Outcome.OK and {step.score for step in domain.check(question, reply.value)} == {1.0}
+        assert reply.value.splitlines()[-1] == f"#### {question.answer}"
+        old, new = question.solution.splitlines(), reply.value.splitlines()
+        assert [sorted(line) for line in old] == [sorted(line) for line in new]
+    assert replies == DomainTeacher(domain).ask(Task.SOLVE, asked)
+
+
+def test_a_question_of_another_world_gets_a_typed_outcome(shared_data: Path) -> None:
+    """2,000 MATH questions, every task: no exception, and no rewrite or new question from a teacher that has none."""
+    teacher, rows = DomainTeacher(DOMAINS["arithmetic"]), pq.read_table(shared_data / "math" / "test.parquet")
+    for row in rows.slice(0, 2000).to_pylist():
+        fields = {name: row[name] for name in ("question", "answer", "solution", "subject", "level")}
+        question = Question(question_id=bytes(16), skills=tuple(row["skills"]), **fields)
+        requests: list[tuple[Task, Request]] = [
+            (Task.SOLVE, Rewrite(question=question, index=0)),
+            (Task.WRITE_QUESTIONS, WriteQuestions(skill=question.skills[0], seeds=(question,), count=2, index=0)),
+            (Task.SOLVE, Solve(question=question, sample=0)),
+            (Task.LABEL_SKILLS, LabelSkills(question=question, allowed=question.skills)),
+            *(
+                (Task.NAME_MISSING_SKILLS, NameMissingSkills(question=question, response=text, allowed=question.skills))
+                for text in (question.solution, "3+4=7\n#### 7", "")
+            ),
+        ]
+        outcomes = [teacher.ask(task, [request])[0].outcome for task, request in requests]
+        assert outcomes[:4] == [Outcome.UNSUPPORTED, Outcome.UNKNOWN_SKILL, Outcome.OK, Outcome.OK]
+        assert set(outcomes[4:]) <= {Outcome.OK, Outcome.JUDGED_CORRECT}
 
 
 @pytest.mark.parametrize("skill", DOMAINS["arithmetic"].skills_of())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
+from skillray.errors import TableError
 from skillray.store.fence import UNFENCED
 from skillray.teacher.reply_log import Entry, ReplyLog, shard_of
 from skillray.teacher.tasks import Outcome, Reply
@@ -51,3 +54,19 @@ def test_usage_counts_requests_calls_and_outcomes(tmp_path):
 def test_every_shard_gets_its_share():
     shards = [shard_of(content_id(n), 4) for n in range(4000)]
     assert all(900 < shards.count(shard) < 1100 for shard in range(4))
+
+
+def test_a_damaged_segment_is_one_line(tmp_path):
+    ReplyLog(str(tmp_path), UNFENCED).append([entry("a")])
+    [segment] = tmp_path.iterdir()
+    segment.write_bytes(segment.read_bytes()[:-9])
+    with pytest.raises(TableError, match=r"00000000.parquet is damaged: restore it, or remove it"):
+        ReplyLog(str(tmp_path), UNFENCED)
+
+
+def test_a_segment_of_another_process_is_not_replaced(tmp_path):
+    log, other = ReplyLog(str(tmp_path), UNFENCED), ReplyLog(str(tmp_path), UNFENCED)
+    log.append([entry("a", value=1)])
+    other.append([entry("b", value=2)])
+    again = ReplyLog(str(tmp_path), UNFENCED)
+    assert [again.look_up(content_id(name)).value for name in "ab"] == [1, 2]

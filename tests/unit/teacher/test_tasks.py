@@ -10,6 +10,7 @@ from dataclasses import replace
 from skillray.teacher.tasks import (
     NameMissingSkills,
     Request,
+    Rewrite,
     Solve,
     Task,
     WriteQuestions,
@@ -47,6 +48,9 @@ def test_everything_that_decides_the_reply_is_in_the_key() -> None:
         key(replace(ASKED, allowed=("sum",))),
         key(replace(ASKED, question=replace(QUESTION, question="2+3?"))),
         key(solve),
+        key(solve, task=Task.SOLVE),
+        key(Rewrite(question=QUESTION, index=0), task=Task.SOLVE),
+        key(Rewrite(question=QUESTION, index=1), task=Task.SOLVE),
         key(replace(solve, sample=1)),
         key(replace(solve, skills=("sum",))),
         key(write),

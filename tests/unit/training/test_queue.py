@@ -39,12 +39,13 @@ def test_a_job_travels_whole(queue: JobQueue) -> None:
     assert queue.job("a-000") == job("a-000")
     assert queue.waiting() == ["b-000", "a-000", "c-001"]
     assert queue.outcome("a-000") is None
+    assert queue.outcome("not-yet-added-000") is None  # who waits for it may look before it is there
 
 
 def test_jobs_are_trained_in_order_and_fail_alone(queue: JobQueue) -> None:
     trained: list[str] = []
 
-    def train_one(given: TrainJob, note: object) -> None:
+    def train_one(given: TrainJob, note: object, alive: object) -> None:
         trained.append(given.model)
         if len(trained) == 1:
             queue.add("late-000", job("late-000"))  # joins while the group is at work
@@ -60,7 +61,7 @@ def test_jobs_are_trained_in_order_and_fail_alone(queue: JobQueue) -> None:
 
 
 def test_what_is_no_error_of_ours_ends_the_group_and_the_job_still_waits(queue: JobQueue) -> None:
-    def train_one(given: TrainJob, note: object) -> None:
+    def train_one(given: TrainJob, note: object, alive: object) -> None:
         if given.model == "a-000":
             raise KeyError("bug")
 
@@ -72,7 +73,7 @@ def test_what_is_no_error_of_ours_ends_the_group_and_the_job_still_waits(queue: 
 def test_progress_is_of_the_job_under_way(queue: JobQueue) -> None:
     assert queue.progress() is None
 
-    def train_one(given: TrainJob, note: object) -> None:
+    def train_one(given: TrainJob, note: object, alive: object) -> None:
         note(1, 9, 2.5, 100.0)  # type: ignore[operator]
         note(2, 9, 2.0, 100.0)  # type: ignore[operator]  # within the second: not written
         found = queue.progress()

@@ -1,0 +1,177 @@
+"""Mid-round checkpoints as files: which of them count, which one a group goes on from, and which ones go.
+
+    ROUND/progress/step_00000040/   what 40 steps have made; no part of `checkpoint/`
+        *_states.pt                 DeepSpeed's shards of the weights and the optimizer
+        rank_00000.safetensors      that rank's random generators, and the losses of its examples so far
+        manifest.json               written last, by rank 0, after every rank has put its files there
+
+COMMITTED means that the manifest is there. We do not use Ray Train's `report`: that it returns acknowledges nothing (a
+worker that dies right after it loses the checkpoint), and Ray's own snapshot is not written whole. The manifest is the
+acknowledgement, and it lies on the run's own storage.
+
+DeepSpeed's shards are pickles, which run code when they are loaded. They are loaded only from the round's own folder,
+and only after every byte has been compared with the manifest.
+
+Two groups that write the same step (a frozen worker that wakes up after its group was restarted) write it file by file.
+Where the files are not the same, those on disk are not those of the manifest, and the step does not count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from skillray.errors import StorageError, TableError
+from skillray.store.fence import Fence
+from skillray.store.files import as_json, exists, has_folder, names_in, read_json, remove_tree, sha256_of
+from skillray.store.tables import Table
+from skillray.training.checkpoint import MANIFEST, checkpoint_complete, weights_hash
+from skillray.training.settings import EXECUTION
+
+if TYPE_CHECKING:
+    from skillray.training.sft import TrainJob
+
+KEPT = 2
+"""Committed ones that stay; while one is being written there are three on the disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One file of a mid-round checkpoint."""
+
+    size: int
+    """Bytes."""
+    sha256: str
+    rank: int
+    """Who wrote it. A rank reads its own files and those of rank 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What is in one folder."""
+
+    step: int
+    """Steps done."""
+    job: str
+    """`job_hash` of the round."""
+    world_size: int
+    epoch: int
+    """The writer's fencing epoch."""
+    files: Mapping[str, File]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(file.size for file in self.files.values())
+
+
+def progress_folder(checkpoint: str) -> str:
+    """Where the mid-round checkpoints of the round that will write `checkpoint` are."""
+    return os.path.join(os.path.dirname(checkpoint), "progress")
+
+
+def step_folder(root: str, step: int) -> str:
+    return os.path.join(root, f"step_{step:08d}")
+
+
+def settled(checkpoint: str) -> bool:
+    """True when the round's checkpoint is published and nothing of the way there is left."""
+    return checkpoint_complete(checkpoint) and not has_folder(progress_folder(checkpoint))
+
+
+def job_hash(job: TrainJob, world_size: int) -> str:
+    """32 hex digits of all that the bits of a mid-round checkpoint depend on.
+
+    Versions belong to it: other ones may compute other bits, and read other shards.
+    """
+    settings = job.settings.model_dump(mode="json", exclude=set(EXECUTION))
+    tables = [Table(folder).fingerprint() for folder in (job.schedule, job.examples)]
+    versions = [version(name) for name in ("torch", "deepspeed", "transformers", "peft")]
+    return _digest([weights_hash(job.model), settings, tables, job.seed, job.device, world_size, versions])[:32]
+
+
+def commit_manifest(root: str, manifest: Manifest, fence: Fence) -> None:
+    """From now on the checkpoint counts. Every file must be in place, and synced.
+
+    Raises:
+        StorageError: it cannot be written, or another one stands there.
+    """
+    body = asdict(manifest)
+    path = os.path.join(step_folder(root, manifest.step), MANIFEST)
+    if not fence.create(path, as_json(body | {"digest": _digest(body)})):
+        raise StorageError(f"{path}: another group has written this step")
+
+
+def read_manifest(root: str, name: str) -> Manifest:
+    """`TableError` when there is none, or when it is not as it was written."""
+    path = os.path.join(root, name, MANIFEST)
+    body = read_json(path)
+    if not isinstance(body, dict) or body.pop("digest", None) != _digest(body):
+        raise TableError(f"{path} is damaged (it differs from its digest)")
+    files = {file: File(**described) for file, described in body.pop("files").items()}
+    return Manifest(files=files, **body)
+
+
+def damaged_file(root: str, manifest: Manifest, share: slice) -> str | None:
+    """The first file of `share`, of the files by name, that is missing or differs."""
+    for name in sorted(manifest.files)[share]:
+        path = os.path.join(step_folder(root, manifest.step), name)
+        if not exists(path) or sha256_of(path) != manifest.files[name].sha256:
+            return f"{path} is missing or differs from its manifest"
+    return None
+
+
+def candidates(root: str, job: str, world_size: int) -> list[Manifest | str]:
+    """Newest first: the manifest of what this job may go on from, or why a folder is passed over."""
+    found: list[Manifest | str] = []
+    for name in reversed(_steps(root)):
+        try:
+            manifest = read_manifest(root, name)
+        except TableError as error:
+            found.append(f"{name}: {error}")
+            continue
+        found.append(_other(name, manifest, job, world_size) or manifest)
+    return found
+
+
+def newest_whole(
+    found: Iterable[Manifest | str], damage: Callable[[Manifest], str | None]
+) -> tuple[Manifest | None, list[str]]:
+    """The first that `damage` says nothing about, and why each one before it was passed over."""
+    passed_over: list[str] = []
+    for manifest in found:
+        problem = manifest if isinstance(manifest, str) else damage(manifest)
+        if not isinstance(manifest, str) and problem is None:
+            return manifest, passed_over
+        passed_over.append(str(problem))
+    return None, passed_over
+
+
+def keep_only(root: str, steps: Iterable[int]) -> None:
+    """Remove all but those steps: old ones, torn ones, and drafts of whoever was killed."""
+    names = {os.path.basename(step_folder(root, step)) for step in steps}
+    for name in names_in(root):
+        if name not in names:
+            remove_tree(os.path.join(root, name))
+
+
+def _steps(root: str) -> list[str]:
+    return [name for name in names_in(root) if re.fullmatch(r"step_\d{8}", name)]
+
+
+def _other(name: str, manifest: Manifest, job: str, world_size: int) -> str | None:
+    if name != os.path.basename(step_folder("", manifest.step)):
+        return f"{name}: it holds step {manifest.step}"
+    if manifest.world_size != world_size:
+        return f"{name}: written by {manifest.world_size} worker(s), not {world_size}; ZeRO's shards cannot be re-cut"
+    return f"{name}: of another job (model, settings, examples, seed or versions)" if manifest.job != job else None
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,206 @@
+"""Mid-round checkpoints in a worker group: when one is due, how all ranks write it, and how they go on from one.
+
+A group that goes on from step n computes, in fp32 with the same threads and number of workers, the same bits as one
+that was never stopped: weights, optimizer state, random generators, the learning rows, and the place in the schedule
+are all that a step depends on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skillray.errors import StageError, StorageError
+from skillray.store.fence import Fence
+from skillray.store.files import draft_folder, fetch, is_url, place_file, remove_tree, sha256_of
+from skillray.training.engine import SHARDS, load_shards, not_finite, save_shards
+from skillray.training.group import first_says, gather
+from skillray.training.progress import (
+    KEPT,
+    File,
+    Manifest,
+    candidates,
+    commit_manifest,
+    damaged_file,
+    keep_only,
+    newest_whole,
+    step_folder,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What one rank has seen: rows of the schedule, and the mean loss of each."""
+
+    rows: npt.NDArray[np.int64]
+    losses: npt.NDArray[np.float32]
+
+
+@dataclass(slots=True, kw_only=True)
+class MidRound:
+    """The mid-round checkpoints of one round, as one rank sees them."""
+
+    root: str
+    """ROUND/progress."""
+    job: str
+    """`progress.job_hash`."""
+    every_s: float
+    adapters: bool
+    """Only adapters are trained: the frozen base is not saved."""
+    fence: Fence
+    rank: int
+    world_size: int
+    device: Any
+    steps: list[int] = field(default_factory=list)
+    """Committed ones, the newest last."""
+    last: float = field(default_factory=time.monotonic)
+
+    def due(self) -> bool:
+        """Rank 0's clock decides for all."""
+        return first_says(self.world_size, time.monotonic() - self.last >= self.every_s, self.device)
+
+    def save(self, engine: Any, step: int, learnt: Learnt) -> None:
+        """Write and commit what `step` steps have made. Collective.
+
+        A checkpoint that cannot be written is said and given up, and training goes on: it is there to save work.
+
+        Raises:
+            StageError: a trained weight is not finite, on all ranks.
+        """
+        start = time.monotonic()
+        self._refuse_not_finite(engine, step)
+        results = gather(self.world_size, self._write(engine, step, learnt))
+        failures = [result for result in results if isinstance(result, str)]
+        if self.rank == 0 and not failures:
+            failures = self._commit(step, [files for files in results if not isinstance(files, str)], start)
+        if self.rank == 0 and failures:
+            log.warning("mid-round checkpoint of step %d given up (%s); training goes on", step, failures[0])
+            remove_tree(step_folder(self.root, step))
+        self.last = time.monotonic()
+
+    def restore(self, engine: Any) -> tuple[int, Learnt] | None:
+        """Load the newest one that is whole: (steps done, rows so far); None when there is none. Collective.
+
+        The engine must be fresh. What is passed over is said in the log, and removed with all drafts.
+        """
+        found = gather(self.world_size, candidates(self.root, self.job, self.world_size) if self.rank == 0 else None)[0]
+        chosen, passed_over = newest_whole(found, self._damage)
+        older = [m.step for m in found if isinstance(m, Manifest) and chosen is not None and m.step <= chosen.step]
+        self.steps = sorted(older)[-KEPT:]
+        if self.rank == 0:
+            _tell(chosen, passed_over)
+            keep_only(self.root, self.steps)
+        return None if chosen is None else (chosen.step, self._load(engine, chosen))
+
+    def _damage(self, manifest: Manifest) -> str | None:
+        """The ranks share the hashing, and agree."""
+        mine = damaged_file(self.root, manifest, slice(self.rank, None, self.world_size))
+        return next((problem for problem in gather(self.world_size, mine) if problem), None)
+
+    def _refuse_not_finite(self, engine: Any, step: int) -> None:
+        names = [name for names in gather(self.world_size, not_finite(engine.module, self.rank)) for name in names]
+        if names:
+            raise StageError(f"fine_tune: {names[0]} is not finite after step {step}; lower training.learning_rate")
+
+    def _write(self, engine: Any, step: int, learnt: Learnt) -> dict[str, File] | str:
+        """This rank's files, in place; or why not."""
+        from safetensors import SafetensorError
+
+        folder = step_folder(self.root, step)
+        try:
+            with draft_folder(f"{folder}.rank_{self.rank:05d}") as draft:
+                save_shards(engine, draft, self.adapters)
+                _save_rank(os.path.join(draft, SHARDS, _rank_file(self.rank)), learnt, self.device)
+                return self._place(os.path.join(draft, SHARDS), folder)
+        except (OSError, RuntimeError, SafetensorError) as error:  # a full disk; torch raises RuntimeError
+            return f"worker {self.rank}: {next(iter(str(error).splitlines()), type(error).__name__)}"
+
+    def _place(self, draft: str, folder: str) -> dict[str, File]:
+        files = {}
+        for name in sorted(os.listdir(draft)):
+            path = os.path.join(draft, name)
+            files[name] = File(size=os.path.getsize(path), sha256=sha256_of(path), rank=self.rank)
+            place_file(path, os.path.join(folder, name))
+        return files
+
+    def _commit(self, step: int, written: Sequence[dict[str, File]], start: float) -> list[str]:
+        """Failures, if any."""
+        files = {name: file for part in written for name, file in part.items()}
+        manifest = Manifest(step=step, job=self.job, world_size=self.world_size, epoch=self.fence.epoch, files=files)
+        try:
+            commit_manifest(self.root, manifest, self.fence)
+        except StorageError as error:
+            return [str(error)]
+        self.steps = [*self.steps, step][-KEPT:]
+        keep_only(self.root, self.steps)
+        seconds = time.monotonic() - start
+        log.info("mid-round checkpoint of step %d COMMITTED: %.1f MB, %.2f s", step, manifest.size / 1e6, seconds)
+        return []
+
+    def _load(self, engine: Any, manifest: Manifest) -> Learnt:
+        with _fetched(step_folder(self.root, manifest.step), manifest, self.rank) as folder:
+            load_shards(engine, folder, self.adapters)
+            if engine.global_steps != manifest.step:
+                raise StageError(f"fine_tune: {self.root} says step {manifest.step}, its shards {engine.global_steps}")
+            return _load_rank(os.path.join(folder, SHARDS, _rank_file(self.rank)), self.device)
+
+
+def _tell(chosen: Manifest | None, passed_over: Sequence[str]) -> None:
+    for reason in passed_over:
+        log.warning("mid-round checkpoint passed over: %s", reason)
+    if chosen is not None:
+        log.info("goes on after step %d, from its mid-round checkpoint", chosen.step)
+    elif passed_over:
+        log.warning("no mid-round checkpoint is whole: starts from step 0")
+
+
+@contextmanager
+def _fetched(folder: str, manifest: Manifest, rank: int) -> Iterator[str]:
+    """A folder of this node with the files that `rank` reads, as DeepSpeed wants them: links to those on a disk."""
+    with TemporaryDirectory(prefix="skillray-") as local:
+        os.mkdir(os.path.join(local, SHARDS))
+        for name, file in manifest.files.items():
+            if file.rank in (0, rank):
+                source, target = os.path.join(folder, name), os.path.join(local, SHARDS, name)
+                fetch(source, target) if is_url(source) else os.symlink(os.path.abspath(source), target)
+        yield local
+
+
+def _rank_file(rank: int) -> str:
+    return f"rank_{rank:05d}.safetensors"
+
+
+def _save_rank(path: str, learnt: Learnt, device: Any) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    state = {"rows": torch.from_numpy(learnt.rows), "losses": torch.from_numpy(learnt.losses)}
+    save_file(state | {"cpu": torch.get_rng_state()} | _device_rng(device), path)
+
+
+def _load_rank(path: str, device: Any) -> Learnt:
+    import torch
+    from safetensors.torch import load_file
+
+    state = load_file(path)
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)
+    return Learnt(state["rows"].numpy(), state["losses"].numpy())
+
+
+def _device_rng(device: Any) -> dict[str, Any]:
+    import torch
+
+    return {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {}

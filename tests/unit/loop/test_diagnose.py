@@ -1,0 +1,59 @@
+"""What the teacher is asked about a difficult question, and what becomes of its reply."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from skillray.errors import StageError
+from skillray.loop.diagnose import Diagnose
+from skillray.skills.graph import SkillGraph
+from skillray.store.schemas import GRADED
+from skillray.teacher.tasks import Outcome, Reply, Task
+from skillray.types import content_id
+
+NAMES = ["algebra/equations", "numbers/equations", "numbers/primes"]
+GRAPH = SkillGraph.flat(NAMES, {name: name.split("/")[0] for name in NAMES})
+
+
+def graded(*subjects: str) -> pa.Table:
+    fixed = {
+        "answer": "1", "solution": "", "level": 1, "split": "profile", "sample": 0, "response": "2", "num_tokens": 1,
+        "finished": True, "correct": False, "verdict": "wrong", "step_texts": ["2"], "step_scores": [0.0],
+        "step_skills": [None], "judged": True, "difficult": True,
+    }  # fmt: skip
+    rows = [
+        fixed | {"question_id": content_id(s), "question": s, "subject": s, "skills": [f"{s}/equations"]}
+        for s in subjects
+    ]
+    return pa.Table.from_pylist(rows, schema=GRADED)
+
+
+def diagnose(reply: Reply, *subjects: str) -> tuple[list[tuple[str, tuple[str, ...]]], list[dict]]:
+    """((subject, allowed skills) of every request, the gaps)."""
+    seen = []
+
+    def ask(task, requests):
+        assert task is Task.NAME_MISSING_SKILLS
+        seen.extend((request.question.subject, request.allowed) for request in requests)
+        return [reply for _ in requests]
+
+    stage = Diagnose(frozenset(map(content_id, subjects)), GRAPH, lambda: ask)
+    return seen, stage.open()(graded(*subjects)).to_pylist()
+
+
+def test_a_question_is_asked_about_with_the_list_of_its_subject():
+    seen, gaps = diagnose(Reply(outcome=Outcome.OK, value=["numbers/primes"]), "algebra", "numbers")
+    assert seen == [("algebra", ("algebra/equations",)), ("numbers", ("numbers/equations", "numbers/primes"))]
+    assert [gap["missing_skills"] for gap in gaps] == [["numbers/primes"]] * 2
+
+
+def test_labels_stand_in_for_a_teacher():
+    stage = Diagnose(frozenset({content_id("numbers")}), GRAPH, None)
+    (gap,) = stage.open()(graded("algebra", "numbers")).to_pylist()  # algebra is not among the chosen
+    assert (gap["question"], gap["missing_skills"]) == ("numbers", ["numbers/equations"])
+
+
+def test_a_reply_that_never_came_is_no_gap():
+    with pytest.raises(StageError, match="could not name missing skills"):
+        diagnose(Reply(outcome=Outcome.FAILED), "algebra")
