@@ -161,6 +161,12 @@ def keep_only(root: str, steps: Iterable[int]) -> None:
             remove_tree(os.path.join(root, name))
 
 
+def remove_torn(root: str, step: int) -> None:
+    """Remove what was written of a step, unless somebody has committed it."""
+    if not exists(os.path.join(step_folder(root, step), MANIFEST)):
+        remove_tree(step_folder(root, step))
+
+
 def _steps(root: str) -> list[str]:
     return [name for name in names_in(root) if re.fullmatch(r"step_\d{8}", name)]
 

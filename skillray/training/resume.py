@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
@@ -21,9 +21,9 @@ import numpy.typing as npt
 
 from skillray.errors import StageError, StorageError
 from skillray.store.fence import Fence
-from skillray.store.files import draft_folder, fetch, is_url, place_file, remove_tree, sha256_of
+from skillray.store.files import draft_folder, fetch, is_url, place_file, sha256_of
 from skillray.training.engine import SHARDS, load_shards, not_finite, save_shards
-from skillray.training.group import first_says, gather
+from skillray.training.group import first_says, gather, together
 from skillray.training.progress import (
     KEPT,
     File,
@@ -33,6 +33,7 @@ from skillray.training.progress import (
     damaged_file,
     keep_only,
     newest_whole,
+    remove_torn,
     step_folder,
 )
 
@@ -76,24 +77,25 @@ class MidRound:
         A checkpoint that cannot be written is said and given up, and training goes on: it is there to save work.
 
         Raises:
-            StageError: a trained weight is not finite, on all ranks.
+            StageError: a trained weight is not finite.
+            StaleWriterError: a newer process writes the run. Both on all ranks.
         """
         start = time.monotonic()
+        self._refuse_stale()
         self._refuse_not_finite(engine, step)
         results = gather(self.world_size, self._write(engine, step, learnt))
-        failures = [result for result in results if isinstance(result, str)]
-        if self.rank == 0 and not failures:
-            failures = self._commit(step, [files for files in results if not isinstance(files, str)], start)
-        if self.rank == 0 and failures:
-            log.warning("mid-round checkpoint of step %d given up (%s); training goes on", step, failures[0])
-            remove_tree(step_folder(self.root, step))
+        self._on_rank_0(lambda: self._commit_or_give_up(step, results, start))
         self.last = time.monotonic()
 
     def restore(self, engine: Any) -> tuple[int, Learnt] | None:
         """Load the newest one that is whole: (steps done, rows so far); None when there is none. Collective.
 
         The engine must be fresh. What is passed over is said in the log, and removed with all drafts.
+
+        Raises:
+            StaleWriterError: a newer process writes the run, on all ranks; nothing of its checkpoints is touched.
         """
+        self._refuse_stale()
         found = gather(self.world_size, candidates(self.root, self.job, self.world_size) if self.rank == 0 else None)[0]
         chosen, passed_over = newest_whole(found, self._damage)
         older = [m.step for m in found if isinstance(m, Manifest) and chosen is not None and m.step <= chosen.step]
@@ -107,6 +109,13 @@ class MidRound:
         """The ranks share the hashing, and agree."""
         mine = damaged_file(self.root, manifest, slice(self.rank, None, self.world_size))
         return next((problem for problem in gather(self.world_size, mine) if problem), None)
+
+    def _refuse_stale(self) -> None:
+        self._on_rank_0(self.fence.check)
+
+    def _on_rank_0(self, action: Callable[[], None]) -> None:
+        """What only rank 0 does; where it fails, no rank goes on."""
+        together(self.world_size, action if self.rank == 0 else lambda: None)
 
     def _refuse_not_finite(self, engine: Any, step: int) -> None:
         names = [name for names in gather(self.world_size, not_finite(engine.module, self.rank)) for name in names]
@@ -134,19 +143,25 @@ class MidRound:
             place_file(path, os.path.join(folder, name))
         return files
 
-    def _commit(self, step: int, written: Sequence[dict[str, File]], start: float) -> list[str]:
-        """Failures, if any."""
+    def _commit_or_give_up(self, step: int, results: Sequence[dict[str, File] | str], start: float) -> None:
+        failures = [result for result in results if isinstance(result, str)]
+        try:
+            if not failures:
+                self._commit(step, [files for files in results if not isinstance(files, str)], start)
+        except StorageError as error:
+            failures = [str(error)]
+        if failures:
+            log.warning("mid-round checkpoint of step %d given up (%s); training goes on", step, failures[0])
+            remove_torn(self.root, step)
+
+    def _commit(self, step: int, written: Sequence[dict[str, File]], start: float) -> None:
         files = {name: file for part in written for name, file in part.items()}
         manifest = Manifest(step=step, job=self.job, world_size=self.world_size, epoch=self.fence.epoch, files=files)
-        try:
-            commit_manifest(self.root, manifest, self.fence)
-        except StorageError as error:
-            return [str(error)]
+        commit_manifest(self.root, manifest, self.fence)
         self.steps = [*self.steps, step][-KEPT:]
         keep_only(self.root, self.steps)
         seconds = time.monotonic() - start
         log.info("mid-round checkpoint of step %d COMMITTED: %.1f MB, %.2f s", step, manifest.size / 1e6, seconds)
-        return []
 
     def _load(self, engine: Any, manifest: Manifest) -> Learnt:
         with _fetched(step_folder(self.root, manifest.step), manifest, self.rank) as folder:

@@ -20,6 +20,7 @@ from skillray.training.progress import (
     keep_only,
     newest_whole,
     read_manifest,
+    remove_torn,
     settled,
     step_folder,
 )
@@ -129,6 +130,17 @@ def test_a_damaged_manifest_does_not_count_unless_it_says_the_same(tmp_path: Pat
     assert found >= 45
 
 
+@pytest.mark.parametrize(("line", "changed"), [('"epoch": 1', '"epoch": 3'), ('"rank": 1', '"rank": 0')])
+def test_a_manifest_that_says_something_else_does_not_count(tmp_path: Path, line: str, changed: str) -> None:
+    """Nothing else would show it: the files are whole, and a rank would only not read its own."""
+    for step in (1, 2):
+        write(tmp_path, step)
+    path = tmp_path / "step_00000002" / "manifest.json"
+    assert line in path.read_text()
+    path.write_text(path.read_text().replace(line, changed))
+    assert choose(tmp_path) == (1, [f"step_00000002: {path} is damaged (it differs from its digest)"])
+
+
 def test_when_every_one_is_damaged_none_counts(tmp_path: Path) -> None:
     for step in (1, 2):
         write(tmp_path, step)
@@ -145,6 +157,14 @@ def test_only_what_is_kept_stays(tmp_path: Path) -> None:
     keep_only(str(tmp_path), [2, 3])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step_00000002", "step_00000003"]
     keep_only(str(tmp_path / "none"), [1])
+
+
+def test_what_somebody_has_committed_is_not_torn(tmp_path: Path) -> None:
+    write(tmp_path, 1)
+    write(tmp_path, 2, committed=False)
+    for step in (1, 2, 3):
+        remove_torn(str(tmp_path), step)
+    assert [path.name for path in tmp_path.iterdir()] == ["step_00000001"]
 
 
 def test_a_round_is_settled_when_it_is_published_and_cleared(tmp_path: Path) -> None:

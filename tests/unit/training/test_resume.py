@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 import torch
 
-from skillray.errors import StageError
-from skillray.store.fence import UNFENCED
+from skillray.errors import StageError, StaleWriterError
+from skillray.store.fence import UNFENCED, Fence, take_epoch
 from skillray.store.files import names_in
 from skillray.store.tables import Table
 from skillray.training.checkpoint import weights_hash
@@ -44,7 +44,8 @@ def _process() -> Iterator[None]:
     """`train` makes this process a worker: undo that."""
     environment, threads = dict(os.environ), torch.get_num_threads()
     yield
-    torch.distributed.destroy_process_group()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
     torch.set_num_threads(threads)
     os.environ.clear()
     os.environ.update(environment)
@@ -218,6 +219,23 @@ def test_a_disk_too_small_for_it_does_not_stop_training(
     assert "step 1 given up (worker 0: " in caplog.records[0].message
     assert result(job) == whole
     assert settled(job.output)
+
+
+def test_a_process_that_no_longer_writes_the_run_stops_and_touches_no_checkpoint(folder: Path, tmp_path: Path) -> None:
+    job = replace(make(folder, tmp_path), fence=Fence(str(tmp_path), 1))
+
+    def take_over(step: int, total: int, loss: float, rate: float) -> None:
+        if step == 3:
+            assert take_epoch(str(tmp_path), 2, {"host": "there", "pid": 1})
+
+    with pytest.raises(StaleWriterError):
+        train(job, take_over)
+    damage(job, 2)  # what the newer process has yet to see, and a stale one must not clear away
+    before = {path: path.read_bytes() for path in Path(job.progress).rglob("*") if path.is_file()}
+    with pytest.raises(StaleWriterError):
+        train(job)
+    assert {path: path.read_bytes() for path in Path(job.progress).rglob("*") if path.is_file()} == before
+    assert sorted(os.listdir(job.progress)) == ["step_00000001", "step_00000002"]
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path) -> None:
