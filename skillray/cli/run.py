@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from skillray.cli.progress import Display
 from skillray.config import RunConfig, dump_config, load_config, refuse_changes
 from skillray.errors import ConfigError, TableError
+from skillray.loop.inputs import refuse_changed_inputs
 from skillray.loop.preflight import preflight
 from skillray.store.fence import Fence
 from skillray.store.files import exists, is_url, names_in, read_json
@@ -86,11 +87,12 @@ def _nothing_to_do(run: RunFolder, config: RunConfig) -> bool:
 
 
 def _refuse_changes(run: RunFolder, config: RunConfig) -> RunConfig | None:
-    """The config that the run was last started with, if it was."""
+    """The config that the run was last started with, if it was; refuses other settings, and inputs that changed."""
     if not exists(run.config):
         return None
     before = load_config(run.config)
     refuse_changes(before, config, run.path)
+    refuse_changed_inputs(run, config)
     return before
 
 

@@ -14,8 +14,7 @@ from skillray.training.settings import EXECUTION as TRAINING
 EXECUTION = (
     "cluster",
     "placement",
-    "rounds",  # rounds may be added
-    "grading.answer_timeout_s",
+    "rounds",  # may be added; with fewer, what was made stays
     "teacher.replicas",
     "teacher.timeout_s",
     *(f"training.{name}" for name in TRAINING),
@@ -35,7 +34,10 @@ def refuse_changes(before: RunConfig, now: RunConfig, where: str) -> None:
     old_students, new_students = old.pop("students"), new.pop("students")
     changed = _differences(old, new, "")
     for name, fields in old_students.items():
-        changed += _differences(fields, new_students.get(name, {}), f"students.{name}.")
+        if name in new_students:
+            changed += _differences(fields, new_students[name], f"students.{name}.")
+        else:
+            changed.append(f"students.{name} was there, now it is not")
     if changed:
         raise ConfigError(f"{where} was started with other settings: {'; '.join(changed)}. Use a new --run-dir.")
 
@@ -54,7 +56,8 @@ def _identity(config: RunConfig) -> dict[str, Any]:
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> list[str]:
     found = []
-    for key in sorted({*old, *new}):
+    another_type = old.get("type") != new.get("type")  # of a union: then all other fields are others too
+    for key in ["type"] if another_type else sorted({*old, *new}):
         a, b = old.get(key), new.get(key)
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             found += _differences(a, b, f"{prefix}{key}.")

@@ -45,9 +45,13 @@ class DomainData(Value):
         return self
 
 
+TABLE_FILES = (".parquet", ".jsonl", ".json")
+
+
 def _absolute(path: str) -> str:
-    """A file of this machine by its full path: runners have other working directories."""
-    return os.path.abspath(path) if os.path.exists(path) else path
+    """A file of this machine by its full path, also when it is gone: runners have other working directories."""
+    is_table = path.endswith(TABLE_FILES) and "://" not in path
+    return os.path.abspath(path) if is_table or os.path.exists(path) else path
 
 
 DataPath = Annotated[str, AfterValidator(_absolute)]
@@ -127,7 +131,7 @@ class GradingSettings(Value):
     scorer: StepScorerSettings = DomainSteps()
     filter: Annotated[StatFilter | AdaptmiFilter, Field(discriminator="type")] = StatFilter()
     answer_timeout_s: PositiveFloat = 5.0
-    """A checker process that takes longer on one answer is killed; the verdict is `timeout`."""
+    """CPU seconds for one answer; its checker process is ended then, and the verdict is `timeout`."""
 
 
 class DiagnosisSettings(Value):
@@ -148,7 +152,7 @@ class DomainTeacherConfig(Value):
     timeout_s: PositiveFloat = 60.0
     """For one batch of requests, retries included."""
     shards: PositiveInt = 1
-    """ReplyLog actors; requests are dealt to them by key."""
+    """ReplyLog actors; requests are dealt to them by key, so with another number old replies would not be found."""
 
 
 class Placement(Value):

@@ -56,7 +56,8 @@ def _rule(problem: Mapping[str, Any], models: Sequence[type[BaseModel]]) -> str:
 
 def _nearest(name: str, models: Sequence[type[BaseModel]]) -> str:
     known = [field for model in models for field in model.model_fields]
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    short = [field for field in known if "".join(word[0] for word in field.split("_")) == name]  # lr
+    close = short or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return _did_you_mean(close) or (f"; known here: {', '.join(sorted(known))}" if known else "")
 
 

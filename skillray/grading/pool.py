@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -22,6 +23,8 @@ from skillray.grading.checker import READY
 
 START_TIMEOUT_S = 120.0
 """For importing math-verify on a crowded node; it takes one or two seconds."""
+WALL = 6.0
+"""Deadlines that may pass on the clock before a child is given up that uses no CPU, or gets none."""
 
 
 class AnswerPool:
@@ -29,6 +32,8 @@ class AnswerPool:
 
     Children are new programs (no fork of a process that holds threads or Ray's sockets), know nothing of our
     environment, and end with us: their pipe closes, and a busy one has an alarm.
+
+    The deadline is of CPU time, so that a verdict does not depend on what else the machine does.
     """
 
     def __init__(self, processes: int = 1, deadline_s: float = 5.0) -> None:
@@ -124,10 +129,11 @@ class _Child:
             )
 
     def _launch(self, theirs: Connection) -> subprocess.Popen[bytes]:
-        alarm_s = math.ceil(self._deadline_s) + 1
+        alarm_s = math.ceil(WALL * self._deadline_s) + 1
         path = os.pathsep.join(entry for entry in sys.path if entry)
+        command = [sys.executable, "-m", "skillray.grading.checker"]
         return subprocess.Popen(
-            [sys.executable, "-m", "skillray.grading.checker", str(theirs.fileno()), str(alarm_s)],
+            [*command, str(theirs.fileno()), str(self._deadline_s), str(alarm_s)],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -136,7 +142,7 @@ class _Child:
         )
 
     def send(self, index: int, item: tuple[str, str]) -> None:
-        self.index, self.deadline = index, time.monotonic() + self._deadline_s
+        self.index, self.deadline = index, time.monotonic() + WALL * self._deadline_s
         response, reference = item
         request = json.dumps([response[-MAX_RESPONSE:], reference[:MAX_RESPONSE]]).encode()
         try:
@@ -148,8 +154,9 @@ class _Child:
         return self._process.poll() is None
 
     def receive(self) -> Verdict:
-        answer = self._read()
-        return Verdict(answer.decode()) if answer else Verdict.CRASHED
+        if answer := self._read():
+            return Verdict(answer.decode())
+        return Verdict.TIMEOUT if self._process.wait() == -signal.SIGPROF else Verdict.CRASHED
 
     def _read(self) -> bytes:
         try:

@@ -69,19 +69,24 @@ def from_tables(
 
 
 def recorded_rollouts(path: str, students: Iterable[str], splits: Mapping[str, pa.Table]) -> pa.Table:
-    """The answers of `students` to the questions of `splits` (RECORDED schema).
+    """Everybody's answers to the questions of `splits` (RECORDED schema): a student may be added later.
 
     Raises:
-        DataError: no such file, a column is missing, or a student answered none of the questions.
+        DataError: no such file, a column is missing, or one of `students` answered none of the questions.
     """
     rows = recorded_answers(path).cast(RECORDED)
     asked = pa.concat_tables([splits[split].select(["source_id"]) for split in ("profile", "held_out")])["source_id"]
     rows = rows.filter(pc.is_in(rows["question_id"], value_set=asked.combine_chunks()))
-    known = set(rows["student"].to_pylist())
+    refuse_silent(path, students, rows)
+    return rows
+
+
+def refuse_silent(path: str, students: Iterable[str], answers: pa.Table) -> None:
+    """`DataError` when one of `students` gave none of the `answers`, which come from the file `path`."""
+    known = set(pc.unique(answers["student"]).to_pylist())
     if absent := sorted(set(students) - known):
         found = ", ".join(sorted(known)[:20]) or "nobody; its question_id must be that of data.probe"
         raise DataError(f"{path}: student {absent[0]!r} answered no question of the probe set; who did: {found}")
-    return rows.filter(pc.is_in(rows["student"], value_set=pa.array(sorted(students))))
 
 
 def recorded_answers(path: str) -> pa.Table:

@@ -14,31 +14,35 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from skillray.config.model import QuestionSource
+from skillray.config.model import TABLE_FILES, QuestionSource
 from skillray.errors import DataError
 from skillray.loop.published import in_our_columns, is_published
 from skillray.store.files import exists, is_url, read_bytes
 
 Row = dict[str, Any]
-FILES = (".parquet", ".jsonl", ".json")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 _GIVE = "give a Parquet or JSONL file"
 
 
 def read_source(source: QuestionSource, required: Sequence[str] = ("question",)) -> list[Row]:
     """The rows of a Parquet or JSONL file, or of a Hugging Face data set (downloaded once, offline mode respected)."""
-    paths = [source.path] if is_file(source.path) else _from_hub(source)
-    return [row for path in paths for row in _read_file(path, required)]
+    return [row for path in paths_of(source) for row in _read_file(path, required)]
+
+
+def paths_of(source: QuestionSource) -> list[str]:
+    return [source.path] if is_file(source.path) else _from_hub(source)
 
 
 def is_file(path: str) -> bool:
     """Whether it names a file; else it is a Hugging Face id. `DataError` for what can be neither."""
-    if path.endswith(FILES):
+    if path.endswith(TABLE_FILES):
         return True
     if os.path.isdir(path):
         raise DataError(f"{path} is a folder; {_GIVE}, or a Hugging Face data set id")
     if os.path.exists(path):
-        raise DataError(f"{path}: its name must end in {', '.join(FILES)}; {_GIVE}, or a Hugging Face data set id")
+        raise DataError(
+            f"{path}: its name must end in {', '.join(TABLE_FILES)}; {_GIVE}, or a Hugging Face data set id"
+        )
     if not _HUB_ID.fullmatch(path):
         raise DataError(f"{path!r}: no such file; {_GIVE}, or a Hugging Face data set id")
     return False

@@ -26,7 +26,7 @@ from skillray.loop.health import warnings_of
 from skillray.loop.notes import notes_of
 from skillray.loop.outcome import study_result
 from skillray.loop.rounds import Stop, Verb
-from skillray.on_ray.runner import Attempts, namespace_of, start_runner
+from skillray.on_ray.runner import Attempts, end_all, namespace_of, replaced, start_runner
 from skillray.on_ray.teacher import start_log, start_teacher, stop_teacher
 from skillray.on_ray.training_group import Trainer
 from skillray.store.fence import Fence
@@ -88,14 +88,13 @@ class RayVerbs:
         await asyncio.gather(self._runner(Verb.PREPARE, self._config.students[:1], 0), self._start_teacher())
 
     async def stop(self) -> None:
-        """Nothing of ours outlives the run: worker groups, the app, the logs. What is another driver's now stays."""
+        """Nothing of ours outlives the run: groups, app, runners, logs. What is another driver's now stays."""
         self._fence.check()
         await self._save_usage()
         await self._trainer.stop()
         await asyncio.to_thread(remove_tree, self._run.file("train"))  # queues, all done or of workers that are gone
         await asyncio.to_thread(stop_teacher, self._app)
-        for log in self._logs:
-            ray.kill(log)
+        await asyncio.to_thread(end_all, self._namespace)
 
     async def answer(self, student: StudentConfig, round_index: int) -> None:
         await self._maybe_shared(Verb.ANSWER, student, round_index)
@@ -114,6 +113,7 @@ class RayVerbs:
 
     async def fine_tune(self, student: StudentConfig, round_index: int) -> None:
         if settled(self._run.round(student.name, round_index).checkpoint):
+            self._trainer.forget(student.name, round_index)
             return
         place = f"{student.name}/round-{round_index:03d}/{Verb.FINE_TUNE}"
         self._status.student(student.name, round=round_index, stage=str(Verb.FINE_TUNE))
@@ -193,21 +193,25 @@ class RayVerbs:
             self._status.save()
 
     async def _runner(self, verb: Verb, students: tuple[StudentConfig, ...], round_index: int) -> None:
-        """Run `verb` in its own actor, or adopt the one that already does."""
+        """Run `verb` in its own actor, or adopt the one that already does; one that dies is replaced."""
         place = f"{students[0].name}/round-{round_index:03d}/{verb}"
-        actor = start_runner(self._run.path, self._namespace, self._attempts.name(place))
         names = [student.name for student in students]
         for name in names:
             self._status.student(name, round=round_index, stage=str(verb))
+        seconds = await replaced(lambda: self._attempt(place, verb, names, round_index), place)
+        self._record(verb, names, round_index, seconds)
+
+    async def _attempt(self, place: str, verb: Verb, names: list[str], round_index: int) -> dict[str, float]:
+        actor = start_runner(self._fence, self._namespace, self._attempts.name(place))
         try:
             with self._shown(place, actor.progress.remote):
-                call = actor.run.remote(verb, names, round_index, self._fence)
-                seconds = await asyncio.wait_for(call, self._config.cluster.stage_timeout_s)
+                call = actor.run.remote(verb, names, round_index)
+                seconds: dict[str, float] = await asyncio.wait_for(call, self._config.cluster.stage_timeout_s)
+                return seconds
         except TimeoutError:
             raise DeadlineError(f"{place} took longer than cluster.stage_timeout_s") from None
         finally:
             ray.kill(actor)  # an idle process holds memory
-        self._record(verb, names, round_index, seconds)
 
     def _record(self, verb: Verb, names: list[str], round_index: int, seconds: dict[str, float]) -> None:
         """Seconds where a reader looks for them: shared work stands under each student that used it, as base."""

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
+import glob
 import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import MutableMapping
 
+PREFIX = "skillray-"
+"""Of temporary folders; short: Ray puts sockets in them, and their paths have a limit."""
+OWNER = ".owner"
+"""Beside each, a file that its process holds locked."""
+LOOKS = 10
+"""At a folder that is to go away, 0.3 s apart."""
 DEFAULTS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -37,11 +46,41 @@ def prepare(address: str, environment: MutableMapping[str, str] = os.environ) ->
         )  # a process a fit; nobody takes this node away
     if address != "local" or "SKILLRAY_TEMP_DIR" in environment:
         return
-    folder = tempfile.mkdtemp(prefix="skillray-")  # short: Ray puts sockets in it, and their paths have a limit
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = _own_folder()
     token = os.path.join(folder, "token")
     with open(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_hex(32))
     environment["SKILLRAY_TEMP_DIR"] = folder
     environment["RAY_AUTH_MODE"] = "token"
     environment["RAY_AUTH_TOKEN_PATH"] = token
+
+
+def _own_folder() -> str:
+    """Removed when this process ends; when it is killed, at the end of another one."""
+    folder = tempfile.mkdtemp(prefix=PREFIX)
+    owner = os.open(folder + OWNER, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    fcntl.flock(owner, fcntl.LOCK_EX)  # held, and not inherited, for as long as this process lives
+    atexit.register(_remove_abandoned)
+    atexit.register(_remove, folder)  # first
+    return folder
+
+
+def _remove_abandoned() -> None:
+    """Folders of this user whose process was killed: sessions and logs of a Ray that is gone."""
+    for path in glob.glob(os.path.join(tempfile.gettempdir(), f"{PREFIX}*{OWNER}")):
+        try:
+            with open(path, "wb") as owner:
+                fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(path.removesuffix(OWNER))
+        except OSError:  # its process lives, it is another user's, or somebody else has removed it
+            continue
+
+
+def _remove(folder: str) -> None:
+    """Until it stays away, for the last processes of a Ray that ends make folders again; its owner's file last."""
+    for _ in range(LOOKS):
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.3)
+        if not os.path.exists(folder):
+            os.unlink(folder + OWNER)
+            return

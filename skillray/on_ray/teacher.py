@@ -16,12 +16,13 @@ from typing import Any
 
 import ray
 from ray import serve
-from tenacity import AsyncRetrying, RetryError, retry_if_exception, stop_after_delay, wait_exponential_jitter
+from tenacity import AsyncRetrying, RetryError, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from skillray.config.model import DomainTeacherConfig, Placement
 from skillray.domains import DOMAINS
 from skillray.errors import DeadlineError, SkillrayError
 from skillray.on_ray.data import worker_resources
+from skillray.on_ray.runner import died
 from skillray.protocols import Ask
 from skillray.store.fence import Fence
 from skillray.teacher.domain_teacher import DomainTeacher
@@ -172,21 +173,43 @@ class ServedTeacher:
     timeout_s: float
 
     def __call__(self) -> Ask:
-        logs = [ray.get_actor(log_name(shard), namespace=self.namespace) for shard in range(self.shards)]
-
         def ask(task: Task, requests: Sequence[Request]) -> list[Reply]:
-            by_shard: dict[int, list[int]] = {}
-            for place, request in enumerate(requests):
-                key = reply_key(self.model, task, request, SAMPLING)
-                by_shard.setdefault(shard_of(key, self.shards), []).append(place)
-            calls = {s: logs[s].ask.remote(task, [requests[p] for p in places]) for s, places in by_shard.items()}
-            replies: dict[int, Reply] = {}
-            for shard, places in by_shard.items():
-                # Twice: the log's own deadline speaks first, this one is for a log that is gone.
-                replies |= zip(places, ray.get(calls[shard], timeout=2 * self.timeout_s), strict=True)
-            return [replies[place] for place in range(len(requests))]
+            """A log dies with its coordinator, and comes back with it: what it acknowledged is not asked again."""
+            try:
+                for attempt in Retrying(
+                    retry=retry_if_exception(lambda error: isinstance(error, _NoLog) or died(error)),
+                    stop=stop_after_delay(self.timeout_s),
+                    wait=wait_exponential_jitter(initial=0.2, max=5.0),
+                ):
+                    with attempt:
+                        replies = self._ask(task, requests)
+            except RetryError:
+                raise DeadlineError(f"{task}: no reply log of {self.namespace} in {self.timeout_s:.0f} s") from None
+            return replies
 
         return ask
+
+    def _ask(self, task: Task, requests: Sequence[Request]) -> list[Reply]:
+        by_shard: dict[int, list[int]] = {}
+        for place, request in enumerate(requests):
+            key = reply_key(self.model, task, request, SAMPLING)
+            by_shard.setdefault(shard_of(key, self.shards), []).append(place)
+        calls = {s: self._log(s).ask.remote(task, [requests[p] for p in places]) for s, places in by_shard.items()}
+        replies: dict[int, Reply] = {}
+        for shard, places in by_shard.items():
+            # Twice: the log's own deadline speaks first, this one is for a log that is gone.
+            replies |= zip(places, ray.get(calls[shard], timeout=2 * self.timeout_s), strict=True)
+        return [replies[place] for place in range(len(requests))]
+
+    def _log(self, shard: int) -> Any:
+        try:
+            return ray.get_actor(log_name(shard), namespace=self.namespace)
+        except ValueError:
+            raise _NoLog from None
+
+
+class _NoLog(Exception):  # noqa: N818
+    """Not there now: its coordinator is being restarted."""
 
 
 def start_log(namespace: str, shard: int, folder: str, fence: Fence, app: str, config: DomainTeacherConfig) -> Any:

@@ -18,7 +18,7 @@ import ray
 from skillray.config import RunConfig, StudentConfig, load_config
 from skillray.coordinator.fleet import Status
 from skillray.errors import DeadlineError, SkillrayError, StageError
-from skillray.on_ray.runner import Attempts, hold_lease, log_to
+from skillray.on_ray.runner import Attempts, died, hold_lease, log_to, replaced
 from skillray.store.fence import Fence
 from skillray.store.layout import RunFolder
 from skillray.training.queue import JobQueue
@@ -32,20 +32,20 @@ CLOSE_S = 60.0
 class TrainingGroup:
     """One worker group, in a detached actor with a lease; who asks again for a student waits for the same result."""
 
-    def __init__(self, run_path: str, namespace: str, name: str) -> None:
-        hold_lease(namespace)
-        self._run, self._name = RunFolder(run_path), name
+    def __init__(self, fence: Fence, namespace: str, name: str) -> None:
+        hold_lease(fence, namespace)
+        self._fence, self._run, self._name = fence, RunFolder(fence.run), name
         self._queue = JobQueue(self._run.file("train", name.replace("/", "-"), "queue"))
         self._results: dict[str, asyncio.Future[float]] = {}
         self._draining: asyncio.Task[None] | None = None
 
-    async def train(self, student: str, round_index: int, fence: Fence) -> float:
+    async def train(self, student: str, round_index: int) -> float:
         """Seconds of training, start-up and waiting not included; raises what the job ended with."""
         key = f"{student}-{round_index:03d}"
         if key not in self._results:
             self._results[key] = asyncio.get_running_loop().create_future()
             try:
-                await asyncio.to_thread(self._add, key, student, round_index, fence)
+                await asyncio.to_thread(self._add, key, student, round_index)
             except BaseException:  # whatever it was: who asks again tries again
                 del self._results[key]
                 raise
@@ -66,12 +66,12 @@ class TrainingGroup:
             return 0, 0, ""
         return found.done, found.total, "steps"
 
-    def _add(self, key: str, student: str, round_index: int, fence: Fence) -> None:
+    def _add(self, key: str, student: str, round_index: int) -> None:
         from skillray.on_ray.verbs import Runner
 
         config = load_config(self._run.config)
         chosen = tuple(one for one in config.students if one.name == student)
-        self._queue.add(key, Runner(self._run, config, chosen, round_index, fence).train_job())
+        self._queue.add(key, Runner(self._run, config, chosen, round_index, self._fence).train_job())
 
     async def _drain(self) -> None:
         """Fit until nothing waits: a student may join just when the workers have seen that the queue is empty."""
@@ -95,10 +95,13 @@ class TrainingGroup:
 
         config = load_config(self._run.config)
         name = f"{self._name.replace('/', '-')}-{time.time_ns():x}"
+        before = self._queue.reached()
         try:
             fit(self._queue, config.training, config.placement.train, name, self._run.file("logs", name))
         except Exception as error:  # whatever ended the group: the student under way pays, the others go on
-            log_to(self._run, f"{self._name}-fit", traceback.format_exc())
+            log_to(self._run, f"{name}-fit", traceback.format_exc())
+            if self._queue.reached() > before:
+                return  # weeks of training lose more workers than a group may: the next one goes on from where it got
             failure = error if isinstance(error, SkillrayError) else StageError(f"fine_tune: {error!r}")
             self._queue.finish(self._queue.waiting()[0], failure, 0.0)
 
@@ -136,17 +139,31 @@ class Trainer:
 
     async def train(self, student: StudentConfig, round_index: int) -> dict[str, float]:
         """Seconds by step: training, and the wait for a worker group to start or to come to this student."""
-        place, limit = f"{student.name}/round-{round_index:03d}", self._config.cluster.stage_timeout_s
-        slot, start = self._join(place), time.monotonic()
+        start, place = time.monotonic(), f"{student.name}/round-{round_index:03d}"
+        trained = await replaced(lambda: self._attempt(student.name, round_index, place), f"{place}/fine_tune")
+        wait = time.monotonic() - start - trained  # less than nothing where training began under an earlier coordinator
+        return {"fine_tune": trained, "fine_tune_wait": max(0.0, wait)}
+
+    def forget(self, student: str, round_index: int) -> None:
+        """Of a round that ended while there was no coordinator."""
+        if self._status.training.pop(f"{student}/round-{round_index:03d}", None) is not None:
+            self._status.save()
+
+    async def _attempt(self, student: str, round_index: int, place: str) -> float:
+        slot = self._join(place)
         group = self._groups[slot]
         try:
-            call = group.actor.train.remote(student.name, round_index, self._status.fence)
-            trained = await asyncio.wait_for(call, limit)
+            call = group.actor.train.remote(student, round_index)
+            trained: float = await asyncio.wait_for(call, self._config.cluster.stage_timeout_s)
+            return trained
         except TimeoutError:
             raise DeadlineError(f"{place}/fine_tune took longer than cluster.stage_timeout_s") from None
+        except ray.exceptions.RayActorError as error:
+            if died(error) and self._groups.get(slot) is group:
+                del self._groups[slot]  # whoever asks next starts another
+            raise
         finally:
-            self._leave(slot, place)
-        return {"fine_tune": trained, "fine_tune_wait": time.monotonic() - start - trained}
+            self._leave(slot, group, place)
 
     async def progress(self, student: str, round_index: int) -> tuple[int, int, str]:
         place = f"{student}/round-{round_index:03d}"
@@ -167,7 +184,7 @@ class Trainer:
             actor = ray.remote(num_cpus=0.1)(TrainingGroup).options(
                 name=name, namespace=self._namespace, lifetime="detached", get_if_exists=True
             )
-            self._groups[slot] = _Group(actor.remote(self._run.path, self._namespace, name))
+            self._groups[slot] = _Group(actor.remote(self._status.fence, self._namespace, name))
         self._groups[slot].students.add(place)
         return slot
 
@@ -176,8 +193,7 @@ class Trainer:
         slots = range(self._config.placement.train.max_workers)
         return min(slots, key=lambda slot: (len(self._groups[slot].students) if slot in self._groups else 0, slot))
 
-    def _leave(self, slot: int, place: str) -> None:
-        group = self._groups[slot]
+    def _leave(self, slot: int, group: _Group, place: str) -> None:
         group.students.discard(place)
         del self._status.training[place]
         if not group.students:

@@ -16,6 +16,7 @@ from skillray.curriculum.base import WRITTEN, Need, Plan
 from skillray.loop.diagnose import Diagnose, choose_difficult
 from skillray.loop.fulfil import Fulfil
 from skillray.loop.grade import Grade
+from skillray.loop.inputs import model_content, note_inputs
 from skillray.loop.merge import ids_of, merge
 from skillray.loop.questions import (
     SPLITS,
@@ -24,6 +25,7 @@ from skillray.loop.questions import (
     graph_from_json,
     graph_json,
     recorded_rollouts,
+    refuse_silent,
 )
 from skillray.loop.roll_out import Recorded, RollOut
 from skillray.loop.rounds import Verb
@@ -37,7 +39,6 @@ from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import PART_ROWS, Table
-from skillray.training.checkpoint import weights_hash
 from skillray.training.examples import as_schedule
 from skillray.training.sft import TrainJob
 from skillray.types import seed_for
@@ -72,23 +73,33 @@ class Runner:
         return self.students[0]
 
     def prepare(self) -> None:
-        data = self.config.data
-        if exists(self.run.graph):
-            return
+        """The questions, once; and at every start, that models and files are what they were."""
         with self._timed("prepare"):
-            notes: list[str] = []
-            tables, graph = (
-                from_domain(data, self.config.seed) if data.type == "domain" else from_tables(data, notes.append)
-            )
-            for split in SPLITS:
-                self.run.questions(split).write(tables[split], fence=self.fence)
-            if self.config.rollout.recorded is not None:
-                names = [student.recorded for student in self.config.students if student.recorded]
-                answers = recorded_rollouts(self.config.rollout.recorded.path, names, tables)
-                self.run.recorded().write(answers, fence=self.fence)
-            if notes:
-                self.fence.commit_json(self.run.data_notes, notes)
-            self.fence.commit_json(self.run.graph, graph_json(graph))
+            note_inputs(self.run, self.config, self.fence)
+            if exists(self.run.graph):
+                self._check_recorded()
+            else:
+                self._make_questions()
+
+    def _make_questions(self) -> None:
+        data, notes = self.config.data, list[str]()
+        tables, graph = (
+            from_domain(data, self.config.seed) if data.type == "domain" else from_tables(data, notes.append)
+        )
+        for split in SPLITS:
+            self.run.questions(split).write(tables[split], fence=self.fence)
+        if self.config.rollout.recorded is not None:
+            answers = recorded_rollouts(self.config.rollout.recorded.path, self._recorded_names(), tables)
+            self.run.recorded().write(answers, fence=self.fence)
+        if notes:
+            self.fence.commit_json(self.run.data_notes, notes)
+        self.fence.commit_json(self.run.graph, graph_json(graph))
+
+    def _check_recorded(self) -> None:
+        """A student that was added may be one whose answers nobody recorded."""
+        if self.config.rollout.recorded is not None:
+            answers = self.run.recorded().read(["student"])
+            refuse_silent(self.config.rollout.recorded.path, self._recorded_names(), answers)
 
     def answer(self) -> None:
         """roll_out and grade the held-out questions and, where the curriculum asks for gaps, the profile questions.
@@ -258,6 +269,9 @@ class Runner:
             namespace_of(self.config.name, self.fence), open_teacher(config).model, config.shards, config.timeout_s
         )
 
+    def _recorded_names(self) -> list[str]:
+        return [student.recorded for student in self.config.students if student.recorded]
+
     def _needs_gaps(self) -> bool:
         return any(Need.GAPS in student.curriculum.needs for student in self.students)
 
@@ -281,8 +295,8 @@ class Runner:
 
     def _shared_folder(self) -> RoundFolder:
         """Keyed by everything that round 0's answers, grades and gaps depend on."""
-        recorded = self.student.recorded
-        source = (recorded, self.run.recorded().fingerprint()) if recorded else weights_hash(self.student.model)
+        recorded, model = self.student.recorded, model_content(self.run, self.student.name)
+        source = (recorded, self.run.recorded().fingerprint()) if recorded else model
         questions = [self.run.questions(split).fingerprint() for split in ("held_out", "profile")]
         config = self.config
         settings = (

@@ -63,6 +63,11 @@ class RunFolder:
         return self.file("data", "graph.json")
 
     @property
+    def inputs(self) -> str:
+        """Hashes of the data files and models that the run was started with."""
+        return self.file("data", "inputs.json")
+
+    @property
     def data_notes(self) -> str:
         """What was left out of the data: a list of lines."""
         return self.file("data", "notes.json")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ MANIFEST = "manifest.json"
 ADAPTER = "adapter_config.json"
 EMBEDDED = Path(__file__).parents[1] / "domains" / "arithmetic" / "student"
 _WEIGHTS = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
-"""What is downloaded of a model: no other weight formats."""
+"""What is downloaded of a model, and decides what it answers: no other weight formats."""
 
 
 def resolve_model(model: str) -> str:
@@ -72,15 +73,37 @@ def weights_hash(model: str) -> str:
 
     An adapter's also covers its base. Hashes that a manifest or the Hugging Face cache holds are not computed again.
     """
+    return _hash_of(model, _WEIGHTS[:1])
+
+
+def model_hash(model: str) -> str:
+    """Like `weights_hash`, over settings, tokenizer and chat template too: all that decides what a model answers."""
+    return _hash_of(model, _WEIGHTS)
+
+
+def local_files(model: str) -> list[str]:
+    """The files that `model_hash` reads, of a model that is on this machine under its own name; else none."""
+    if model != "embedded" and not os.path.isdir(model):
+        return []
+    folder = resolve_model(model)
+    files = [os.path.join(folder, name) for name in _matching(names_in(folder), _WEIGHTS)]
+    return files + (local_files(base_of(folder)) if is_adapter(folder) else [])
+
+
+def _hash_of(model: str, patterns: Sequence[str]) -> str:
     folder = model if is_url(model) and checkpoint_complete(model) else resolve_model(model)
     recorded = _read(folder, MANIFEST)["files"] if checkpoint_complete(folder) else {}
-    names = sorted(name for name in recorded or names_in(folder) if name.endswith(".safetensors"))
-    if not names:
+    names = _matching(recorded or names_in(folder), patterns)
+    if not _matching(names, _WEIGHTS[:1]):
         raise DataError(f"model {folder} has no *.safetensors file; convert it to safetensors")
     hashes = [recorded[name]["sha256"] if name in recorded else _hash(os.path.join(folder, name)) for name in names]
     if is_adapter(folder):
-        hashes.append(weights_hash(base_of(folder)))
+        hashes.append(_hash_of(base_of(folder), patterns))
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def _matching(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
+    return sorted(name for name in names if any(fnmatch(name, pattern) for pattern in patterns))
 
 
 def _hash(path: str) -> str:

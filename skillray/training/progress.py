@@ -153,6 +153,12 @@ def newest_whole(
     return None, passed_over
 
 
+def newest_step(root: str) -> int:
+    """Of the committed ones, whole or not; 0 when there is none."""
+    committed = [name for name in _steps(root) if exists(os.path.join(root, name, MANIFEST))]
+    return max((int(name.removeprefix("step_")) for name in committed), default=0)
+
+
 def keep_only(root: str, steps: Iterable[int]) -> None:
     """Remove all but those steps: old ones, torn ones, and drafts of whoever was killed."""
     names = {os.path.basename(step_folder(root, step)) for step in steps}

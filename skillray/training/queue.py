@@ -18,6 +18,7 @@ from skillray.errors import SkillrayError
 from skillray.store.fence import Fence
 from skillray.store.files import commit_json, exists, names_in, read_json
 from skillray.training.group import from_rank_0
+from skillray.training.progress import newest_step
 from skillray.training.settings import TrainingSettings
 from skillray.training.sft import Alive, TrainJob, train
 
@@ -59,6 +60,12 @@ class JobQueue:
         done = {name.removesuffix(_DONE) for name in self._names(_DONE)}
         names = [name.removesuffix(_JOB) for name in self._names(_JOB)]
         return [name.partition("-")[2] for name in names if name not in done]
+
+    def reached(self) -> tuple[int, int]:
+        """How far it is: jobs that have ended, and the newest mid-round checkpoint of the first one that waits."""
+        waiting = self.waiting()
+        step = newest_step(self.job(waiting[0]).progress) if waiting else 0
+        return len(self._names(_DONE)), step
 
     def job(self, key: str) -> TrainJob:
         values = read_json(self._path(self._name(key) + _JOB))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -134,16 +135,26 @@ def test_nothing_is_left_behind(run):
     assert leftovers == []
 
 
-def test_a_second_round_goes_on_from_the_first(run):
+def test_a_round_and_a_student_are_added(run):
+    kept = {name: entry for name, entry in made(run).items() if "broken" not in name}
     students = [student for student in STUDENTS if student["name"] == "stat-syn"]
-    before = run.round("stat-syn", 0).table("scores").fingerprint()
-    calls = read_json(run.status)["usage"]["teacher"]["by_task"]
-    config = parse(SMALL | {"name": "small", "rounds": 2, "students": students}, "test")
+    late = {"name": "late", "curriculum": {"type": "hard", "num_examples": 60, "min_level": 2}}
+    config = parse(SMALL | {"name": "small", "rounds": 2, "students": [*students, late]}, "test")
     assert supervise(config, run.path)
-    assert run.round("stat-syn", 0).table("scores").fingerprint() == before  # not made again
-    assert run.round("stat-syn", 1).table("scores").complete()
-    manifest = read_json(os.path.join(run.round("stat-syn", 1).checkpoint, "manifest.json"))
-    assert manifest["files"] and calls
+    now = made(run)
+    assert {name: now[name] for name in kept} == kept  # nothing was made again
+    for name in ("stat-syn", "late"):
+        assert run.round(name, 1).table("scores").complete()
+        manifest = read_json(os.path.join(run.round(name, 1).checkpoint, "manifest.json"))
+        assert manifest["files"]
+    assert run.base("late").table("scores").source() == run.base("stat-syn").table("scores").source()
+
+
+def made(run: RunFolder) -> dict[str, tuple[int, int]]:
+    """(inode, time of change) of every part, reply, manifest and file of weights."""
+    paths = [path for path in Path(run.path).rglob("*") if path.suffix in (".parquet", ".safetensors")]
+    paths += Path(run.path).rglob("manifest.json")
+    return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
 
 
 def cli(*words: str, home: str) -> subprocess.CompletedProcess[str]:

@@ -25,6 +25,7 @@ from skillray.training.progress import read_manifest, settled
 from skillray.training.queue import JobQueue
 from skillray.training.settings import Lora, TrainingSettings
 from skillray.training.sft import TrainJob
+from tests.faults.table import Outcome
 from tests.ray.test_fine_tune import job, write_examples
 from tests.tiny import save_tiny_student
 
@@ -163,6 +164,8 @@ class Battered:
     """Steps on the disk after each blow, when all is still."""
     logs: list[str] = field(default_factory=list)
     """Of each worker group."""
+    seconds: float = 0.0
+    """All of it."""
 
     def steps(self) -> list[int]:
         return sorted(int(path.parent.name[-8:]) for path in Path(self.job.progress).glob("step_*/manifest.json"))
@@ -207,6 +210,7 @@ def battered(trained: Mapping[str, Trained], tmp_path_factory: pytest.TempPathFa
 
         fit(queue, done.job.settings, Placement(), "attempt-0", str(storage / "log"))
 
+    start = time.monotonic()
     running = ray.remote(num_cpus=0.1)(run).remote()
     done.wait_for(done.rng.randrange(10, 40))
     done.strike(signal.SIGKILL)
@@ -216,15 +220,20 @@ def battered(trained: Mapping[str, Trained], tmp_path_factory: pytest.TempPathFa
     done.wait_for(done.rng.randrange(130, 170))
     done.strike(signal.SIGSTOP)
     ray.get(running)
+    done.seconds = time.monotonic() - start
     done.logs = [path.read_text() for path in sorted(storage.glob("log-*.txt"))]
     return done
 
 
 def test_killed_frozen_and_damaged_it_ends_with_the_same_bits(
-    trained: Mapping[str, Trained], battered: Battered
+    trained: Mapping[str, Trained], battered: Battered, outcomes: list[Outcome]
 ) -> None:
     verify_checkpoint(battered.job.output)
     assert trained["battered"].equal()
+    fault = "two train workers: killed twice, frozen, newest checkpoint damaged"
+    outcomes.append(
+        Outcome(fault=fault, seeds=str(SEED), injected=4, recovered=4, lost=0, seconds=battered.seconds, equal=True)
+    )
 
 
 def test_every_group_went_on_where_the_one_before_it_had_committed(battered: Battered) -> None:

@@ -15,9 +15,13 @@ from skillray.config import dump_config, parse
 from skillray.store import files
 from skillray.store.layout import RunFolder
 from skillray.store.tables import Table
+from tests.faults.table import Outcome
 from tests.ray.test_loop import SMALL, supervise
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+SECONDS: list[float] = []
+"""That the killed run took."""
+
 
 CONFIG = SMALL | {
     "name": "s3",
@@ -40,6 +44,7 @@ def in_bucket(s3, tmp_path_factory) -> RunFolder:
     folder = tmp_path_factory.mktemp("driver")
     (folder / "config.yaml").write_text(dump_config(parse(CONFIG, "test")))
     run = RunFolder(f"{make_bucket(s3, 'whole-run')}/runs/s3")
+    since = time.monotonic()
     killed = start(folder, run)
     wait_for(lambda: files.exists(run.round("a", 0).segment().table("orders").manifest_path), killed)
     os.killpg(killed.pid, signal.SIGKILL)
@@ -47,6 +52,7 @@ def in_bucket(s3, tmp_path_factory) -> RunFolder:
     assert not files.exists(run.summary) and files.exists(f"{run.path}/lock.json")
     again = start(folder, run)
     assert again.wait(timeout=300) == 0, (folder / "log").read_text()
+    SECONDS.append(time.monotonic() - since)
     return run
 
 
@@ -74,10 +80,14 @@ def tables(run: RunFolder, on_disk: RunFolder) -> dict[str, str]:
     return {folder: Table(run.file(folder)).fingerprint() for folder in folders}
 
 
-def test_every_table_is_that_of_a_run_on_disk(on_disk, in_bucket):
+def test_every_table_is_that_of_a_run_on_disk(on_disk, in_bucket, outcomes):
     expected = tables(on_disk, on_disk)
     assert len(expected) > 15
     assert tables(in_bucket, on_disk) == expected
+    fault = "kill -9: the whole of a run in a bucket"
+    outcomes.append(
+        Outcome(fault=fault, seeds="-", injected=1, recovered=1, lost=0, seconds=SECONDS[0], equal=True, commands=2)
+    )
 
 
 def test_the_checkpoint_is_the_same(on_disk, in_bucket):

@@ -56,6 +56,7 @@ YAML = [
 UNKNOWN = [
     field("unknown-at-top", "rouds=2", "unknown field 'rouds'", "'rounds'"),
     field("unknown-inside", "training.lerning_rate=1", "unknown field 'training.lerning_rate'", "'learning_rate'"),
+    field("unknown-by-its-initials", "training.lr=1e-4", "unknown field 'training.lr'", "'learning_rate'"),
     field("unknown-deeper", "training.lora.rnk=4", "unknown field 'training.lora.rnk'", "'rank'"),
     field("unknown-in-placement", "placement.train.num_gpu=1", "'placement.train.num_gpu'", "'num_gpus'"),
     field(
@@ -128,7 +129,13 @@ CONTRADICTIONS = [
     field("domain-scorer-on-tables", "grading.scorer.type=domain", "grading.scorer.type 'domain'", config=TABLES),
     field("teacher-on-tables", "diagnosis.source=teacher", "diagnosis.source must be 'labels'", config=TABLES),
     field("synthesis-on-tables", "seed=1", "student 'a': curriculum 'stat-syn'", "use 'stat-sel'", config=SYNTHETIC),
-    field("pool-is-probe", "data.probe.path=pool.jsonl", "data.pool and data.probe are both pool.jsonl", config=TABLES),
+    field(
+        "pool-is-probe",
+        "data.probe.path=pool.jsonl",
+        "data.pool and data.probe are both ",
+        "pool.jsonl: no question",
+        config=TABLES,
+    ),
     field(
         "agreement-of-more",
         "students.0.curriculum={type: stat-syn, min_agreement: 4}",

@@ -40,7 +40,7 @@ HARD = TABLES | {"students": [{"name": "a", "curriculum": {"type": "hard", "min_
 LABELLED = TABLES | {"data": TABLES["data"] | {"labels": {"path": "labels.jsonl"}}}
 
 QUESTIONS = [
-    field("pool-missing", "data.pool.path=none.parquet", "data.pool: none.parquet: no such file", config=TABLES),
+    field("pool-missing", "data.pool.path=none.parquet", "data.pool: ", "none.parquet: no such file", config=TABLES),
     field("pool-nowhere", "data.pool.path=a/b/c", "data.pool: 'a/b/c': no such file", config=TABLES),
     field("pool-empty-path", "data.pool.path=''", "data.pool: '': no such file", config=TABLES),
     field("pool-is-a-config", "data.pool.path=c.yaml", "data.pool:", "must end in .parquet, .jsonl", config=TABLES),
@@ -150,7 +150,7 @@ QUESTIONS = [
 
 RECORDED = [
     tables(
-        "recorded-missing", "rollout.recorded: none.jsonl: no such file", recorded=("none.jsonl", lambda path: None)
+        "recorded-missing", "rollout.recorded: ", "none.jsonl: no such file", recorded=("none.jsonl", lambda path: None)
     ),
     tables("recorded-without-student", "column 'student' is missing", recorded=without(ANSWERS, "student")),
     tables("recorded-without-response", "column 'response' is missing", recorded=without(ANSWERS, "response")),

@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from skillray.teacher.reply_log import Entry, ReplyLog
 from skillray.teacher.reply_log import _as_rows as as_rows
 from skillray.teacher.tasks import Outcome, Reply
 from skillray.types import content_id
+from tests.faults.table import Outcome as FaultOutcome
 from tests.unit.store.simulated import Crash, Faults, Folder, SimulatedBucket, SimulatedDisk
 
 SEED = 20261125
@@ -225,6 +227,7 @@ class Lives:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.counts: Counter[str] = Counter()
+        self.since = time.monotonic()
         self._patch = monkeypatch
         # Parquet would take most of the time, and what the same rows or bytes give is the same.
         monkeypatch.setattr(tables, "encode", lambda rows: ENCODED[id(rows)])
@@ -265,6 +268,15 @@ class Lives:
         contents = world.contents()
         assert not [path for path in contents if is_draft(path)]
 
+    def tell(self, outcomes: list[FaultOutcome], fault: str, injected: int) -> None:
+        """A row for the table of faults; whoever gets here has found nothing wrong."""
+        seconds = time.monotonic() - self.since
+        outcomes.append(
+            FaultOutcome(
+                fault=fault, seeds=str(SEED), injected=injected, recovered=injected, lost=0, seconds=seconds, equal=True
+            )
+        )
+
 
 EXPECTED = [tables._part(name, ENCODED[id(rows)]).sha256 for name, rows in PARTS.items()]
 
@@ -282,13 +294,14 @@ def operations(lives: Lives, world: World) -> int:
     return world.faults.count
 
 
-def test_a_disk_that_crashes_and_loses_what_was_not_synced(lives):
+def test_a_disk_that_crashes_and_loses_what_was_not_synced(lives, outcomes):
     """10,000 states: after every operation, the process dies or the power goes, again and again, then work ends."""
     rng = random.Random(SEED)
     total = operations(lives, DiskWorld(rng))
     while lives.counts["states after a crash"] < 10_000:
         for at in range(1, total + 1):
             crash_and_go_on(lives, rng, at)
+    lives.tell(outcomes, "disk: process or power dies at any operation", lives.counts["states after a crash"])
 
 
 def crash_and_go_on(lives: Lives, rng: random.Random, at: int) -> None:
@@ -306,7 +319,7 @@ def crash_and_go_on(lives: Lives, rng: random.Random, at: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["enospc", "eio"])
-def test_a_disk_that_fails_at_any_operation(lives, kind):
+def test_a_disk_that_fails_at_any_operation(lives, kind, outcomes):
     """The run stops with one line; then the power may go too; the next run ends well."""
     rng = random.Random(SEED)
     total = operations(lives, DiskWorld(rng))
@@ -319,10 +332,12 @@ def test_a_disk_that_fails_at_any_operation(lives, kind):
                 world = DiskWorld(rng, world.disk.after_power_loss(rng))
                 lives.look(world, told, "states after a failure")
             lives.end_well(world, told)
-    assert lives.counts[f"runs that {kind} stopped"] > total
+    stopped = lives.counts[f"runs that {kind} stopped"]
+    assert stopped > total
+    lives.tell(outcomes, f"disk: {kind.upper()} at any operation", stopped)
 
 
-def test_a_bucket_whose_clients_die_whose_answers_are_lost_and_whose_listings_are_late(lives, tmp_path):
+def test_a_bucket_whose_clients_die_whose_answers_are_lost_and_whose_listings_are_late(lives, tmp_path, outcomes):
     rng = random.Random(SEED)
     for name, data in WEIGHTS.items():
         (tmp_path / name).write_bytes(data)
@@ -336,6 +351,7 @@ def test_a_bucket_whose_clients_die_whose_answers_are_lost_and_whose_listings_ar
             world = BucketWorld(rng, tmp_path, world.bucket.objects)
             world.bucket.late, world.bucket.recent = rng.random() < 0.5, list(world.bucket.objects)
             lives.end_well(world, told)
+    lives.tell(outcomes, "bucket: client dies, is down, or gets no answer", lives.counts["states"])
 
 
 PATH = f"{RUN}/students/a/study.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,27 @@ def test_what_is_no_error_of_ours_ends_the_group_and_the_job_still_waits(queue: 
     with pytest.raises(KeyError):
         train_queue(queue, train_one)
     assert queue.waiting() == ["a-000", "c-001"]
+
+
+def test_how_far_it_is_only_goes_up(tmp_path: Path) -> None:
+    """What a group that is ended again and again must do to be started again: end a job, or commit a later step."""
+    queue, reached = JobQueue(str(tmp_path / "queue")), []
+    for name in ("a-000", "b-000"):
+        queue.add(name, replace(job(name), output=str(tmp_path / name / "checkpoint")))
+
+    def commit_step(name: str, step: int) -> None:
+        folder = tmp_path / name / "progress" / f"step_{step:08d}"
+        folder.mkdir(parents=True)
+        reached.append(queue.reached())  # not committed yet
+        (folder / "manifest.json").write_text("{}")
+        reached.append(queue.reached())
+
+    commit_step("a-000", 9)
+    commit_step("a-000", 10)
+    queue.finish("a-000", None, 1.0)
+    commit_step("b-000", 3)
+    queue.finish("b-000", None, 1.0)
+    assert [*reached, queue.reached()] == [(0, 0), (0, 9), (0, 9), (0, 10), (1, 0), (1, 3), (2, 0)]
 
 
 def test_progress_is_of_the_job_under_way(queue: JobQueue) -> None:

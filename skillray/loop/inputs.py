@@ -1,0 +1,107 @@
+"""What a run reads and does not make: data files and models, known by what is in them.
+
+Their paths are fields of the config; here is what the paths lead to, as the run found it first:
+
+    RUN/data/inputs.json    {"data.pool": {"content": HASH, "seen": HASH}, "students.NAME.model": ...}
+
+`content` is over the bytes, `seen` over sizes and times of local files: while those are the same, none is read again.
+Questions are read once, into RUN/data, and models at every round.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+from skillray.config.model import QuestionSource, RunConfig
+from skillray.errors import DataError
+from skillray.loop.sources import paths_of
+from skillray.store.fence import Fence
+from skillray.store.files import exists, read_json, sha256_of
+from skillray.store.layout import RunFolder
+from skillray.training.checkpoint import local_files, model_hash
+
+Input = QuestionSource | str
+"""A table, or a model."""
+
+
+def refuse_changed_inputs(run: RunFolder, config: RunConfig) -> None:
+    """`DataError` for a file on this machine that is not what it was; what is gone or elsewhere is left to the run."""
+    known, content = _known(run), cache(_content)
+    for field, source in _inputs(config).items():
+        if field in known and _seen(source):
+            _look(run, field, source, known[field], content)
+
+
+def note_inputs(run: RunFolder, config: RunConfig, fence: Fence) -> None:
+    """Before anything is read: record what is new (also the model of an added student), refuse what changed."""
+    known, content = _known(run), cache(_content)  # students share models
+    found = dict(known)
+    for field, source in _inputs(config).items():
+        if field in known and isinstance(source, QuestionSource) and exists(run.graph):
+            continue  # it stands in RUN/data, and is not read again
+        found[field] = _look(run, field, source, known.get(field), content)
+    if found != known:
+        fence.commit_json(run.inputs, found)
+
+
+def model_content(run: RunFolder, student: str) -> str:
+    """`model_hash` of the student's model, as it was noted."""
+    return str(_known(run)[_model_field(student)]["content"])
+
+
+def _inputs(config: RunConfig) -> dict[str, Input]:
+    found: dict[str, Input] = {}
+    if config.data.type == "tables":
+        named = {"pool": config.data.pool, "probe": config.data.probe, "labels": config.data.labels}
+        found |= {f"data.{name}": source for name, source in named.items() if source is not None}
+    if config.rollout.recorded is not None:
+        found["rollout.recorded"] = QuestionSource(path=config.rollout.recorded.path)
+    return found | {_model_field(student.name): student.model for student in config.students}
+
+
+def _model_field(student: str) -> str:
+    return f"students.{student}.model"
+
+
+def _known(run: RunFolder) -> dict[str, Any]:
+    return dict(read_json(run.inputs)) if exists(run.inputs) else {}
+
+
+def _look(
+    run: RunFolder, field: str, source: Input, known: dict[str, str] | None, content: Callable[[Input], str]
+) -> dict[str, str]:
+    seen = _seen(source)
+    if known is not None and seen and seen == known["seen"]:
+        return known
+    found = {"content": content(source), "seen": seen}
+    if known is not None and found["content"] != known["content"]:
+        where = source.path if isinstance(source, QuestionSource) else source
+        raise DataError(
+            f"{field}: the content of {where} is not what it was when {run.path} was started; restore it, or use a new "
+            "--run-dir"
+        )
+    return found
+
+
+def _content(source: Input) -> str:
+    if isinstance(source, str):
+        return model_hash(source)
+    try:
+        return _digest(sha256_of(path) for path in paths_of(source))
+    except FileNotFoundError:
+        raise DataError(f"{source.path}: no such file; restore it") from None
+
+
+def _seen(source: Input) -> str:
+    """Empty for what is not on this machine, or not yet."""
+    files = local_files(source) if isinstance(source, str) else [source.path]
+    found = [os.stat(path) for path in files if os.path.isfile(path)]
+    return _digest(f"{one.st_size} {one.st_mtime_ns}" for one in found) if found else ""
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,97 @@
+"""Every field of a config is identity or execution: the same command again refuses the one and takes the other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skillray.cli.main import main
+from skillray.config import dump_config, parse
+from skillray.config.identity import EXECUTION
+from skillray.domains import DOMAINS
+from tests.unit.bad_input.kinds import ANSWERS, POOL, PROBE, RECORDED, TABLES, write_rows
+from tests.unit.config.walk import Change, all_places, changes
+
+MAY_CHANGE = {
+    "cluster",
+    "placement",
+    "rounds",
+    "teacher.replicas",
+    "teacher.timeout_s",
+    "training.checkpoint_every_s",
+    "training.step_timeout_s",
+}
+"""Execution, as it was decided; all else decides what comes out."""
+ON_GPUS: dict[str, Any] = {
+    "name": "r",
+    "students": [{"name": "a", "curriculum": {"type": "stat-syn"}}],
+    "rollout": {"temperature": 0.5},
+    "training": {"zero_stage": 3},
+    "placement": {role: {"num_gpus": 1} for role in ("rollout", "grade", "train", "teacher")},
+}
+"""Where most values are right."""
+ANY_DATA = {name: value for name, value in TABLES.items() if name != "data"}
+WITH_RECORDED = Change(
+    ("rollout", "recorded"),
+    ("rollout.recorded", "RolloutSettings", ""),
+    TABLES,
+    TABLES
+    | {"rollout": {"recorded": {"path": "recorded.jsonl"}}}
+    | {"students": [*TABLES["students"], RECORDED["students"][0] | {"name": "b"}]},
+    "rollout.recorded was None, now {'path': 'recorded.jsonl'}",
+)
+"""Right only with a student that uses it, and students may be added."""
+
+
+class StartedError(Exception):
+    """Ray would have been started."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_starts(monkeypatch, tmp_path) -> None:
+    def started(*_: object) -> None:
+        raise StartedError
+
+    monkeypatch.setattr("skillray.cli.run._launch", started)
+    monkeypatch.setitem(DOMAINS, "arithmeticx", DOMAINS["arithmetic"])  # so that there is another one
+    monkeypatch.chdir(tmp_path)
+    for name, rows in (("pool", POOL), ("probe", PROBE), ("recorded", ANSWERS)):
+        write_rows(tmp_path / f"{name}.jsonl", rows)
+
+
+@pytest.fixture
+def found() -> list[Change]:
+    return [*changes([ON_GPUS, ANY_DATA, TABLES, RECORDED]), WITH_RECORDED]
+
+
+def is_execution(change: Change) -> bool:
+    return any(f"{change.place[0]}.".startswith(f"{field}.") for field in EXECUTION)
+
+
+def test_the_walk_reaches_every_field_of_every_variant(found) -> None:
+    assert all_places() - {change.place for change in found} == set()
+    assert set(EXECUTION) == MAY_CHANGE
+
+
+def test_an_identity_field_is_refused_with_the_difference_and_an_execution_field_is_taken(found, capsys) -> None:
+    for number, change in enumerate(found):
+        folder = Path(f"run-{number}")
+        folder.mkdir()
+        before = dump_config(parse(change.before, "before"))
+        (folder / "config.yaml").write_text(before)
+        Path("c.yaml").write_text(json.dumps(change.now))
+        with pytest.raises((StartedError, SystemExit)) as ended:
+            main(["run", "c.yaml", "--run-dir", str(folder)])
+        err = capsys.readouterr().err
+        if is_execution(change):
+            assert ended.type is StartedError, (change.place, err)
+            assert (folder / "config.yaml").read_text() == dump_config(parse(change.now, "now"))
+            continue
+        told = change.told.replace("'recorded.jsonl'", repr(str(Path("recorded.jsonl").absolute())))
+        expected = f"{folder.absolute()} was started with other settings: {told}. Use a new --run-dir."
+        assert (ended.type, err) == (SystemExit, f"skillray: {expected}\n"), change.place
+        assert ended.value.code == 2 and [path.name for path in folder.iterdir()] == ["config.yaml"]
+        assert (folder / "config.yaml").read_text() == before  # nothing was written, and nothing started
