@@ -12,8 +12,11 @@ from skillray.types import Question, StepScore
 class StepScorer(Protocol):
     """One reward in [0, 1] per reasoning step."""
 
-    def __call__(self, question: Question, response: str) -> tuple[StepScore, ...]:
-        """The steps of `response` in order; empty when nothing was written."""
+    def __call__(self, answers: Sequence[tuple[Question, str]]) -> list[tuple[StepScore, ...] | str]:
+        """For each (question, response), in order: its steps, none when nothing was written; or why it has no scores.
+
+        All samples of a question come together, next to each other.
+        """
         ...
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from typing import Annotated, Literal, assert_never
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from skillray.domains.arithmetic.annotations import check_annotations
 from skillray.errors import ConfigError
 from skillray.grading.answers import Verdict, extract_answer
+from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
+from skillray.grading.prm_model import PrmModel
 from skillray.protocols import Domain, StepScorer
 from skillray.types import Question, StepScore, Value
 
@@ -44,29 +48,120 @@ class OutcomeStep(Value):
     type: Literal["outcome"] = "outcome"
 
 
-StepScorerSettings = Annotated[DomainSteps | AnnotationSteps | OutcomeStep, Field(discriminator="type")]
+class ConsistencyStep(Value):
+    """One score for all samples of a question: 1.0 when at least `min_votes` of them have the same final answer.
+
+    A cheap substitute for a reward model, without ground truth: STAT's paper takes 5 samples and calls a question
+    difficult when its most common answer appears less than twice (arXiv 2510.10023, ablations).
+    """
+
+    type: Literal["consistency"] = "consistency"
+    min_votes: PositiveInt = 2
+
+
+class LengthStep(Value):
+    """One score for all samples of a question: 0.0 when they have `max_words` words or more on average, else 1.0.
+
+    The other cheap substitute of STAT's paper, with its 800 words (arXiv 2510.10023, ablations).
+    """
+
+    type: Literal["length"] = "length"
+    max_words: PositiveInt = 800
+
+
+Settings = DomainSteps | AnnotationSteps | OutcomeStep | ConsistencyStep | LengthStep | ChatPrm | TagPrm | TokenPrm
+StepScorerSettings = Annotated[Settings, Field(discriminator="type")]
+ScoreOne = Callable[[Question, str], tuple[StepScore, ...]]
+Same = Callable[[str, str], bool]
+"""Whether two final answers are equal."""
 
 
 def make_step_scorer(
-    settings: DomainSteps | AnnotationSteps | OutcomeStep, *, domain: Domain | None = None, grade: Grade | None = None
+    settings: Settings,
+    *,
+    domain: Domain | None = None,
+    grade: Grade | None = None,
+    same: Same | None = None,
+    prm: PrmModel | None = None,
 ) -> StepScorer:
-    """The scorer that `settings` name; `ConfigError` when it needs a domain and there is none."""
+    """The scorer that `settings` name; `ConfigError` when it needs a domain and there is none.
+
+    Args:
+        prm: what the settings of a neural scorer name, opened.
+    """
     match settings:
         case DomainSteps():
             if domain is None:
                 raise ConfigError("step scorer 'domain': the questions come from no domain; use outcome or a PRM")
-            return domain.check
+            return _one_by_one(domain.check)
         case AnnotationSteps():
             assert grade is not None, "the annotation scorer is given a way to grade"
-            return _annotation_scorer(grade)
+            return _one_by_one(_annotation_scorer(grade))
         case OutcomeStep():
             assert grade is not None, "the outcome scorer is given a way to grade"
-            return _outcome_scorer(grade)
+            return _one_by_one(_outcome_scorer(grade))
+        case ConsistencyStep():
+            assert same is not None, "the consistency scorer is given a way to compare"
+            return _by_question(lambda responses: float(_votes(responses, same) >= settings.min_votes))
+        case LengthStep():
+            return _by_question(lambda responses: float(_mean_words(responses) < settings.max_words))
+        case ChatPrm() | TagPrm() | TokenPrm():
+            assert prm is not None, "a neural scorer is given its model"
+            return _neural(prm)
         case _:
             assert_never(settings)
 
 
-def _annotation_scorer(grade: Grade) -> StepScorer:
+def _one_by_one(score: ScoreOne) -> StepScorer:
+    def scorer(answers: Sequence[tuple[Question, str]]) -> list[tuple[StepScore, ...] | str]:
+        return [score(question, response) for question, response in answers]
+
+    return scorer
+
+
+def _by_question(score: Callable[[Sequence[str]], float]) -> StepScorer:
+    """The question's score stands at each of its samples, as their only step."""
+
+    def scorer(answers: Sequence[tuple[Question, str]]) -> list[tuple[StepScore, ...] | str]:
+        found: list[tuple[StepScore, ...] | str] = []
+        for _, group in groupby(answers, key=lambda answer: answer[0].question_id):
+            responses = [response for _, response in group]
+            value = score(responses)
+            found += [(StepScore(text=response, score=value),) for response in responses]
+        return found
+
+    return scorer
+
+
+def _neural(prm: PrmModel) -> StepScorer:
+    def scorer(answers: Sequence[tuple[Question, str]]) -> list[tuple[StepScore, ...] | str]:
+        steps = [prm.settings.split.steps(response) for _, response in answers]
+        scored = prm.score([(question.question, each) for (question, _), each in zip(answers, steps, strict=True)])
+        return [_paired(texts, scores) for texts, scores in zip(steps, scored, strict=True)]
+
+    return scorer
+
+
+def _paired(texts: Sequence[str], scores: list[float] | str) -> tuple[StepScore, ...] | str:
+    if isinstance(scores, str):
+        return scores
+    return tuple(StepScore(text=text, score=score) for text, score in zip(texts, scores, strict=True))
+
+
+def _votes(responses: Iterable[str], same: Same) -> int:
+    """Samples with the most common final answer; those without one vote for none."""
+    votes: Counter[str] = Counter()
+    for answer in map(extract_answer, responses):
+        if answer is not None:
+            votes[next((known for known in votes if known == answer or same(known, answer)), answer)] += 1
+    return max(votes.values(), default=0)
+
+
+def _mean_words(responses: Sequence[str]) -> float:
+    return sum(len(response.split()) for response in responses) / len(responses)
+
+
+def _annotation_scorer(grade: Grade) -> ScoreOne:
     def score(question: Question, response: str) -> tuple[StepScore, ...]:
 
         lines: tuple[StepScore, ...] = check_annotations(response)
@@ -80,7 +175,7 @@ def _answer_step(question: Question, response: str, grade: Grade) -> StepScore:
     return StepScore(text=extract_answer(response) or "", score=float(right))
 
 
-def _outcome_scorer(grade: Grade) -> StepScorer:
+def _outcome_scorer(grade: Grade) -> ScoreOne:
     def score(question: Question, response: str) -> tuple[StepScore, ...]:
         if not response.strip():
             return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 import pyarrow as pa
@@ -16,8 +16,8 @@ from skillray.grading.answers import Verdict
 from skillray.grading.difficulty import check_scores, judged_sample
 from skillray.grading.pool import AnswerPool
 from skillray.grading.steps import make_step_scorer
+from skillray.loop.prm import NEURAL, open_prm
 from skillray.loop.questions import question_of
-from skillray.protocols import StepScorer
 from skillray.store.schemas import GRADED
 from skillray.types import StepScore
 
@@ -31,43 +31,55 @@ class Grade:
     settings: GradingSettings
     domain: str | None
     """Where the questions come from, when a domain made them."""
+    device: str = "cpu"
+    """Of a neural scorer."""
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
         pool = AnswerPool(deadline_s=self.settings.answer_timeout_s)
         domain = DOMAINS[self.domain] if self.domain else None
+        prm = open_prm(self.settings.scorer, self.device) if isinstance(self.settings.scorer, NEURAL) else None
 
         def grade(rollouts: pa.Table) -> pa.Table:
             rows = rollouts.to_pylist()
             verdicts = dict(zip(pairs := _pairs(rows), pool.grade(pairs), strict=True))
-            scorer = make_step_scorer(self.settings.scorer, domain=domain, grade=lambda *pair: verdicts[pair])
-            graded = [done for group in _by_question(rows) for done in self._judge(group, scorer, verdicts)]
+            scorer = make_step_scorer(
+                self.settings.scorer, domain=domain, grade=lambda *pair: verdicts[pair], same=pool.same, prm=prm
+            )
+            steps = iter(scorer([(question_of(row), row["response"]) for row in rows]))
+            judged = (self._judge(group, list(islice(steps, len(group))), verdicts) for group in _by_question(rows))
+            graded = [done for group in judged for done in group]
             return pa.Table.from_pylist(graded, schema=GRADED)
 
         return grade
 
-    def _judge(self, samples: list[Row], scorer: StepScorer, verdicts: dict[tuple[str, str], Verdict]) -> list[Row]:
+    def _judge(
+        self,
+        samples: list[Row],
+        steps: list[tuple[StepScore, ...] | str],
+        verdicts: dict[tuple[str, str], Verdict],
+    ) -> list[Row]:
         """The samples of one question, with their steps; the judged one decides whether it is difficult.
 
-        A sample whose scores are no scores (NaN, out of range) is refused: it is neither compared nor averaged, and
-        when all are, nothing is said about the question.
+        A sample that has no scores, or scores that are none (NaN, out of range), is refused: it is neither compared nor
+        averaged, and when all are, nothing is said about the question.
         """
-        steps = [scorer(question_of(row), row["response"]) for row in samples]
-        refused = [_refusal(one) for one in steps]
+        refused = [one if isinstance(one, str) else _refusal(one) for one in steps]
+        written = [() if isinstance(one, str) else one for one in steps]
         usable = [place for place, reason in enumerate(refused) if reason is None]
-        scores = [[step.score for step in steps[place]] for place in usable]
+        scores = [[step.score for step in written[place]] for place in usable]
         judged = judged_sample(scores) if usable else None
         difficult = judged is not None and self.settings.filter.is_difficult(scores[judged])
         graded = []
-        for place, (row, one, reason) in enumerate(zip(samples, steps, refused, strict=True)):
+        for place, (row, one, reason) in enumerate(zip(samples, written, refused, strict=True)):
             verdict = verdicts[row["response"], row["answer"]]
-            written = {
+            columns = {
                 "step_texts": [step.text for step in one],
                 "step_scores": [step.score for step in one] if reason is None else [],
                 "step_skills": [step.skill for step in one],
             }
             found = {"correct": verdict is Verdict.CORRECT, "verdict": str(verdict), "refused": reason}
             is_judged = judged is not None and place == usable[judged]
-            graded.append(row | written | found | {"judged": is_judged, "difficult": difficult})
+            graded.append(row | columns | found | {"judged": is_judged, "difficult": difficult})
         return graded
 
 

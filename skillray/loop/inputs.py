@@ -18,6 +18,7 @@ from typing import Any
 
 from skillray.config.model import QuestionSource, RunConfig
 from skillray.errors import DataError
+from skillray.loop.prm import NEURAL
 from skillray.loop.sources import paths_of
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json, sha256_of
@@ -60,6 +61,8 @@ def _inputs(config: RunConfig) -> dict[str, Input]:
         found |= {f"data.{name}": source for name, source in named.items() if source is not None}
     if config.rollout.recorded is not None:
         found["rollout.recorded"] = QuestionSource(path=config.rollout.recorded.path)
+    if isinstance(config.grading.scorer, NEURAL):
+        found["grading.scorer.model"] = config.grading.scorer.model
     return found | {_model_field(student.name): student.model for student in config.students}
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 from skillray.config.model import Placement
 from skillray.errors import StageError, StorageError
@@ -29,7 +29,7 @@ ENVIRONMENT = {
 """Ray Train's, read by whoever calls `fit`; what is already set stays."""
 
 
-def device_of(placement: Placement) -> str:
+def device_of(placement: Placement) -> Literal["cpu", "cuda"]:
     return "cuda" if placement.num_gpus else "cpu"
 
 

@@ -35,6 +35,7 @@ from skillray.loop.summary import summarise
 from skillray.on_ray.data import Job, Link, Progress, Stage, run_chain
 from skillray.on_ray.runner import namespace_of
 from skillray.on_ray.teacher import ServedTeacher, open_teacher
+from skillray.on_ray.train import device_of
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
@@ -117,9 +118,10 @@ class Runner:
         if self._needs_gaps():
             jobs.append(Job(self.run.questions("profile"), (profile.table("rollouts"), profile.table("graded"))))
         domain = self.config.data.domain if self.config.data.type == "domain" else None
+        grade_on = self.config.placement.grade
         links = [
             Link(self._answering(), self.config.placement.rollout),
-            Link(Grade(self.config.grading, domain), self.config.placement.grade),
+            Link(Grade(self.config.grading, domain, device_of(grade_on)), grade_on),
         ]
         with self._timed("answer"):
             self._chain(jobs, links, self.config.rollout.batch_size)
@@ -165,7 +167,7 @@ class Runner:
             output=folder.checkpoint,
             seed=seed_for(self.config.seed, "train", self.round),
             fence=self.fence,
-            device="cuda" if self.config.placement.train.num_gpus else "cpu",
+            device=device_of(self.config.placement.train),
         )
 
     def summarise(self) -> None:

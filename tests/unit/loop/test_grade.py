@@ -12,7 +12,14 @@ from skillray.loop.grade import Grade
 from skillray.types import StepScore
 
 STAGE = Grade(GradingSettings(), domain=None)
-SCORES = {"good": [1.0, 0.9], "poor": [0.5, 0.9], "nan": [0.9, math.nan], "above": [1.2], "null": [0.9, None]}
+SCORES = {
+    "long": "900 tokens",
+    "good": [1.0, 0.9],
+    "poor": [0.5, 0.9],
+    "nan": [0.9, math.nan],
+    "above": [1.2],
+    "null": [0.9, None],
+}
 ROW = {
     "question_id": b"q" * 16,
     "question": "?",
@@ -25,12 +32,13 @@ ROW = {
 
 
 def judge(*responses: str) -> list[dict]:
-    def scorer(question, response):
-        return tuple(StepScore(text=response, score=score) for score in SCORES[response])
+    def steps(response):
+        scores = SCORES[response]
+        return scores if isinstance(scores, str) else tuple(StepScore(text=response, score=score) for score in scores)
 
     samples = [ROW | {"response": response, "sample": place} for place, response in enumerate(responses)]
     verdicts = {(response, "1"): Verdict.CORRECT for response in responses}
-    return STAGE._judge(samples, scorer, verdicts)
+    return STAGE._judge(samples, [steps(response) for response in responses], verdicts)
 
 
 def test_the_best_sample_decides():
@@ -42,7 +50,12 @@ def test_the_best_sample_decides():
 
 @pytest.mark.parametrize(
     ("response", "reason"),
-    [("nan", "step score 2 of 2 is nan"), ("above", "step score 1 of 1 is 1.2"), ("null", "step score 2 of 2 is None")],
+    [
+        ("long", "900 tokens"),
+        ("nan", "step score 2 of 2 is nan"),
+        ("above", "step score 1 of 1 is 1.2"),
+        ("null", "step score 2 of 2 is None"),
+    ],
 )
 def test_scores_that_are_no_scores_are_neither_compared_nor_averaged(response, reason):
     refused, poor = judge(response, "poor")
