@@ -41,11 +41,12 @@ class PrmModel:
                 todo.append((index, encoded))
         for group in batches([len(encoded.ids) for _, encoded in todo], self.settings.max_batch_tokens):
             chosen = [todo[place] for place in group]
-            for (index, _), scores in zip(chosen, self._forward([encoded for _, encoded in chosen]), strict=True):
+            for (index, _), scores in zip(chosen, self.forward([encoded for _, encoded in chosen]), strict=True):
                 found[index] = scores
         return found
 
-    def _forward(self, group: Sequence[Encoded]) -> list[list[float]]:
+    def forward(self, group: Sequence[Encoded]) -> list[list[float]]:
+        """Scores of each one's places, all in one pass."""
         import torch
 
         device = next(self.body.parameters()).device

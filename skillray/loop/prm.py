@@ -16,16 +16,19 @@ NEURAL = (ChatPrm, TagPrm, TokenPrm)
 def open_prm(settings: Prm, device: str) -> PrmModel:
     """Load it. `DataError` or `ConfigError` with one line for a folder that is no such model."""
     folder, tokenizer = resolve_model(settings.model), load_tokenizer(settings.model)
-    body, head = _with_classes(folder, settings) if isinstance(settings, TokenPrm) else _with_words(settings, tokenizer)
+    if isinstance(settings, TokenPrm):
+        body, head = _with_classes(folder, settings)
+    else:
+        model = load_model(settings.model, settings.dtype)
+        body, head = model.get_decoder(), with_words(model, tokenizer)
     body, head = body.to(device).eval(), head.to(device).eval()
     return PrmModel(settings, tokenizer, body, head, int(body.config.max_position_embeddings))
 
 
-def _with_words(settings: Prm, tokenizer: Any) -> tuple[Any, Any]:
+def with_words(model: Any, tokenizer: Any) -> Any:
     """The rows of a language model's head for - and +."""
     import torch
 
-    model = load_model(settings.model, settings.dtype)
     words = model.get_output_embeddings()
     chosen = [token_id(tokenizer, BAD), token_id(tokenizer, GOOD)]
     head = torch.nn.Linear(words.in_features, 2, bias=words.bias is not None, dtype=words.weight.dtype)
@@ -33,7 +36,7 @@ def _with_words(settings: Prm, tokenizer: Any) -> tuple[Any, Any]:
         head.weight.copy_(words.weight[chosen])
         if words.bias is not None:
             head.bias.copy_(words.bias[chosen])
-    return model.get_decoder(), head
+    return head
 
 
 def _with_classes(folder: str, settings: TokenPrm) -> tuple[Any, Any]:
