@@ -36,7 +36,7 @@ MOMENTS: tuple[Moment, ...] = (
 POLL_S = 0.05
 LIMIT_S = 900.0
 """For one run with all its kills."""
-SETTLE_S = 15.0
+SETTLE_S = 30.0
 """For processes to go after the command that started them has ended; also the lease's check of the fence."""
 
 
