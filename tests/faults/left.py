@@ -49,7 +49,7 @@ def _joined(command: Command) -> Iterator[str]:
     import ray
     from ray import serve
 
-    for process in family():
+    for process in set(family()) - command.others:
         if (name := title_of(process)).startswith(tuple(f"ray::{kind}" for kind in OURS)):
             yield f"I8 process {process.pid} ({name}) is left"
     run = Path(command.run.path).parent.name

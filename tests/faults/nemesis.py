@@ -90,9 +90,12 @@ class Command:
     watched: str = ""
     scratch: str = ""
     """Of a local Ray."""
+    others: frozenset[psutil.Process] = frozenset()
+    """What earlier tests left on the cluster."""
 
     def write(self, config: dict[str, object]) -> None:
         self.folder.mkdir(parents=True)
+        self.others = frozenset(family())
         values = parse(config | {"cluster": {"address": self.address}}, "test")
         self.watched = values.students[0].name
         (self.folder / "config.yaml").write_text(dump_config(values))
