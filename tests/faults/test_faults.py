@@ -26,7 +26,6 @@ STUDENTS = [
 CONFIG = SMALL | {
     "students": STUDENTS,
     "training": SMALL["training"] | {"max_tokens": 20000, "checkpoint_every_s": 0.0},
-    "placement": SMALL["placement"] | {"train": {"max_workers": 1}},  # both students in one group
 }
 SEEDS = [int(seed) for seed in os.environ.get("FAULT_SEEDS", "1 2").split()]
 SAMPLE = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(10**6))

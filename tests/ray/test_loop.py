@@ -29,7 +29,11 @@ SMALL = {
         "zero_stage": 1,
         "max_length": 256,
     },
-    "placement": {"rollout": {"max_workers": 1}, "grade": {"max_workers": 1, "num_cpus": 0.1}},
+    "placement": {
+        "rollout": {"max_workers": 1},
+        "grade": {"max_workers": 1, "num_cpus": 0.1},
+        "train": {"max_workers": 1},  # all students in one worker group; others of these tests have two
+    },
 }
 STUDENTS = [
     {"name": "uniform", "curriculum": {"type": "uniform", "num_examples": 60}},
