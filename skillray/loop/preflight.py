@@ -16,10 +16,11 @@ from skillray.config.model import DomainData, QuestionSource, RunConfig, TableDa
 from skillray.curriculum import Hard
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError, DataError
+from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
 from skillray.loop.sources import check_source, num_rows
 from skillray.training.checkpoint import ADAPTER, is_adapter
-from skillray.training.model_folder import check_model, read_settings
+from skillray.training.model_folder import check_model, check_weights, read_settings
 
 MAX_REHEARSED = 12_000
 """Rows of pool, probe set and labels together; they take about half a second of one core."""
@@ -37,12 +38,22 @@ def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
             folder = check_model(model)
         if folder is not None:
             _check_model_settings(config, model, folder)
+    _check_scorer(config)
     if questions_are_made:
         return
     if isinstance(config.data, DomainData):
         _check_domain(config, config.data)
     else:
         _check_tables(config, config.data)
+
+
+def _check_scorer(config: RunConfig) -> None:
+    scorer = config.grading.scorer
+    with _naming("grading.scorer.model"):
+        if isinstance(scorer, ChatPrm):
+            check_model(scorer.model)
+        elif isinstance(scorer, TagPrm | TokenPrm):
+            check_weights(scorer.model)
 
 
 def _check_model_settings(config: RunConfig, model: str, folder: str) -> None:

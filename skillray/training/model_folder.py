@@ -41,6 +41,14 @@ def check_model(model: str) -> str | None:
     return folder
 
 
+def check_weights(model: str) -> None:
+    """Like `check_model`, for one that need not write text or have a chat template."""
+    folder = _find(model)
+    if folder is not None:
+        _check_weights(folder, f"model {model}")
+        read_settings(folder, "config.json", f"model {model}")
+
+
 def read_settings(folder: str, name: str, where: str) -> dict[str, Any]:
     """One of a model's JSON files. Raises `DataError` when it is absent or holds no object."""
     try:

@@ -234,6 +234,9 @@ def untied(folder: Path) -> None:
 
 MODELS = [
     field("model-nowhere", "students.0.model=./none", "students.0.model: model './none': there is no such folder"),
+    field("scorer-nowhere", "grading.scorer={type: tag_prm, model: ./none}", "grading.scorer.model:", "no such folder"),
+    field("scorer-is-a-file", "grading.scorer={type: chat_prm, model: c.yaml}", "grading.scorer.model:", "is a file"),
+    field("scorer-without-model", "grading.scorer={type: token_prm}", "grading.scorer.model: must be given"),
     field("model-is-a-file", "students.0.model=c.yaml", "students.0.model:", "is a file; give the folder"),
     field("model-no-name", "students.0.model=''", "students.0.model: model ''", "no Hugging Face id"),
     field("model-strange-id", "students.0.model='a b'", "model 'a b'", "no Hugging Face id"),
