@@ -1,0 +1,104 @@
+"""A teacher that is a language model: prompts out, typed replies back. Where the model runs is the completer's matter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from skillray.teacher.parse import parse, schema
+from skillray.teacher.prompting import Prompts, PromptTooLongError
+from skillray.teacher.tasks import (
+    LabelSkills,
+    NameMissingSkills,
+    Outcome,
+    Reply,
+    Request,
+    Rewrite,
+    Solve,
+    Task,
+    WriteQuestions,
+    reply_key,
+)
+
+PARSER = 1
+"""Raised when the same text is read otherwise: replies are kept as they were read."""
+SAMPLING: Mapping[Task, Mapping[str, Any]] = {
+    Task.LABEL_SKILLS: {"temperature": 0.0, "max_tokens": 512},
+    Task.NAME_MISSING_SKILLS: {"temperature": 0.0, "max_tokens": 1024},
+    Task.WRITE_QUESTIONS: {"temperature": 1.0, "max_tokens": 4096},
+    Task.SOLVE: {"temperature": 1.0, "max_tokens": 2048},
+}
+"""Our choice: STAT (arXiv 2510.10023, C.1) prints its students' settings and not its teacher's. What is asked once is
+greedy; what is asked several times for different texts is sampled."""
+_KINDS: Mapping[Task, tuple[type, ...]] = {
+    Task.LABEL_SKILLS: (LabelSkills,),
+    Task.NAME_MISSING_SKILLS: (NameMissingSkills,),
+    Task.WRITE_QUESTIONS: (WriteQuestions,),
+    Task.SOLVE: (Solve, Rewrite),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What came back for one prompt."""
+
+    text: str
+    finish_reason: str = "stop"
+    """As the OpenAI API says it: stop, length, content_filter; "error" for a request that the service turned down."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Completer(Protocol):
+    """Anything that goes on with a prompt."""
+
+    @property
+    def model(self) -> str:
+        """Its name and revision."""
+
+    async def complete(
+        self, prompt: str, sampling: Mapping[str, Any], schema: Mapping[str, Any] | None
+    ) -> Completion: ...
+
+
+@dataclass(frozen=True)
+class LLMTeacher:
+    """Each request is one completion; those of a batch run at once, as far as the completer lets them."""
+
+    completer: Completer
+    prompts: Prompts
+
+    @property
+    def model(self) -> str:
+        """Everything but the request and `sampling_of` that decides a reply."""
+        return f"{self.completer.model}+prompts-{self.prompts.version}+parser-{PARSER}"
+
+    async def ask(self, task: Task, requests: Sequence[Request]) -> list[Reply]:
+        """One reply a request, in order. Only errors that concern every request are raised."""
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._reply(task, request)) for request in requests]
+        return [one.result() for one in asked]
+
+    async def _reply(self, task: Task, request: Request) -> Reply:
+        if not isinstance(request, _KINDS.get(task, ())):
+            return Reply(outcome=Outcome.UNSUPPORTED)
+        try:
+            prompt = self.prompts.render(request)
+        except PromptTooLongError as error:
+            return Reply(outcome=Outcome.FAILED, raw=str(error))
+        sampling = {**sampling_of(task), "seed": self._seed(task, request)}
+        completion = await self.completer.complete(prompt, sampling, schema(request))
+        if completion.finish_reason == "error":
+            return Reply(outcome=Outcome.FAILED, raw=completion.text)
+        return parse(request, completion.text, completion.finish_reason)
+
+    def _seed(self, task: Task, request: Request) -> int:
+        """Of the key, in 31 bits: samples of one question differ, and the same request is the same everywhere."""
+        return int.from_bytes(reply_key(self.model, task, request, sampling_of(task))[:4], "big") >> 1
+
+
+def sampling_of(task: Task) -> Mapping[str, Any]:
+    """Sampling settings that enter the key of a reply."""
+    return SAMPLING.get(task, {})

@@ -1,0 +1,173 @@
+"""From the text of an LLM to a typed reply. Anything may come back; nothing that comes back raises."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from skillray.teacher.tasks import (
+    LabelSkills,
+    NameMissingSkills,
+    Outcome,
+    Reply,
+    Request,
+    Rewrite,
+    Solve,
+    WriteQuestions,
+)
+from skillray.teacher.tasks import written as as_written
+from skillray.types import Question
+
+MAX_READ = 200_000
+"""Characters of a reply that are read; a longer one ran away."""
+MAX_RAW = 2_000
+"""Characters kept of a text that could not be read."""
+MAX_SKILLS = 5
+"""Labels of a question (STAT, arXiv 2510.10023, C.3.1)."""
+MAX_STARTS = 50
+"""Braces at which an object is looked for: a text of braces alone must not take a second."""
+
+_NAMES = {"type": "array", "items": {"type": "string"}}
+_TEXT = {"type": "string"}
+_ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+(.+)$")
+_TAG = re.compile(r"<(judge|skill|question)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
+_REFUSAL = re.compile(r"\s*(?:i['’]m sorry|sorry,|i can(?:no|['’])t (?:help|assist|answer)|i am unable)", re.IGNORECASE)
+
+
+def schema(request: Request) -> dict[str, Any] | None:
+    """JSON schema of the reply for structured output; None where plain text is asked for."""
+    match request:
+        case LabelSkills():
+            return _object(reason=_TEXT, skills=_NAMES)
+        case NameMissingSkills():
+            return _object(judge={"type": "string", "enum": ["correct", "incorrect"]}, reason=_TEXT, skills=_NAMES)
+        case WriteQuestions():
+            return _object(reason=_TEXT, draft=_TEXT, questions=_NAMES)
+        case _:
+            return None
+
+
+def parse(request: Request, text: str, finish_reason: str = "stop") -> Reply:
+    """The reply that `text` is. Surrogates that no file can hold are replaced first."""
+    text = text[: MAX_READ + 1].encode("utf-8", "replace").decode()
+    if finish_reason == "content_filter":
+        return _without_value(Outcome.REFUSED, text)
+    if finish_reason == "length" or len(text) > MAX_READ:
+        return _without_value(Outcome.TRUNCATED, text)
+    if not text.strip():
+        return Reply(outcome=Outcome.EMPTY)
+    if isinstance(request, Solve | Rewrite):
+        return _refused(text) or Reply(outcome=Outcome.OK, value=text.strip())
+    body = _body(text)
+    if body is None:
+        return _refused(text) or _without_value(Outcome.MALFORMED, text)
+    match request:
+        case LabelSkills():
+            return _skills(_strings(body.get("skills")), request.allowed, text, MAX_SKILLS)
+        case NameMissingSkills():
+            return _missing(body, request, text)
+        case WriteQuestions():
+            return _questions(body, request, text)
+
+
+def normalised(name: str) -> str:
+    """Case, spaces, hyphens, underscores and quotes tell no skills apart."""
+    return re.sub(r"[^\w]+|_+", " ", name.casefold()).strip()
+
+
+def _body(text: str) -> dict[str, Any] | None:
+    """The last JSON object in the text, else the papers' tags, else a list of lines."""
+    objects = _objects(text)
+    if objects:
+        return objects[-1]
+    if tags := [(name.lower(), inner.strip()) for name, inner in _TAG.findall(text)]:
+        named = [part for name, inner in tags if name == "skill" for part in inner.split(",")]
+        judged = next((inner for name, inner in tags if name == "judge"), None)
+        return {"skills": named, "judge": judged, "questions": [inner for name, inner in tags if name == "question"]}
+    items = [match[1] for line in text.splitlines() if (match := _ITEM.match(line))]
+    return {"skills": items, "questions": items} if items else None
+
+
+def _objects(text: str) -> list[dict[str, Any]]:
+    """JSON objects that have a field of ours, outermost only, in order. A bare list of strings counts as its list."""
+    decoder, found, place = json.JSONDecoder(), [], 0
+    for _ in range(MAX_STARTS):
+        start = re.compile(r"[{\[]").search(text, place)
+        if start is None:
+            break
+        try:
+            value, place = decoder.raw_decode(text, start.start())
+        except (ValueError, RecursionError):
+            place = start.start() + 1
+            continue
+        if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+            value = {"skills": value, "questions": value}
+        if isinstance(value, dict) and {"skills", "judge", "questions"} & value.keys():
+            found.append(value)
+    return found
+
+
+def _missing(body: dict[str, Any], request: NameMissingSkills, text: str) -> Reply:
+    """AdaptMI's reading (arXiv 2505.00147, code): wrong when the judgement has "incorrect" or "false" in it."""
+    judged = str(body.get("judge") or "incorrect").casefold()  # it was asked about because the scorer flagged it
+    if "incorrect" not in judged and "false" not in judged:
+        right = "correct" in judged or "true" in judged
+        return _without_value(Outcome.JUDGED_CORRECT if right else Outcome.MALFORMED, text)
+    return _skills(_strings(body.get("skills")), request.allowed, text, len(request.allowed))
+
+
+def _skills(named: Sequence[str] | None, allowed: Sequence[str], text: str, most: int) -> Reply:
+    if named is None:
+        return _without_value(Outcome.MALFORMED, text)
+    by_name = {normalised(skill): skill for skill in allowed}
+    known = list(dict.fromkeys(by_name[key] for name in named if (key := normalised(name)) in by_name))
+    if known:
+        return Reply(outcome=Outcome.OK, value=known[:most])
+    return _without_value(Outcome.UNKNOWN_SKILL if named else Outcome.EMPTY, text)
+
+
+def _questions(body: dict[str, Any], request: WriteQuestions, text: str) -> Reply:
+    texts = _strings(body.get("questions"))
+    if texts is None:
+        return _without_value(Outcome.MALFORMED, text)
+    seeds = {normalised(seed.question) for seed in request.seeds}
+    new = [item for item in dict.fromkeys(texts) if normalised(item) not in seeds]
+    if not new:
+        return _without_value(Outcome.EMPTY, text)
+    return Reply(outcome=Outcome.OK, value=[as_written(_new(item, request)) for item in new[: request.count]])
+
+
+def _new(text: str, request: WriteQuestions) -> Question:
+    """Subject and level of the first seed: the new one is to be as hard."""
+    subject, level = (request.seeds[0].subject, request.seeds[0].level) if request.seeds else ("", None)
+    empty = {"question_id": b"", "answer": "", "solution": ""}
+    return Question(question=text, skills=(request.skill,), subject=subject, level=level, **empty)  # type: ignore[arg-type]
+
+
+def _strings(value: Any) -> list[str] | None:
+    """Texts of a list, or of one text with commas; None for anything else."""
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        return None
+    clean = [item.encode("utf-8", "replace").decode().strip() for item in value]  # JSON escapes can make surrogates
+    return [item for item in clean if item]
+
+
+def _refused(text: str) -> Reply | None:
+    return _without_value(Outcome.REFUSED, text) if _REFUSAL.match(text) else None
+
+
+def _without_value(outcome: Outcome, text: str) -> Reply:
+    return Reply(outcome=outcome, raw=text[:MAX_RAW])
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
