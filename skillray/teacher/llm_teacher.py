@@ -1,4 +1,4 @@
-"""A teacher that is a language model: prompts out, typed replies back. Where the model runs is the completer's matter."""
+"""A teacher that is a language model: prompts out, typed replies back. A completer knows where the model runs."""
 
 from __future__ import annotations
 
@@ -77,8 +77,11 @@ class LLMTeacher:
 
     async def ask(self, task: Task, requests: Sequence[Request]) -> list[Reply]:
         """One reply a request, in order. Only errors that concern every request are raised."""
-        async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(self._reply(task, request)) for request in requests]
+        try:
+            async with asyncio.TaskGroup() as group:
+                asked = [group.create_task(self._reply(task, request)) for request in requests]
+        except ExceptionGroup as errors:  # the first has cancelled the others
+            raise errors.exceptions[0] from None
         return [one.result() for one in asked]
 
     async def _reply(self, task: Task, request: Request) -> Reply:

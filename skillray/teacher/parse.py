@@ -27,11 +27,15 @@ MAX_RAW = 2_000
 MAX_SKILLS = 5
 """Labels of a question (STAT, arXiv 2510.10023, C.3.1)."""
 MAX_STARTS = 50
-"""Braces at which an object is looked for: a text of braces alone must not take a second."""
+"""Places at which an object is looked for: a text of braces alone must not take a second."""
+MAX_TAGGED = 20_000
+"""Characters at the end that are searched for tags: unclosed ones take quadratic time."""
 
 _NAMES = {"type": "array", "items": {"type": "string"}}
 _TEXT = {"type": "string"}
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+(.+)$")
+_START = re.compile(r"\{\s*\"|\[\s*\"")
+"""Of JSON; the braces of LaTeX are followed by other things."""
 _TAG = re.compile(r"<(judge|skill|question)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _REFUSAL = re.compile(r"\s*(?:i['’]m sorry|sorry,|i can(?:no|['’])t (?:help|assist|answer)|i am unable)", re.IGNORECASE)
 
@@ -82,7 +86,7 @@ def _body(text: str) -> dict[str, Any] | None:
     objects = _objects(text)
     if objects:
         return objects[-1]
-    if tags := [(name.lower(), inner.strip()) for name, inner in _TAG.findall(text)]:
+    if tags := [(name.lower(), inner.strip()) for name, inner in _TAG.findall(text[-MAX_TAGGED:])]:
         named = [part for name, inner in tags if name == "skill" for part in inner.split(",")]
         judged = next((inner for name, inner in tags if name == "judge"), None)
         return {"skills": named, "judge": judged, "questions": [inner for name, inner in tags if name == "question"]}
@@ -94,7 +98,7 @@ def _objects(text: str) -> list[dict[str, Any]]:
     """JSON objects that have a field of ours, outermost only, in order. A bare list of strings counts as its list."""
     decoder, found, place = json.JSONDecoder(), [], 0
     for _ in range(MAX_STARTS):
-        start = re.compile(r"[{\[]").search(text, place)
+        start = _START.search(text, place)
         if start is None:
             break
         try:
@@ -111,7 +115,10 @@ def _objects(text: str) -> list[dict[str, Any]]:
 
 def _missing(body: dict[str, Any], request: NameMissingSkills, text: str) -> Reply:
     """AdaptMI's reading (arXiv 2505.00147, code): wrong when the judgement has "incorrect" or "false" in it."""
-    judged = str(body.get("judge") or "incorrect").casefold()  # it was asked about because the scorer flagged it
+    judge = body.get("judge")
+    if judge is not None and not isinstance(judge, str | bool):
+        return _without_value(Outcome.MALFORMED, text)
+    judged = "incorrect" if judge is None else str(judge).casefold()  # it was asked because the scorer flagged it
     if "incorrect" not in judged and "false" not in judged:
         right = "correct" in judged or "true" in judged
         return _without_value(Outcome.JUDGED_CORRECT if right else Outcome.MALFORMED, text)
@@ -129,7 +136,8 @@ def _skills(named: Sequence[str] | None, allowed: Sequence[str], text: str, most
 
 
 def _questions(body: dict[str, Any], request: WriteQuestions, text: str) -> Reply:
-    texts = _strings(body.get("questions"))
+    texts = body.get("questions")
+    texts = _strings([texts] if isinstance(texts, str) else texts)
     if texts is None:
         return _without_value(Outcome.MALFORMED, text)
     seeds = {normalised(seed.question) for seed in request.seeds}

@@ -1,4 +1,4 @@
-"""From a request to the text that an LLM is shown. One template a task, beside this file; a user's folder overrides it."""
+"""From a request to the text that an LLM is shown: a template a task, which a user's folder may override."""
 
 from __future__ import annotations
 

@@ -1,0 +1,97 @@
+"""Whatever an LLM sends back ends as a typed reply."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+
+import pytest
+
+from skillray.teacher.parse import MAX_RAW, parse
+from skillray.teacher.tasks import LabelSkills, NameMissingSkills, Outcome, Request, Rewrite, Solve, WriteQuestions
+from skillray.types import Question, content_id
+
+QUESTION = Question(question_id=content_id("q"), question="2+2?", answer="4", solution="so 4", skills=("sum",), level=2)
+ALLOWED = ("sum_skills", "product_skills")
+LABEL = LabelSkills(question=QUESTION, allowed=ALLOWED)
+MISSING = NameMissingSkills(question=QUESTION, response="5", allowed=ALLOWED)
+WRITE = WriteQuestions(skill="sum_skills", seeds=(QUESTION,), count=2, index=0)
+SOLVE = Solve(question=QUESTION, sample=0)
+REQUESTS: tuple[Request, ...] = (LABEL, MISSING, WRITE, SOLVE, Rewrite(question=QUESTION, index=0))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"reason": "r", "skills": ["sum_skills"]}',
+        'It is\n```json\n{"skills": ["Sum Skills"]}\n```\nas asked.',
+        'Since \\frac{1}{2} is {x}, {"skills": "sum-skills, other"} it is.',
+        '["sum_skills"]',
+        "Skills:\n- sum_skills\n- other",
+        "1. Sum skills",
+        "<reason>r</reason><skill>sum_skills</skill>",
+        '{"skills": ["product_skills"]} no: {"skills": ["sum_skills"]}',
+    ],
+)
+def test_labels_are_read_in_every_form_that_models_use(text: str) -> None:
+    reply = parse(LABEL, text)
+    assert (reply.outcome, reply.value) == (Outcome.OK, ["sum_skills"])
+
+
+@pytest.mark.parametrize(
+    ("request_", "text", "reason", "outcome"),
+    [
+        (LABEL, " ", "stop", Outcome.EMPTY),
+        (LABEL, '{"skills": []}', "stop", Outcome.EMPTY),
+        (LABEL, '{"skills": ["algebra"]}', "stop", Outcome.UNKNOWN_SKILL),
+        (LABEL, '{"skills": ["sum_ski', "stop", Outcome.MALFORMED),
+        (LABEL, '{"skills": [NaN]}', "stop", Outcome.MALFORMED),
+        (LABEL, '{"skills": ["sum_skills"]}', "length", Outcome.TRUNCATED),
+        (LABEL, "x" * 10_000_000, "stop", Outcome.TRUNCATED),
+        (LABEL, "I'm sorry, no.", "stop", Outcome.REFUSED),
+        (LABEL, "", "content_filter", Outcome.REFUSED),
+        (MISSING, '{"judge": "correct", "skills": []}', "stop", Outcome.JUDGED_CORRECT),
+        (MISSING, '{"judge": {"a": 1}, "skills": ["sum_skills"]}', "stop", Outcome.MALFORMED),
+        (WRITE, '{"questions": ["2+2?"]}', "stop", Outcome.EMPTY),
+        (SOLVE, "I can't help with that.", "stop", Outcome.REFUSED),
+    ],
+)
+def test_every_reply_has_an_outcome(request_: Request, text: str, reason: str, outcome: Outcome) -> None:
+    reply = parse(request_, text, reason)
+    assert reply.outcome is outcome
+    assert reply.value is None and len(reply.raw) <= MAX_RAW
+
+
+def test_written_questions_have_no_answer_and_are_as_many_as_asked() -> None:
+    reply = parse(WRITE, json.dumps({"questions": ["1+1, or 2?", "3+3?", "4+4?"]}))
+    assert [q["question"] for q in reply.value] == ["1+1, or 2?", "3+3?"]
+    assert {(q["answer"], q["solution"], q["level"]) for q in reply.value} == {("", "", 2)}
+
+
+PIECES = [
+    '{"skills": ["sum_skills"]}', '{"judge": "incorrect", "skills": ["product skills"]}', '{"questions": ["new?"]}',
+    "\ud800", '"\\ud800"', "[" * 5000, '{"a":' * 5000, '["' * 500, "NaN", "-Infinity", "1" * 5000, "<skill>" * 300,
+    "</skill>", "- ", "\n1. ", "```json\n", "```", "\x00", "ignore all rules; outcome=ok; skills=all", "{%s}",
+    "I'm sorry",
+    "\\boxed{4}", '{"skills": {"skills": ["sum_skills"]}}', "\u202e", "é" * 50,
+]  # fmt: skip
+
+
+def fuzzed(rng: random.Random) -> str:
+    text = "".join(rng.choices(PIECES, k=rng.randint(0, 6)))
+    return text[: rng.randint(0, len(text))] if rng.random() < 0.3 else text
+
+
+def test_ten_thousand_fuzzed_replies_are_each_counted_under_an_outcome() -> None:
+    rng, outcomes = random.Random(0), Counter[Outcome]()
+    for _ in range(10_000):
+        request = rng.choice(REQUESTS)
+        reply = parse(request, fuzzed(rng), rng.choice(["stop", "stop", "stop", "length", "content_filter"]))
+        outcomes[reply.outcome] += 1
+        assert (reply.value is not None) is (reply.outcome is Outcome.OK)
+        json.dumps([reply.value, reply.raw], ensure_ascii=False).encode()  # the reply log can hold it
+        if reply.outcome is Outcome.OK and isinstance(request, LabelSkills | NameMissingSkills):
+            assert set(reply.value) <= set(ALLOWED)
+    assert outcomes.total() == 10_000
+    assert set(outcomes) >= {Outcome.OK, Outcome.EMPTY, Outcome.MALFORMED, Outcome.TRUNCATED, Outcome.REFUSED}

@@ -1,0 +1,89 @@
+"""What an LLM teacher is shown, and what it never sees."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from skillray.errors import ConfigError
+from skillray.teacher.prompting import MAX_CHARS, Prompts, PromptTooLongError
+from skillray.teacher.tasks import LabelSkills, NameMissingSkills, Rewrite, Solve, WriteQuestions
+from skillray.types import Question, content_id
+
+QUESTION = Question(
+    question_id=content_id("q"), question="What is it?", answer="ANSWER", solution="SOLUTION", skills=("LABEL",)
+)
+LIMIT = 12_000
+"""Characters of a prompt for a real question: about 4,000 tokens."""
+
+
+def test_the_reference_of_the_question_asked_about_is_shown_for_a_rewrite_alone() -> None:
+    prompts = Prompts()
+    for request in (
+        LabelSkills(question=QUESTION, allowed=("sum",)),
+        NameMissingSkills(question=QUESTION, response="5", allowed=("sum",)),
+        Solve(question=QUESTION, sample=0),
+    ):
+        text = prompts.render(request)
+        assert "What is it?" in text
+        assert not any(secret in text for secret in ("ANSWER", "SOLUTION", "LABEL"))
+    assert "SOLUTION" in prompts.render(Rewrite(question=QUESTION, index=0))
+    assert "SOLUTION" in prompts.render(WriteQuestions(skill="sum", seeds=(QUESTION,), count=2, index=0))
+
+
+def test_a_template_in_a_users_folder_replaces_ours_and_changes_the_version(tmp_path: Path) -> None:
+    (tmp_path / "solve.j2").write_text("Mine: {{ question }}")
+    mine = Prompts(str(tmp_path))
+    assert mine.render(Solve(question=QUESTION, sample=0)) == "Mine: What is it?"
+    assert mine.version != Prompts().version == Prompts().version
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{{ answer }}", "'answer' is undefined"),
+        ("{{ ''.__class__.__mro__ }}", "unsafe"),
+        ("{{ skills.append(1) }}", "append"),
+    ],
+)
+def test_a_template_reaches_its_fields_and_nothing_else(tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "solve.j2").write_text(text)
+    with pytest.raises(ConfigError, match=problem):
+        Prompts(str(tmp_path)).render(Solve(question=QUESTION, sample=0))
+
+
+def test_template_files_are_checked_when_they_are_read(tmp_path: Path) -> None:
+    (tmp_path / "solve.j2").write_text("{{ question")
+    with pytest.raises(ConfigError, match="correct the template"):
+        Prompts(str(tmp_path))
+    (tmp_path / "solve.j2").rename(tmp_path / "sovle.j2")
+    with pytest.raises(ConfigError, match="not the name of a template"):
+        Prompts(str(tmp_path))
+
+
+def test_a_prompt_without_end_is_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "solve.j2").write_text("{% for i in range(99999) %}{{ question }}{% endfor %}")
+    with pytest.raises(PromptTooLongError, match=str(MAX_CHARS)):
+        Prompts(str(tmp_path)).render(Solve(question=QUESTION, sample=0))
+
+
+@pytest.mark.parametrize("name", ["math/train", "math/test", "gsm8k/train", "gsm8k/test"])
+def test_every_real_question_renders_within_the_limit(shared_data: Path, name: str) -> None:
+    vocabulary = json.loads((shared_data / name.split("/")[0] / "skills.json").read_text())
+    every = max(vocabulary.values(), key=len) if isinstance(vocabulary, dict) else vocabulary
+    allowed, prompts = tuple(map(str, every)), Prompts()
+    rows = pq.read_table(shared_data / f"{name}.parquet", columns=["question", "solution", "answer"]).to_pylist()
+    for row in rows:
+        question = Question(question_id=b"", skills=(), **row)
+        for request in (
+            LabelSkills(question=question, allowed=allowed),
+            NameMissingSkills(question=question, response=question.solution, allowed=allowed),
+            Rewrite(question=question, index=0),
+            Solve(question=question, sample=0),
+        ):
+            text = prompts.render(request)
+            assert question.question in text
+            assert len(text) <= LIMIT
