@@ -1,0 +1,84 @@
+"""A teacher over a completer that answers from a table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from skillray.errors import DeadlineError
+from skillray.teacher.llm_teacher import Completion, LLMTeacher
+from skillray.teacher.prompting import Prompts
+from skillray.teacher.tasks import NameMissingSkills, Outcome, Request, Solve, Task
+from skillray.types import Question
+
+SUMS = Question(question_id=bytes(16), question="What is 1+1?", answer="2", solution="1+1=2", skills=("sums",))
+
+
+@dataclass
+class Table:
+    """Answers in the order asked for, the first one last."""
+
+    answers: list[Completion | Exception]
+    model: str = "tiny@1"
+    asked: list[tuple[str, Mapping[str, Any], Any]] = field(default_factory=list)
+    ended: int = 0
+
+    async def complete(self, prompt: str, sampling: Mapping[str, Any], schema: Any) -> Completion:
+        place = len(self.asked)
+        self.asked.append((prompt, sampling, schema))
+        await asyncio.sleep(0.02 * (len(self.answers) - place))
+        self.ended += 1
+        answer = self.answers[place]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def ask(table: Table, task: Task, *requests: Request) -> list[Any]:
+    return asyncio.run(LLMTeacher(table, Prompts()).ask(task, requests))
+
+
+def test_replies_stand_in_the_order_of_the_requests() -> None:
+    table = Table([Completion(text="1+1=2\n#### 2"), Completion(text="It is 2", finish_reason="length")])
+    replies = ask(table, Task.SOLVE, Solve(question=SUMS, sample=0), Solve(question=SUMS, sample=1))
+    assert [reply.outcome for reply in replies] == [Outcome.OK, Outcome.TRUNCATED]
+    assert replies[0].value == "1+1=2\n#### 2" and replies[1].value is None
+    (first, sampling, schema), (second, other, _) = table.asked
+    assert "What is 1+1?" in first and first == second and schema is None
+    assert sampling["temperature"] == 1.0 and sampling["seed"] != other["seed"]  # the same text, sampled twice
+
+
+def test_missing_skills_are_asked_for_by_schema() -> None:
+    text = '{"judge": "incorrect", "reason": "r", "skills": ["Sums", "flying"]}'
+    missing = NameMissingSkills(question=SUMS, response="1+1=3", allowed=("sums", "products"))
+    table = Table([Completion(text=text)])
+    [reply] = ask(table, Task.NAME_MISSING_SKILLS, missing)
+    assert (reply.outcome, reply.value) == (Outcome.OK, ["sums"])
+    prompt, sampling, schema = table.asked[0]
+    assert "1+1=3" in prompt and "1+1=2" not in prompt  # the reference is not shown
+    assert sampling["temperature"] == 0.0 and set(schema["properties"]) == {"judge", "reason", "skills"}
+
+
+def test_what_the_service_turned_down_or_the_teacher_cannot_do_is_a_reply() -> None:
+    down = Completion(text="400: too long", finish_reason="error")
+    [reply] = ask(Table([down]), Task.SOLVE, Solve(question=SUMS, sample=0))
+    assert (reply.outcome, reply.raw) == (Outcome.FAILED, "400: too long")
+    [other] = ask(Table([]), Task.COMPOSE, Solve(question=SUMS, sample=0))
+    assert other.outcome is Outcome.UNSUPPORTED
+
+
+def test_an_error_of_the_service_is_raised_as_it_is_and_ends_the_others() -> None:
+    table = Table([Completion(text="late"), DeadlineError("no answer in 60 s")])
+    with pytest.raises(DeadlineError, match="no answer in 60 s"):
+        ask(table, Task.SOLVE, Solve(question=SUMS, sample=0), Solve(question=SUMS, sample=1))
+    assert table.ended == 1
+
+
+def test_another_prompt_is_another_teacher(tmp_path: Any) -> None:
+    (tmp_path / "solve.j2").write_text("Solve: {{ question }}")
+    ours, theirs = (LLMTeacher(Table([]), prompts).model for prompts in (Prompts(), Prompts(str(tmp_path))))
+    assert ours != theirs and ours.startswith("tiny@1+prompts-")
