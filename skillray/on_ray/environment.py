@@ -28,6 +28,9 @@ DEFAULTS = {
     "RAY_TRAIN_COLLECTIVE_TIMEOUT_S": "300",
     "RAY_task_oom_retries": "2",  # Ray's own default retries for ever
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Ray prints errors of the cluster between our lines of progress. This one warns of many actors on few cores, which
+    # is how we run on a laptop; all others stay.
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "worker processes have been started on node",
 }
 """Ray 2.60's variables; what a user already set stays."""
 

@@ -47,3 +47,22 @@ def test_the_token_is_for_this_user_alone(tmp_path: Path, monkeypatch: pytest.Mo
     living = start("stays", tmp_path)
     assert (made_by(living) / "token").stat().st_mode & 0o077 == 0
     living.communicate("")
+
+
+PRINT = """
+from skillray.on_ray.environment import prepare
+prepare("auto")
+from ray._private.worker import print_to_stdstream
+for line in (
+    "WARNING: 8 PYTHON worker processes have been started on node: 036b with address: 10.0.0.1, which is 4x",
+    "1 Workers were killed due to memory pressure (OOM)",
+):
+    print_to_stdstream({"lines": [line], "pid": "raylet", "is_err": False}, ignore_prefix=False)
+"""
+
+
+def test_of_what_ray_prints_to_the_driver_only_the_warning_of_many_actors_is_left_out() -> None:
+    """Its own printing, of what a local Ray was seen to send."""
+    environment = {"PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run([sys.executable, "-c", PRINT], capture_output=True, text=True, check=True, env=environment)
+    assert "memory pressure" in done.stdout and "have been started" not in done.stdout
