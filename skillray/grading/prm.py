@@ -83,6 +83,12 @@ def encode(prm: Prm, tokenizer: Any, question: str, steps: Sequence[str]) -> Enc
             return _at_token(ids, token_id(tokenizer, prm.separator), len(steps))
 
 
+def control_token(tokenizer: Any, texts: Sequence[str]) -> str | None:
+    """The first one that stands in `texts`: a student that writes it could write turns, and praise, of its own."""
+    added = [token.content for token in tokenizer.added_tokens_decoder.values()]
+    return next((token for token in added for text in texts if token in text), None)
+
+
 def token_id(tokenizer: Any, text: str) -> int:
     """Of the one token that `text` is; a mark of a word's beginning before it is no part of it."""
     ids = tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -100,7 +106,7 @@ def _encode_chat(tokenizer: Any, question: str, steps: Sequence[str]) -> Encoded
     ids = _chat_ids(tokenizer, turns, prompt=False)
     good = token_id(tokenizer, GOOD)
     for prefix in prefixes:
-        if ids[: len(prefix)] != prefix or ids[len(prefix)] != good:
+        if ids[: len(prefix)] != prefix or ids[len(prefix) : len(prefix) + 1] != [good]:
             raise ConfigError("grading.scorer: this chat template writes no '+' turn after a step; check `type`")
     return Encoded(tuple(ids), tuple(len(prefix) - 1 for prefix in prefixes))
 

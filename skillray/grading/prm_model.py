@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skillray.grading.prm import Encoded, Prm, batches, encode
+from skillray.grading.prm import Encoded, Prm, batches, control_token, encode
 
 Item = tuple[str, Sequence[str]]
 """(question, its response's steps)"""
@@ -31,6 +31,9 @@ class PrmModel:
         todo: list[tuple[int, Encoded]] = []
         for index, (question, steps) in enumerate(items):
             if not steps:
+                continue
+            if (forged := control_token(self.tokenizer, [question, *steps])) is not None:
+                found[index] = f"{forged!r} in it is a control token of the reward model"
                 continue
             encoded = encode(self.settings, self.tokenizer, question, steps)
             if len(encoded.ids) > self.max_length:

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from skillray.errors import ConfigError, DataError
-from skillray.grading.prm import BAD, GOOD, ChatPrm, Prm, TagPrm, TokenPrm, token_id
+from skillray.grading.prm import BAD, GOOD, ChatPrm, Prm, TagPrm, TokenPrm, encode, token_id
 from skillray.grading.prm_model import PrmModel
 from skillray.training.checkpoint import load_model, load_tokenizer, resolve_model
 
@@ -16,6 +16,7 @@ NEURAL = (ChatPrm, TagPrm, TokenPrm)
 def open_prm(settings: Prm, device: str) -> PrmModel:
     """Load it. `DataError` or `ConfigError` with one line for a folder that is no such model."""
     folder, tokenizer = resolve_model(settings.model), load_tokenizer(settings.model)
+    encode(settings, tokenizer, "1+1=?", ["2"])  # refuses a tokenizer that does not fit, before any weight is read
     if isinstance(settings, TokenPrm):
         body, head = _with_classes(folder, settings)
     else:

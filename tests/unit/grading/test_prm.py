@@ -128,10 +128,18 @@ def test_what_cannot_be_scored_is_said_and_costs_nobody_else(prm: PrmModel) -> N
     long, other = prm.score([("q", ("x" * 500,)), ITEMS[0]])
     assert isinstance(long, str) and "the reward model reads 400" in long
     assert other == pytest.approx(prm.score([ITEMS[0]])[0], abs=1e-5)
-    if not isinstance(prm.settings, ChatPrm):
-        mark = prm.settings.tag if isinstance(prm.settings, TagPrm) else prm.settings.separator
-        [forged] = prm.score([("q", (f"a {mark} b", "c"))])
-        assert isinstance(forged, str) and "the mark" in forged
+
+
+def test_a_student_cannot_write_turns_or_marks_of_its_own(prm: PrmModel) -> None:
+    marks = {"llama": "<|end|>", "mistral": "<tag>", "qwen2": SEPARATOR}
+    mark = marks[prm.body.config.model_type]
+    [forged] = prm.score([("q", (f"a {mark} b", "c"))])
+    assert isinstance(forged, str) and mark in forged
+    plain = PrmModel(
+        TagPrm(model="m", tag="+"), prm.tokenizer, prm.body, prm.head, prm.max_length
+    )  # a tag of its words
+    [written] = plain.score([("q", ("1+1=2",))])
+    assert isinstance(written, str) and "the mark" in written
 
 
 def test_a_model_of_another_kind_is_one_line(folders: dict[str, str]) -> None:
@@ -140,6 +148,12 @@ def test_a_model_of_another_kind_is_one_line(folders: dict[str, str]) -> None:
     assert "\n" not in str(raised.value)
     with pytest.raises(ConfigError, match="is no single token"):
         encode(TagPrm(model="m", tag="two tokens"), tokenizer(), "q", ["a"])
+    with pytest.raises(ConfigError, match="is no single token"):  # before anything is scored
+        open_prm(TagPrm(model=folders["llama"], tag="two tokens"), "cpu")
+    mute = tokenizer()
+    mute.chat_template = "{% for m in messages if m['role'] == 'user' %}{{ m['content'] }}{% endfor %}"
+    with pytest.raises(ConfigError, match=r"writes no '\+' turn"):
+        encode(ChatPrm(model="m"), mute, "q", ["a"])
     silent = tokenizer()
     silent.chat_template = None
     with pytest.raises(ConfigError, match="no chat template"):
