@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from skillray.cli.main import main
-from skillray.config import dump_config, parse
+from skillray.config import dump_config, parse, refuse_changes
 from skillray.config.identity import EXECUTION
 from skillray.domains import DOMAINS
+from skillray.errors import ConfigError
 from tests.unit.bad_input.kinds import ANSWERS, POOL, PROBE, RECORDED, TABLES, write_rows
 from tests.unit.config.walk import Change, all_places, changes
 
@@ -76,8 +77,25 @@ def test_the_walk_reaches_every_field_of_every_variant(found) -> None:
     assert set(EXECUTION) == MAY_CHANGE
 
 
-def test_an_identity_field_is_refused_with_the_difference_and_an_execution_field_is_taken(found, capsys) -> None:
-    for number, change in enumerate(found):
+def refused(change: Change, where: str) -> str:
+    told = change.told.replace("'recorded.jsonl'", repr(str(Path("recorded.jsonl").absolute())))
+    return f"{where} was started with other settings: {told}. Use a new --run-dir."
+
+
+def test_an_identity_field_is_refused_with_the_difference_and_an_execution_field_is_taken(found) -> None:
+    for change in found:
+        before, now = parse(change.before, "before"), parse(change.now, "now")
+        if is_execution(change):
+            refuse_changes(before, now, "RUN")
+            continue
+        with pytest.raises(ConfigError) as caught:
+            refuse_changes(before, now, "RUN")
+        assert str(caught.value) == refused(change, "RUN") and "\n" not in str(caught.value)
+
+
+def test_so_does_the_command(found, capsys) -> None:
+    """Every sixth of them: a command reads three configs."""
+    for number, change in enumerate(found[::6]):
         folder = Path(f"run-{number}")
         folder.mkdir()
         before = dump_config(parse(change.before, "before"))
@@ -90,8 +108,7 @@ def test_an_identity_field_is_refused_with_the_difference_and_an_execution_field
             assert ended.type is StartedError, (change.place, err)
             assert (folder / "config.yaml").read_text() == dump_config(parse(change.now, "now"))
             continue
-        told = change.told.replace("'recorded.jsonl'", repr(str(Path("recorded.jsonl").absolute())))
-        expected = f"{folder.absolute()} was started with other settings: {told}. Use a new --run-dir."
-        assert (ended.type, err) == (SystemExit, f"skillray: {expected}\n"), change.place
+        expected = f"skillray: {refused(change, str(folder.absolute()))}\n"
+        assert (ended.type, err) == (SystemExit, expected), change.place
         assert ended.value.code == 2 and [path.name for path in folder.iterdir()] == ["config.yaml"]
         assert (folder / "config.yaml").read_text() == before  # nothing was written, and nothing started
