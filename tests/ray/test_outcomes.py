@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from skillray.config import parse
 from skillray.domains import DOMAINS
+from skillray.errors import DataError
+from skillray.store.fence import UNFENCED
 from skillray.store.files import read_json
 from skillray.store.layout import RunFolder
 
@@ -85,3 +88,16 @@ def test_a_perfect_and_a_silent_student(local_ray, tmp_path, monkeypatch, capsys
     for entry in summary.values():
         assert entry["outcome"] in out and entry["outcome"] in page
     assert f"WARNING silent, {warning}" in out and "probably broken" in page
+
+    from skillray.on_ray.verbs import Runner
+
+    for recorded in ("perfect", "nobody"):  # of a student that is added
+        late = {"name": "late", "recorded": recorded, "curriculum": {"type": "uniform"}}
+        config = parse(CONFIG | {"students": [*CONFIG["students"], late]}, "test")
+        runner = Runner(run, config, config.students, 0, UNFENCED)
+        with (
+            contextlib.nullcontext()
+            if recorded == "perfect"
+            else pytest.raises(DataError, match="'nobody' answered no")
+        ):
+            runner.prepare()
