@@ -18,6 +18,7 @@ OURS = (
     "RayTrainWorker",
     "MapWorker",
     "ReplyLogActor",
+    "ServeReplica",
 )
 
 
