@@ -39,6 +39,7 @@ class Status:
             "versions": known.get("versions", {}),
             "attempts": known.get("attempts", {}),
             "training": known.get("training", {}),
+            "jobs": known.get("jobs", []),
         }
 
     @property
@@ -50,6 +51,11 @@ class Status:
     def training(self) -> dict[str, int]:
         """STUDENT/round-NNN -> number of the worker group that trains it."""
         return cast(dict[str, int], self.value["training"])
+
+    @property
+    def jobs(self) -> list[str]:
+        """NODE/JOB of every driver so far: on a cluster that is still there, something of an earlier one may be too."""
+        return cast(list[str], self.value["jobs"])
 
     def student(self, name: str, **fields: Any) -> None:
         self.value["students"][name] = self.value["students"].get(name, {}) | fields

@@ -26,6 +26,7 @@ from skillray.loop.health import warnings_of
 from skillray.loop.notes import notes_of
 from skillray.loop.outcome import study_result
 from skillray.loop.rounds import Stop, Verb
+from skillray.on_ray.placement_groups import release_orphans, this_job
 from skillray.on_ray.runner import Attempts, end_all, namespace_of, replaced, start_runner
 from skillray.on_ray.teacher import start_log, start_teacher, stop_teacher
 from skillray.on_ray.training_group import Trainer
@@ -34,6 +35,8 @@ from skillray.store.files import remove_tree
 from skillray.store.layout import RunFolder
 from skillray.training.progress import settled
 
+SWEEP_S = 5.0
+"""Seconds between two looks for what dead processes still hold."""
 Ask = Callable[[], Awaitable[tuple[int, int, str]]]
 """How far something is: (done, total, unit)."""
 
@@ -82,9 +85,14 @@ class RayVerbs:
         self._trainer = Trainer(run, config, status, self._namespace, self._attempts)
         self._running: dict[str, tuple[Ask, float]] = {}
         self._logs: list[Any] = []
+        self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """The questions, and the teacher: neither waits for the other."""
+        if (job := this_job()) not in self._status.jobs:
+            self._status.jobs.append(job)
+            self._status.save()
+        self._sweeper = asyncio.create_task(self._sweep())
         await asyncio.gather(self._runner(Verb.PREPARE, self._config.students[:1], 0), self._start_teacher())
 
     async def stop(self) -> None:
@@ -92,9 +100,18 @@ class RayVerbs:
         self._fence.check()
         await self._save_usage()
         await self._trainer.stop()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         await asyncio.to_thread(remove_tree, self._run.file("train"))  # queues, all done or of workers that are gone
         await asyncio.to_thread(stop_teacher, self._app)
         await asyncio.to_thread(end_all, self._namespace)
+        await asyncio.to_thread(release_orphans, self._status.jobs)
+
+    async def _sweep(self) -> None:
+        while True:
+            with contextlib.suppress(Exception):  # the next look will tell; nothing else hangs on this one
+                await asyncio.to_thread(release_orphans, self._status.jobs)
+            await asyncio.sleep(SWEEP_S)
 
     async def answer(self, student: StudentConfig, round_index: int) -> None:
         await self._maybe_shared(Verb.ANSWER, student, round_index)
