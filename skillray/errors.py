@@ -37,5 +37,13 @@ class DeadlineError(SkillrayError, TimeoutError):
     """Something was waited for and did not come in time; says what."""
 
 
+class BudgetError(SkillrayError):
+    """The teacher may cost no more; says which limit is reached. Nothing that was paid is lost."""
+
+
+class TeacherError(SkillrayError):
+    """The teacher as a whole cannot be used: no key, a wrong one, no such model, nobody answers."""
+
+
 class MissingExtraError(SkillrayError, ImportError):
     """An optional package is not installed; says the command that installs it."""

@@ -15,6 +15,7 @@ def contradictions(config: RunConfig) -> Iterator[str]:
     if config.data.type == "tables":
         yield from _tables(config, config.data)
     yield from _training(config)
+    yield from _teacher(config)
     address = config.cluster.address
     if address not in ("local", "auto") and ":" not in address:
         yield f"cluster.address must be 'local', 'auto' or HOST:PORT; got {address!r}"
@@ -34,11 +35,42 @@ def _recorded(config: RunConfig) -> Iterator[str]:
 def _tables(config: RunConfig, data: TableData) -> Iterator[str]:
     if data.pool == data.probe:
         yield f"data.pool and data.probe are both {data.pool.path}: no question would be left to train on"
-    writers = [student.name for student in config.students if student.curriculum.type == "stat-syn"]
-    if writers and config.teacher.type == "domain":
+    if config.teacher.type != "domain":
+        return
+    if config.diagnosis.source == "teacher":
         yield (
-            f"student {writers[0]!r}: curriculum 'stat-syn' has new questions written, and a domain teacher writes "
-            "only those of its own domain; use 'stat-sel', or data.type 'domain'"
+            "diagnosis.source must be 'labels': a domain teacher knows only its own questions; or set teacher.type to "
+            "'vllm', 'serve' or 'openai'"
+        )
+    if writing := [student for student in config.students if student.curriculum.writes]:
+        yield (
+            f"student {writing[0].name!r}: curriculum {writing[0].curriculum.type!r} has a teacher write, and a domain "
+            "teacher knows only its own questions; use 'stat-sel', 'hard' or 'uniform', or a teacher.type of 'vllm', "
+            "'serve' or 'openai'"
+        )
+
+
+def _teacher(config: RunConfig) -> Iterator[str]:
+    teacher, budget = config.teacher, config.budget
+    if teacher.type == "domain":
+        if budget.max_usd is not None or budget.max_tokens is not None:
+            yield "budget: a domain teacher costs neither money nor tokens; leave out max_usd and max_tokens"
+    elif budget.max_usd is not None and teacher.price is None:
+        yield "budget.max_usd needs teacher.price: prompt and completion, in USD for a million tokens"
+    if teacher.type == "vllm" and (teacher.max_replicas or 0) > teacher.replicas:
+        room = teacher.calls_per_replica * teacher.replicas
+        if teacher.concurrency * teacher.shards <= room:
+            yield (
+                f"teacher.max_replicas would never be reached: {teacher.replicas} of them take {room} calls at once; "
+                f"raise teacher.concurrency above {room}"
+            )
+    on_gpu = config.placement.teacher.num_gpus
+    if teacher.type == "vllm" and 0 < on_gpu < 1 < teacher.tensor_parallel_size:
+        yield f"teacher.tensor_parallel_size needs whole GPUs; placement.teacher.num_gpus is {on_gpu:g}, set it to 1"
+    if teacher.type == "vllm" and on_gpu > 1:
+        yield (
+            f"placement.teacher.num_gpus is of one worker of an engine, so 1 at most; got {on_gpu:g}: set "
+            "teacher.tensor_parallel_size instead"
         )
 
 

@@ -9,14 +9,15 @@ from typing import Any
 
 from skillray.config.model import RunConfig
 from skillray.errors import ConfigError
+from skillray.teacher.settings import EXECUTION as TEACHER
 from skillray.training.settings import EXECUTION as TRAINING
 
 EXECUTION = (
     "cluster",
     "placement",
     "rounds",  # may be added; with fewer, what was made stays
-    "teacher.replicas",
-    "teacher.timeout_s",
+    "budget",
+    *(f"teacher.{name}" for name in TEACHER),
     *(f"training.{name}" for name in TRAINING),
 )
 """Fields that decide where and how fast, not what comes out. All others are identity."""
@@ -49,7 +50,7 @@ def _identity(config: RunConfig) -> dict[str, Any]:
         inner = fields
         for part in path:
             inner = inner[part]
-        inner.pop(last)
+        inner.pop(last, None)  # some are of one kind of teacher only
     fields["students"] = {student["name"]: student for student in fields["students"]}
     return fields
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -20,6 +18,8 @@ from skillray.curriculum import Augment, Hard, StatSel, StatSyn, Uniform
 from skillray.domains import DOMAINS
 from skillray.grading.difficulty import AdaptmiFilter, StatFilter
 from skillray.grading.steps import DomainSteps, StepScorerSettings
+from skillray.store.paths import DataPath
+from skillray.teacher.settings import AnyTeacher, Budget, DomainTeacherConfig
 from skillray.training.settings import TrainingSettings
 from skillray.types import Value
 
@@ -43,18 +43,6 @@ class DomainData(Value):
         if self.domain not in DOMAINS:
             raise ValueError(f"domain must be one of {', '.join(sorted(DOMAINS))}; got {self.domain!r}")
         return self
-
-
-TABLE_FILES = (".parquet", ".jsonl", ".json")
-
-
-def _absolute(path: str) -> str:
-    """A file of this machine by its full path, also when it is gone: runners have other working directories."""
-    is_table = path.endswith(TABLE_FILES) and "://" not in path
-    return os.path.abspath(path) if is_table or os.path.exists(path) else path
-
-
-DataPath = Annotated[str, AfterValidator(_absolute)]
 
 
 class QuestionSource(Value):
@@ -143,18 +131,6 @@ class DiagnosisSettings(Value):
     """Uniform sample of the difficult questions; STAT's 500 (arXiv 2510.10023, C)."""
 
 
-class DomainTeacherConfig(Value):
-    """A procedural teacher with exact answers."""
-
-    type: Literal["domain"] = "domain"
-    domain: str = "arithmetic"
-    replicas: PositiveInt = 1
-    timeout_s: PositiveFloat = 60.0
-    """For one batch of requests, retries included."""
-    shards: PositiveInt = 1
-    """ReplyLog actors; requests are dealt to them by key, so with another number old replies would not be found."""
-
-
 class Placement(Value):
     """What one worker of a role asks of the cluster."""
 
@@ -162,6 +138,8 @@ class Placement(Value):
     num_gpus: NonNegativeFloat = 0.0
     accelerator_type: str | None = None
     label_selector: dict[str, str] = Field(default_factory=dict)
+    runtime_env: dict[str, Any] = Field(default_factory=dict)
+    """Ray's, for the workers of this role: packages, environment variables. No place for secrets: it is logged."""
     max_workers: PositiveInt = 2
     """Largest size of the role's pool (roll_out, grade), or concurrent runs (train)."""
 
@@ -194,7 +172,8 @@ class RunConfig(Value):
     rounds: PositiveInt = 1
     data: Annotated[DomainData | TableData, Field(discriminator="type")] = DomainData()
     students: tuple[StudentConfig, ...] = Field(min_length=1)
-    teacher: DomainTeacherConfig = DomainTeacherConfig()
+    teacher: AnyTeacher = DomainTeacherConfig()
+    budget: Budget = Budget()
     rollout: RolloutSettings = RolloutSettings()
     grading: GradingSettings = GradingSettings()
     diagnosis: DiagnosisSettings = DiagnosisSettings()
@@ -212,13 +191,6 @@ class RunConfig(Value):
         if self.data.type == "tables" and self.grading.scorer.type == "domain":
             raise ValueError(
                 "grading.scorer.type 'domain' checks only its own questions; use 'annotations' or 'outcome'"
-            )
-        if self.data.type == "tables" and self.diagnosis.source == "teacher":
-            raise ValueError("diagnosis.source must be 'labels': a domain teacher knows only its own questions")
-        if self.data.type == "tables" and (writing := [s for s in self.students if s.curriculum.writes]):
-            raise ValueError(
-                f"student {writing[0].name!r}: curriculum {writing[0].curriculum.type!r} has a teacher write, and a "
-                "domain teacher knows only its own questions; use 'stat-sel', 'hard' or 'uniform'"
             )
         for problem in contradictions(self):
             raise ValueError(problem)

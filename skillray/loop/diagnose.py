@@ -63,7 +63,7 @@ def choose_difficult(graded: Table, limit: int, seed: int) -> frozenset[Id]:
 
 
 def _gap(row: Row, reply: Reply) -> Row:
-    if reply.outcome in (Outcome.FAILED, Outcome.UNSUPPORTED):
+    if reply.outcome is Outcome.UNSUPPORTED:
         raise StageError(f"diagnose: the teacher could not name missing skills ({reply.outcome})")
     missing = list(reply.value) if reply.outcome is Outcome.OK else []
     kept = {name: row[name] for name in ("question_id", "question", "response", "skills")}

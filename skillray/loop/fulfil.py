@@ -133,6 +133,6 @@ def _question(body: Row) -> Question:
 
 
 def _usable(reply: Any, task: str) -> bool:
-    if reply.outcome in (Outcome.FAILED, Outcome.UNSUPPORTED):
+    if reply.outcome is Outcome.UNSUPPORTED:
         raise StageError(f"fulfil: the teacher could not {task.replace('_', ' ')} ({reply.outcome})")
     return bool(reply.outcome is Outcome.OK)

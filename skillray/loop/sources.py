@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from skillray.config.model import TABLE_FILES, QuestionSource
+from skillray.config.model import QuestionSource
 from skillray.errors import DataError
 from skillray.loop.published import in_our_columns, is_published
 from skillray.store.files import exists, is_url, read_bytes
+from skillray.store.paths import TABLE_FILES
 
 Row = dict[str, Any]
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)

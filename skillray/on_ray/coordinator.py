@@ -13,7 +13,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -27,14 +29,18 @@ from skillray.loop.notes import notes_of
 from skillray.loop.outcome import study_result
 from skillray.loop.rounds import Stop, Verb
 from skillray.on_ray.placement_groups import release_orphans, this_job
-from skillray.on_ray.runner import Attempts, end_all, namespace_of, replaced, start_runner
-from skillray.on_ray.teacher import start_log, start_teacher, stop_teacher
+from skillray.on_ray.reply_logs import start_log
+from skillray.on_ray.runner import Attempts, end_all, log_to, namespace_of, replaced, start_runner
+from skillray.on_ray.teacher import start_teacher, stop_teacher
 from skillray.on_ray.training_group import Trainer
 from skillray.store.fence import Fence
 from skillray.store.files import remove_tree
 from skillray.store.layout import RunFolder
+from skillray.teacher.spending import report, summed
 from skillray.training.progress import settled
 
+GRACE_S = 30.0
+"""For the teacher's start to say itself that it takes too long."""
 SWEEP_S = 5.0
 """Seconds between two looks for what dead processes still hold."""
 Ask = Callable[[], Awaitable[tuple[int, int, str]]]
@@ -186,28 +192,31 @@ class RayVerbs:
         return made.table("scores").complete() and (not needs_gaps or following.table("graded").complete())
 
     async def _start_teacher(self) -> None:
-        config, placement = self._config.teacher, self._config.placement.teacher
-        await self._within(asyncio.to_thread(start_teacher, self._app, config, placement), f"teacher app {self._app}")
+        """What it does not do in time it says itself; this wait has a limit for what hangs."""
+        config, limit = self._config, self._config.cluster.start_timeout_s
+        log = partial(log_to, self._run, "teacher-start")
+        start = asyncio.to_thread(start_teacher, self._app, config.teacher, config.placement.teacher, limit, log)
+        try:
+            await asyncio.wait_for(start, limit + GRACE_S)
+        except TimeoutError as error:
+            if isinstance(error, DeadlineError):
+                raise
+            raise DeadlineError(f"teacher app {self._app} did not start in {limit + GRACE_S:.0f} s") from None
         self._logs = [
             start_log(self._namespace, shard, self._run.replies(shard), self._fence, self._app, config)
-            for shard in range(config.shards)
+            for shard in range(config.teacher.shards)
         ]
 
-    async def _within(self, work: Awaitable[Any], what: str) -> Any:
-        limit = self._config.cluster.start_timeout_s
-        try:
-            return await asyncio.wait_for(work, limit)
-        except TimeoutError:
-            raise DeadlineError(f"{what} did not start within cluster.start_timeout_s = {limit:.0f} s") from None
-
     async def _save_usage(self) -> None:
-        counts: dict[str, int] = {}
-        for log in self._logs:
-            for name, count in (await log.usage.remote()).items():
-                counts[name] = counts.get(name, 0) + count
-        if counts:
-            self._status.value["usage"] = {"teacher": {"by_task": _by_task(counts)}}
-            self._status.save()
+        usage = [await log.usage.remote() for log in self._logs]
+        if not usage:
+            return
+        known = sum((Counter(cached) for _, cached in usage), Counter[str]())
+        teacher = self._config.teacher
+        price = None if teacher.type == "domain" else teacher.price
+        prices = (price.prompt, price.completion) if price else (0.0, 0.0)
+        self._status.value["usage"] = {"teacher": report(summed(spent for spent, _ in usage), known, *prices)}
+        self._status.save()
 
     async def _runner(self, verb: Verb, students: tuple[StudentConfig, ...], round_index: int) -> None:
         """Run `verb` in its own actor, or adopt the one that already does; one that dies is replaced."""
@@ -251,20 +260,6 @@ def describe(error: BaseException) -> str:
             error = error.cause
         else:
             return one_line(error)
-
-
-def _by_task(counts: dict[str, int]) -> dict[str, Any]:
-    tasks: dict[str, Any] = {}
-    for name, count in counts.items():
-        task, kind, *outcome = name.split("/")
-        entry = tasks.setdefault(task, {"requests": 0, "calls": 0, "cached": 0, "outcomes": {}})
-        if outcome:
-            entry["outcomes"][outcome[0]] = count
-        else:
-            entry[kind] = count
-    for entry in tasks.values():
-        entry["cached"] = entry["requests"] - entry["calls"]
-    return tasks
 
 
 def _versions() -> dict[str, str]:

@@ -123,6 +123,8 @@ def worker_resources(placement: Placement) -> dict[str, Any]:
         options["accelerator_type"] = placement.accelerator_type
     if placement.label_selector:
         options["label_selector"] = placement.label_selector
+    if placement.runtime_env:
+        options["runtime_env"] = placement.runtime_env
     return options
 
 

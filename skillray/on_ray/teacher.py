@@ -1,74 +1,102 @@
-"""The teacher on Ray: one Serve app for all students, and the reply log in front of it.
+"""The teacher on Ray Serve: one app for all students of a run.
 
-stage worker ── ask(task, requests) ──> ReplyLog actor of the key's shard ──> Serve app teacher-RUN (replicas)
-                                         known: answered from the index
-                                         under way: waits for the one call (single flight)
-                                         new: asked, written to a segment, then answered
+reply log ── ask(task, requests) ──> app teacher-RUN:  TeacherReplica ──┬── a domain
+                                                                        ├── OpenAI's API, anybody's
+                                                                        ├── LLMServer (vLLM) of the same app
+                                                                        └── LLMServer of an app that is not ours
 """
 
 from __future__ import annotations
 
-import asyncio
+import inspect
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import ray
 from ray import serve
-from tenacity import AsyncRetrying, RetryError, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
-from skillray.config.model import DomainTeacherConfig, Placement
+from skillray.config.model import Placement
 from skillray.domains import DOMAINS
-from skillray.errors import DeadlineError, SkillrayError
+from skillray.errors import DeadlineError, TeacherError
 from skillray.on_ray.data import worker_resources
-from skillray.on_ray.runner import died
-from skillray.protocols import Ask
-from skillray.store.fence import Fence
+from skillray.on_ray.engine import EngineCompleter, find_engine, vllm_app
 from skillray.teacher.domain_teacher import DomainTeacher
-from skillray.teacher.reply_log import Entry, ReplyLog, shard_of
-from skillray.teacher.tasks import Reply, Request, Task, canonical_json, reply_key
-from skillray.types import Id
+from skillray.teacher.llm_teacher import Completer, LLMTeacher
+from skillray.teacher.openai_completer import OpenAICompleter, connect
+from skillray.teacher.prompting import Prompts
+from skillray.teacher.settings import (
+    DomainTeacherConfig,
+    LlmTeacherConfig,
+    OpenAITeacherConfig,
+    ServeTeacherConfig,
+    TeacherConfig,
+    VllmTeacherConfig,
+)
+from skillray.teacher.tasks import Reply, Request, Task
 
-FLUSH_S = 0.05
-FLUSH_REPLIES = 256
-"""A segment is written after 50 ms or 256 replies, whichever comes first."""
-CALL_REQUESTS = 64
-"""Requests of one call to a replica: what a dying replica can cost."""
-
-SAMPLING: dict[str, Any] = {}
-"""A domain teacher samples nothing."""
-
-
-def open_teacher(config: DomainTeacherConfig) -> DomainTeacher:
-    """The teacher that `config` describes, in this process."""
-    return DomainTeacher(DOMAINS[config.domain])
+POLL_S = 0.5
+DOMAIN_CALLS = 8
+"""Calls at a replica of a domain teacher; each has many requests, and works all the time."""
+CHECK_S = 120.0
+"""For the first sign of life behind an app that is up."""
+Log = Callable[[str], None]
+"""Where the whole story of a failed start goes."""
 
 
 class TeacherReplica:
     """One replica: holds a teacher, and nothing that has to survive."""
 
-    def __init__(self, config: DomainTeacherConfig) -> None:
-        self._teacher = open_teacher(config)
+    def __init__(self, config: TeacherConfig, engine: Any = None) -> None:
+        self._config, self._engine = config, engine
+        self._teacher: DomainTeacher | LLMTeacher | None = None
 
-    def ask(self, task: Task, requests: Sequence[Request]) -> list[Reply]:
-        return self._teacher.ask(task, requests)
+    async def check(self) -> None:
+        """Raises `TeacherError` where no call could be answered."""
+        teacher = self._open()
+        if isinstance(teacher, LLMTeacher):
+            await teacher.completer.check()
+
+    async def ask(self, task: Task, requests: Sequence[Request]) -> list[Reply]:
+        replies = self._open().ask(task, requests)
+        return await replies if inspect.isawaitable(replies) else replies
+
+    def _open(self) -> DomainTeacher | LLMTeacher:
+        """Not when the replica starts: what is wrong then reaches nobody but Serve's logs."""
+        if self._teacher is None:
+            config = self._config
+            if isinstance(config, DomainTeacherConfig):
+                self._teacher = DomainTeacher(DOMAINS[config.domain])
+            else:
+                self._teacher = LLMTeacher(_completer(config, self._engine), Prompts(config.prompts))
+        return self._teacher
 
 
-def start_teacher(app: str, config: DomainTeacherConfig, placement: Placement) -> None:
-    """Serve the teacher as `app`; does nothing when it is already there. Handles only: no port is opened."""
+def _completer(config: LlmTeacherConfig, engine: Any) -> Completer:
+    if isinstance(config, OpenAITeacherConfig):
+        return OpenAICompleter(config, connect(config))
+    return EngineCompleter(config, engine or find_engine(config))
+
+
+def start_teacher(app: str, config: TeacherConfig, placement: Placement, timeout_s: float, log: Log) -> None:
+    """Serve the teacher as `app`, or wait for the one that is there. Handles only: no port is opened.
+
+    Raises:
+        TeacherError: it cannot work; `log` hears the whole story, that of its replica included.
+        DeadlineError: it was not up after `timeout_s`.
+    """
+    deadline = time.monotonic() + timeout_s
     serve.start(proxy_location="Disabled")
-    if app in serve.status().applications:
-        return
-    options = worker_resources(placement)
-    deployment = serve.deployment(
-        TeacherReplica,
-        num_replicas=config.replicas,
-        ray_actor_options=options,
-        max_ongoing_requests=8,
-        health_check_timeout_s=30,
-    )
-    serve.run(deployment.bind(config), name=app, route_prefix=None)
+    if isinstance(config, ServeTeacherConfig):
+        find_engine(config)  # before anything of ours is started
+    if app not in serve.status().applications:
+        target = serve.RunTarget(_application(config, placement), name=app, route_prefix=None)
+        serve.run_many([target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
+    _wait_until_running(app, deadline, timeout_s, log)
+    left = max(1.0, min(CHECK_S, deadline - time.monotonic()))
+    try:
+        serve.get_app_handle(app).check.remote().result(timeout_s=left)
+    except TimeoutError:
+        raise DeadlineError(f"teacher {app} is up, and gave no sign in {left:.0f} s") from None
 
 
 def stop_teacher(app: str) -> None:
@@ -76,155 +104,41 @@ def stop_teacher(app: str) -> None:
     serve.delete(app)
 
 
-class ReplyLogActor:
-    """One shard of the log. Its memory is a cache of its segments."""
+def _application(config: TeacherConfig, placement: Placement) -> Any:
+    calls = DOMAIN_CALLS if isinstance(config, DomainTeacherConfig) else config.concurrency * config.shards
+    deployment = serve.deployment(TeacherReplica, max_ongoing_requests=calls, health_check_timeout_s=30)
+    if isinstance(config, VllmTeacherConfig):  # it only passes calls on to the engine's replicas
+        options = deployment.options(num_replicas=1, ray_actor_options={"num_cpus": 0.1})
+        return options.bind(config, vllm_app(config, placement))
+    return deployment.options(num_replicas=config.replicas, ray_actor_options=worker_resources(placement)).bind(config)
 
-    def __init__(self, folder: str, fence: Fence, app: str, model: str, timeout_s: float) -> None:
-        self._log = ReplyLog(folder, fence)
-        self._app = app
-        self._model = model
-        self._timeout_s = timeout_s
-        self._under_way: dict[Id, asyncio.Future[Reply]] = {}
-        self._pending: list[tuple[Entry, asyncio.Future[Reply]]] = []
-        self._flusher: asyncio.Task[None] | None = None
 
-    async def ask(self, task: Task, requests: list[Request]) -> list[Reply]:
-        """Replies in order, each acknowledged on storage before it is returned."""
-        keys = [reply_key(self._model, task, request, SAMPLING) for request in requests]
-        new: dict[Id, Request] = {}
-        for key, request in zip(keys, requests, strict=True):
-            if self._log.look_up(key) is None and key not in self._under_way:
-                self._under_way[key] = asyncio.get_running_loop().create_future()
-                new[key] = request
-        waiting = {key: self._under_way[key] for key in keys if key in self._under_way}
-        self._log.count(task, requests=len(requests), calls=len(new))
-        items = list(new.items())
-        batches = [items[i : i + CALL_REQUESTS] for i in range(0, len(items), CALL_REQUESTS)]
-        # Errors reach everyone who waits through the futures, so gather must not cancel the other batches.
-        await asyncio.gather(*(self._call(task, batch) for batch in batches), return_exceptions=True)
-        fresh = {key: await future for key, future in waiting.items()}
-        return [fresh.get(key) or self._log.index[key] for key in keys]
-
-    def usage(self) -> dict[str, int]:
-        return dict(self._log.usage)
-
-    async def _call(self, task: Task, batch: list[tuple[Id, Request]]) -> None:
-        try:
-            replies = await self._ask_teacher(task, [request for _, request in batch])
-        except Exception as error:  # a dead or silent teacher: everyone who waits for these keys is told
-            for key, _ in batch:
-                future = self._under_way.pop(key)
-                future.set_exception(error)
-                future.exception()  # seen here, so that a caller that went away leaves no warning
+def _wait_until_running(app: str, deadline: float, timeout_s: float, log: Log) -> None:
+    while True:
+        found = serve.status().applications.get(app)
+        if found is not None and found.status == "RUNNING":
             return
-        for (key, request), reply in zip(batch, replies, strict=True):
-            entry = Entry(key=key, task=task, model=self._model, request=canonical_json(request), reply=reply)
-            self._pending.append((entry, self._under_way[key]))
-        if len(self._pending) >= FLUSH_REPLIES:
-            self._flush()
-        elif self._flusher is None or self._flusher.done():
-            self._flusher = asyncio.create_task(self._flush_later())
-
-    async def _ask_teacher(self, task: Task, requests: list[Request]) -> list[Reply]:
-        """Serve does not retry a request that has started, so we do, until the deadline."""
-        handle = serve.get_app_handle(self._app)
-        started = time.monotonic()
-        try:
-            async for attempt in AsyncRetrying(
-                retry=retry_if_exception(_is_fault),
-                stop=stop_after_delay(self._timeout_s),
-                wait=wait_exponential_jitter(initial=0.2, max=5.0),
-            ):
-                with attempt:
-                    left = max(0.1, self._timeout_s - (time.monotonic() - started))
-                    replies: list[Reply] = await asyncio.wait_for(handle.ask.remote(task, requests), left)
-        except RetryError as error:
-            cause = error.last_attempt.exception()
+        story = _story(found)
+        if found is not None and found.status in ("DEPLOY_FAILED", "UNHEALTHY"):
+            log(story)
+            raise TeacherError(f"teacher {app} could not start: {_last_line(story)}")
+        if time.monotonic() > deadline:
+            log(story)
             raise DeadlineError(
-                f"teacher {self._app}: no answer to {task} in {self._timeout_s:.0f} s ({cause!r})"
-            ) from None
-        return replies
-
-    async def _flush_later(self) -> None:
-        await asyncio.sleep(FLUSH_S)
-        self._flush()
-
-    def _flush(self) -> None:
-        done, self._pending = self._pending, []
-        try:
-            self._log.append([entry for entry, _ in done])
-        except (SkillrayError, OSError) as error:
-            for entry, future in done:  # not written, so not acknowledged
-                self._under_way.pop(entry.key, None)
-                future.set_exception(error)
-            return
-        for entry, future in done:
-            self._under_way.pop(entry.key, None)
-            future.set_result(entry.reply)
+                f"teacher {app} did not start within cluster.start_timeout_s = {timeout_s:.0f} s: {_last_line(story)}"
+            )
+        time.sleep(POLL_S)
 
 
-@dataclass(frozen=True)
-class ServedTeacher:
-    """Where the teacher of a run is; connects from any worker of the cluster."""
-
-    namespace: str
-    model: str
-    shards: int
-    timeout_s: float
-
-    def __call__(self) -> Ask:
-        def ask(task: Task, requests: Sequence[Request]) -> list[Reply]:
-            """A log dies with its coordinator, and comes back with it: what it acknowledged is not asked again."""
-            try:
-                for attempt in Retrying(
-                    retry=retry_if_exception(lambda error: isinstance(error, _NoLog) or died(error)),
-                    stop=stop_after_delay(self.timeout_s),
-                    wait=wait_exponential_jitter(initial=0.2, max=5.0),
-                ):
-                    with attempt:
-                        replies = self._ask(task, requests)
-            except RetryError:
-                raise DeadlineError(f"{task}: no reply log of {self.namespace} in {self.timeout_s:.0f} s") from None
-            return replies
-
-        return ask
-
-    def _ask(self, task: Task, requests: Sequence[Request]) -> list[Reply]:
-        by_shard: dict[int, list[int]] = {}
-        for place, request in enumerate(requests):
-            key = reply_key(self.model, task, request, SAMPLING)
-            by_shard.setdefault(shard_of(key, self.shards), []).append(place)
-        calls = {s: self._log(s).ask.remote(task, [requests[p] for p in places]) for s, places in by_shard.items()}
-        replies: dict[int, Reply] = {}
-        for shard, places in by_shard.items():
-            # Twice: the log's own deadline speaks first, this one is for a log that is gone.
-            replies |= zip(places, ray.get(calls[shard], timeout=2 * self.timeout_s), strict=True)
-        return [replies[place] for place in range(len(requests))]
-
-    def _log(self, shard: int) -> Any:
-        try:
-            return ray.get_actor(log_name(shard), namespace=self.namespace)
-        except ValueError:
-            raise _NoLog from None
+def _story(found: Any) -> str:
+    """All that Serve knows of an app; a replica's traceback is among it."""
+    if found is None:
+        return "Serve does not know it"
+    parts = [f"{name} is {one.status}: {one.message}" for name, one in found.deployments.items()]
+    return "\n".join([f"app is {found.status}: {found.message}", *parts])
 
 
-class _NoLog(Exception):  # noqa: N818
-    """Not there now: its coordinator is being restarted."""
-
-
-def start_log(namespace: str, shard: int, folder: str, fence: Fence, app: str, config: DomainTeacherConfig) -> Any:
-    """The actor of one shard, the one that is there or a new one."""
-    actor = ray.remote(num_cpus=0.1, max_restarts=3, max_task_retries=3)(ReplyLogActor)
-    options = actor.options(name=log_name(shard), namespace=namespace, get_if_exists=True)
-    return options.remote(folder, fence, app, open_teacher(config).model, config.timeout_s)
-
-
-def _is_fault(error: BaseException) -> bool:
-    """The service failed, and may answer the next time; an exception of the teacher's own code would come again."""
-    if isinstance(error, ray.exceptions.RayTaskError):
-        return False
-    return isinstance(error, (ray.exceptions.RayError, TimeoutError))
-
-
-def log_name(shard: int) -> str:
-    return f"reply-log-{shard:03d}"
+def _last_line(story: str) -> str:
+    """Tracebacks end with what went wrong."""
+    errors = [line.strip() for line in story.splitlines() if "Error" in line or "error:" in line]
+    return (errors or [story.strip().splitlines()[-1]])[-1][:300]

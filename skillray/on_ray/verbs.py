@@ -33,13 +33,14 @@ from skillray.loop.select import Select
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
 from skillray.on_ray.data import Job, Link, Progress, Stage, run_chain
+from skillray.on_ray.reply_logs import ServedTeacher, served_teacher
 from skillray.on_ray.runner import namespace_of
-from skillray.on_ray.teacher import ServedTeacher, open_teacher
 from skillray.on_ray.train import device_of
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import PART_ROWS, Table
+from skillray.teacher.identity import identify
 from skillray.training.examples import as_schedule
 from skillray.training.sft import TrainJob
 from skillray.types import seed_for
@@ -266,10 +267,8 @@ class Runner:
         run_chain(jobs, links, unit_rows=unit_rows, fence=self.fence, progress=self.report_progress)
 
     def _teacher(self) -> ServedTeacher:
-        config = self.config.teacher
-        return ServedTeacher(
-            namespace_of(self.config.name, self.fence), open_teacher(config).model, config.shards, config.timeout_s
-        )
+        asked_by = f"{self.student.name}/round-{self.round:03d}"
+        return served_teacher(namespace_of(self.config.name, self.fence), self.config.teacher, asked_by)
 
     def _recorded_names(self) -> list[str]:
         return [student.recorded for student in self.config.students if student.recorded]
@@ -307,7 +306,7 @@ class Runner:
             config.grading.scorer,
             config.grading.filter,
             config.diagnosis,
-            config.teacher.type,
+            identify(config.teacher).model,
         )
         return self.run.shared(identity_hash(source, questions, settings))
 

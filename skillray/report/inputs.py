@@ -125,15 +125,23 @@ class Progress(Record):
     warnings: tuple[str, ...] = ()
 
 
-class TaskUsage(Record):
-    requests: int = 0
+class Spending(Record):
     calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    usd: float = 0.0
+
+
+class TaskUsage(Spending):
+    requests: int = 0
     cached: int = 0
     outcomes: dict[str, int] = {}
 
 
-class TeacherUsage(Record):
+class TeacherUsage(Spending):
     by_task: dict[str, TaskUsage] = {}
+    by_round: dict[str, Spending] = {}
+    """STUDENT/round-NNN; students that start alike share, and one of them is named."""
 
 
 class Usage(Record):

@@ -128,9 +128,11 @@ REPLIES = pa.schema(
         pa.field("model", pa.string(), nullable=False),
         pa.field("request", pa.string(), nullable=False),  # canonical JSON
         pa.field("outcome", pa.string(), nullable=False),
-        pa.field(
-            "reply", pa.string(), nullable=False
-        ),  # JSON: its value, and the text as it came where it could not be read
+        pa.field("asked_by", pa.string(), nullable=False),  # STUDENT/round-NNN of whoever asked first
+        pa.field("prompt_tokens", pa.int64(), nullable=False),
+        pa.field("completion_tokens", pa.int64(), nullable=False),
+        # JSON: its value, and the text as it came where it could not be read
+        pa.field("reply", pa.string(), nullable=False),
     ]
 )
 

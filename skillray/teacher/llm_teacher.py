@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from skillray.teacher.parse import parse, schema
+from skillray.teacher.parse import MAX_RAW, parse, schema
 from skillray.teacher.prompting import Prompts, PromptTooLongError
 from skillray.teacher.tasks import (
     LabelSkills,
@@ -52,11 +52,17 @@ class Completion:
 
 
 class Completer(Protocol):
-    """Anything that goes on with a prompt."""
+    """Anything that goes on with a prompt.
+
+    Its errors concern every request: no key, no such model, nobody there. A request that fails alone is a `Completion`.
+    """
 
     @property
     def model(self) -> str:
         """Its name and revision."""
+
+    async def check(self) -> None:
+        """Raises `TeacherError` where no prompt could be answered."""
 
     async def complete(
         self, prompt: str, sampling: Mapping[str, Any], schema: Mapping[str, Any] | None
@@ -73,7 +79,7 @@ class LLMTeacher:
     @property
     def model(self) -> str:
         """Everything but the request and `sampling_of` that decides a reply."""
-        return f"{self.completer.model}+prompts-{self.prompts.version}+parser-{PARSER}"
+        return name_of(self.completer.model, self.prompts)
 
     async def ask(self, task: Task, requests: Sequence[Request]) -> list[Reply]:
         """One reply a request, in order. Only errors that concern every request are raised."""
@@ -93,13 +99,21 @@ class LLMTeacher:
             return Reply(outcome=Outcome.FAILED, raw=str(error))
         sampling = {**sampling_of(task), "seed": self._seed(task, request)}
         completion = await self.completer.complete(prompt, sampling, schema(request))
-        if completion.finish_reason == "error":
-            return Reply(outcome=Outcome.FAILED, raw=completion.text)
-        return parse(request, completion.text, completion.finish_reason)
+        failed = completion.finish_reason == "error"
+        reply = (
+            Reply(outcome=Outcome.FAILED, raw=completion.text[:MAX_RAW])
+            if failed
+            else parse(request, completion.text, completion.finish_reason)
+        )
+        return replace(reply, prompt_tokens=completion.prompt_tokens, completion_tokens=completion.completion_tokens)
 
     def _seed(self, task: Task, request: Request) -> int:
         """Of the key, in 31 bits: samples of one question differ, and the same request is the same everywhere."""
         return int.from_bytes(reply_key(self.model, task, request, sampling_of(task))[:4], "big") >> 1
+
+
+def name_of(model: str, prompts: Prompts) -> str:
+    return f"{model}+prompts-{prompts.version}+parser-{PARSER}"
 
 
 def sampling_of(task: Task) -> Mapping[str, Any]:

@@ -64,7 +64,7 @@ def parse(request: Request, text: str, finish_reason: str = "stop") -> Reply:
         return Reply(outcome=Outcome.EMPTY)
     if isinstance(request, Solve | Rewrite):
         return _refused(text) or Reply(outcome=Outcome.OK, value=text.strip())
-    body = _body(text)
+    body = _body(text, request.response if isinstance(request, NameMissingSkills) else "")
     if body is None:
         return _refused(text) or _without_value(Outcome.MALFORMED, text)
     match request:
@@ -81,9 +81,12 @@ def normalised(name: str) -> str:
     return re.sub(r"[^\w]+|_+", " ", name.casefold()).strip()
 
 
-def _body(text: str) -> dict[str, Any] | None:
-    """The last JSON object in the text, else the papers' tags, else a list of lines."""
-    objects = _objects(text)
+def _body(text: str, quoted: str) -> dict[str, Any] | None:
+    """The last JSON object in the text, else the papers' tags, else a list of lines.
+
+    `quoted`: what a student wrote. An object of it that the teacher repeats is not the teacher's judgement.
+    """
+    objects = _objects(text, quoted)
     if objects:
         return objects[-1]
     if tags := [(name.lower(), inner.strip()) for name, inner in _TAG.findall(text[-MAX_TAGGED:])]:
@@ -94,7 +97,7 @@ def _body(text: str) -> dict[str, Any] | None:
     return {"skills": items, "questions": items} if items else None
 
 
-def _objects(text: str) -> list[dict[str, Any]]:
+def _objects(text: str, quoted: str) -> list[dict[str, Any]]:
     """JSON objects that have a field of ours, outermost only, in order. A bare list of strings counts as its list."""
     decoder, found, place = json.JSONDecoder(), [], 0
     for _ in range(MAX_STARTS):
@@ -103,6 +106,8 @@ def _objects(text: str) -> list[dict[str, Any]]:
             break
         try:
             value, place = decoder.raw_decode(text, start.start())
+            if text[start.start() : place] in quoted:
+                continue
         except (ValueError, RecursionError):
             place = start.start() + 1
             continue

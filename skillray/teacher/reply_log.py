@@ -20,11 +20,13 @@ from skillray.store import files
 from skillray.store.fence import Fence
 from skillray.store.schemas import REPLIES
 from skillray.store.tables import encode, read_part
+from skillray.teacher.spending import Line, Spent
 from skillray.teacher.tasks import Outcome, Reply
 from skillray.types import Id
 
 REUSABLE = frozenset({Outcome.OK, Outcome.EMPTY, Outcome.UNKNOWN_SKILL, Outcome.JUDGED_CORRECT, Outcome.REFUSED})
 """Outcomes that are the teacher's word; the others are faults and are asked again."""
+_READ = ["key", "task", "outcome", "asked_by", "prompt_tokens", "completion_tokens", "reply"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class Entry:
     model: str
     request: str
     """Canonical JSON."""
+    asked_by: str
+    """STUDENT/round-NNN; it is booked there, and is no part of the key."""
     reply: Reply
 
 
@@ -46,8 +50,10 @@ class ReplyLog:
     folder: str
     fence: Fence
     index: dict[Id, Reply] = field(default_factory=dict)
-    usage: Counter[str] = field(default_factory=Counter)
-    """Since this process started: TASK/requests, TASK/calls (the rest was known) and TASK/outcome/OUTCOME."""
+    spent: dict[Line, Spent] = field(default_factory=dict)
+    """Of all replies in the log, those of earlier attempts at the run too."""
+    known: Counter[str] = field(default_factory=Counter)
+    """Requests of each task that cost nothing, since this process started: their reply stood here, or was under way."""
     _next: int = 0
     """Number of the segment to write."""
 
@@ -71,24 +77,28 @@ class ReplyLog:
             self._read(self._next)  # of another process that wrote this log: nothing is replaced
         self._next += 1
         for entry in entries:
-            self.usage[f"{entry.task}/outcome/{entry.reply.outcome}"] += 1
-            self._remember(entry.key, entry.reply)
+            self._remember(entry.key, Line(entry.task, entry.asked_by, str(entry.reply.outcome)), entry.reply)
 
-    def count(self, task: str, *, requests: int, calls: int) -> None:
-        self.usage.update({f"{task}/requests": requests, f"{task}/calls": calls})
+    @property
+    def total(self) -> Spent:
+        return sum(self.spent.values(), Spent())
 
-    def _remember(self, key: Id, reply: Reply) -> None:
+    def _remember(self, key: Id, line: Line, reply: Reply) -> None:
+        cost = Spent(1, reply.prompt_tokens, reply.completion_tokens)
+        self.spent[line] = self.spent.get(line, Spent()) + cost
         if reply.outcome in REUSABLE:
             self.index.setdefault(key, reply)  # the first write wins
 
     def _read(self, number: int) -> None:
         path = self._path(number)
         try:
-            rows = read_part(path, ["key", "outcome", "reply"]).to_pylist()
+            rows = read_part(path, _READ).to_pylist()
         except TableError as error:
             raise TableError(f"{path} is damaged: restore it, or remove it to have it asked again") from error
         for row in rows:
-            self._remember(row["key"], Reply(outcome=Outcome(row["outcome"]), **json.loads(row["reply"])))
+            tokens = {name: row[name] for name in ("prompt_tokens", "completion_tokens")}
+            reply = Reply(outcome=Outcome(row["outcome"]), **json.loads(row["reply"]), **tokens)
+            self._remember(row["key"], Line(row["task"], row["asked_by"], row["outcome"]), reply)
         self._next = number + 1
 
     def _path(self, number: int) -> str:
@@ -107,6 +117,9 @@ def _as_rows(entries: Sequence[Entry]) -> pa.Table:
             "model": entry.model,
             "request": entry.request,
             "outcome": str(entry.reply.outcome),
+            "asked_by": entry.asked_by,
+            "prompt_tokens": entry.reply.prompt_tokens,
+            "completion_tokens": entry.reply.completion_tokens,
             "reply": json.dumps({"value": entry.reply.value, "raw": entry.reply.raw}, ensure_ascii=False),
         }
         for entry in entries

@@ -125,6 +125,8 @@ class Reply:
     """Plain JSON, of the shape that the request says; None unless the outcome is OK."""
     raw: str = ""
     """The text as it came, kept where the value could not be read; empty for exact teachers."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 def written(question: Question) -> dict[str, Any]:

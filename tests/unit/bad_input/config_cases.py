@@ -142,6 +142,36 @@ CONTRADICTIONS = [
         "students.0.curriculum",
         "min_agreement 4",
     ),
+    field("money-of-a-free-teacher", "budget.max_usd=1.0", "budget: a domain teacher costs neither money nor tokens"),
+    field(
+        "money-without-a-price",
+        "teacher={type: openai, model: m}",
+        "budget.max_usd needs teacher.price",
+        config=DOMAIN | {"budget": {"max_usd": 1.0}},
+    ),
+    field("url-without-scheme", "teacher={type: openai, model: m, url: api.x}", "url must begin with http://"),
+    field(
+        "password-in-a-url",
+        "teacher={type: openai, model: m, url: 'https://u:p@x/v1'}",
+        "url must not hold a password",
+        "api_key_env",
+    ),
+    field(
+        "fewer-engines-than-there-are",
+        "teacher={type: vllm, model: m, replicas: 2, max_replicas: 1}",
+        "max_replicas is 1, replicas 2",
+    ),
+    field(
+        "engines-that-never-come",
+        "teacher={type: vllm, model: m, max_replicas: 4}",
+        "teacher.max_replicas",
+        "raise teacher.concurrency above 64",
+    ),
+    field(
+        "prompts-that-are-not-there",
+        "teacher={type: openai, model: m, prompts: nowhere}",
+        "teacher.prompts: nowhere is not a folder",
+    ),
     field("offload-on-a-cpu", "training.offload.optimizer=true", "training.offload: there is nothing to offload"),
     field(
         "offload-parameters-in-stage-2",

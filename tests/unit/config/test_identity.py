@@ -20,8 +20,20 @@ MAY_CHANGE = {
     "cluster",
     "placement",
     "rounds",
+    "budget",
     "teacher.replicas",
     "teacher.timeout_s",
+    "teacher.concurrency",
+    "teacher.price",
+    "teacher.url",
+    "teacher.api_key_env",
+    "teacher.api_key_file",
+    "teacher.max_retries",
+    "teacher.tensor_parallel_size",
+    "teacher.max_replicas",
+    "teacher.calls_per_replica",
+    "teacher.gpu_memory_utilization",
+    "teacher.app",
     "training.checkpoint_every_s",
     "training.step_timeout_s",
 }
@@ -34,6 +46,10 @@ ON_GPUS: dict[str, Any] = {
     "placement": {role: {"num_gpus": 1} for role in ("rollout", "grade", "train", "teacher")},
 }
 """Where most values are right."""
+PAID: dict[str, Any] = ON_GPUS | {
+    "teacher": {"type": "openai", "model": "m", "price": {"prompt": 1.0, "completion": 2.0}, "url": "https://here/v1"},
+    "budget": {"max_calls": 1},
+}
 ANY_DATA = {name: value for name, value in TABLES.items() if name != "data"}
 WITH_RECORDED = Change(
     ("rollout", "recorded"),
@@ -65,7 +81,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
 
 @pytest.fixture
 def found() -> list[Change]:
-    return [*changes([ON_GPUS, ANY_DATA, TABLES, RECORDED]), WITH_RECORDED]
+    return [*changes([ON_GPUS, PAID, ANY_DATA, TABLES, RECORDED]), WITH_RECORDED]
 
 
 def is_execution(change: Change) -> bool:

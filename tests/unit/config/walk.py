@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from skillray.config import RunConfig, parse
 from skillray.errors import ConfigError
 
-VALUES: dict[str, Any] = {"cluster.address": "auto"}
+VALUES: dict[str, Any] = {"cluster.address": "auto", "teacher.max_replicas": 1}
 """Where no value that the type alone suggests is right."""
 Place = tuple[str, str, str]
 """A field, students by '*'; the class it is a field of; the variant that it has now, where there are several."""
@@ -105,7 +105,8 @@ def minimal(model: type[BaseModel], where: str) -> dict[str, Any]:
             made[name] = get_args(field.annotation)[0]
         elif field.is_required():
             inner = models_in(field.annotation)
-            made[name] = minimal(inner[0], f"{where}.{name}") if inner else f"{where}.{name}"
+            text = f"{where}.{name}"
+            made[name] = minimal(inner[0], text) if inner else 0.5 if unwrapped(field.annotation) is float else text
     return made
 
 

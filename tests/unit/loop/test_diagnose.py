@@ -54,6 +54,8 @@ def test_labels_stand_in_for_a_teacher():
     assert (gap["question"], gap["missing_skills"]) == ("numbers", ["numbers/equations"])
 
 
-def test_a_reply_that_never_came_is_no_gap():
+def test_a_reply_that_never_came_is_no_gap_and_is_counted():
+    _, [gap] = diagnose(Reply(outcome=Outcome.FAILED), "algebra")
+    assert (gap["missing_skills"], gap["outcome"]) == ([], "failed")
     with pytest.raises(StageError, match="could not name missing skills"):
-        diagnose(Reply(outcome=Outcome.FAILED), "algebra")
+        diagnose(Reply(outcome=Outcome.UNSUPPORTED), "algebra")

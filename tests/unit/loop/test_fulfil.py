@@ -91,12 +91,17 @@ def test_a_rewrite_that_no_teacher_can_give_is_an_error():
         stage._augment(orders, pool, lambda task, asked: [Reply(outcome=Outcome.UNSUPPORTED)], lambda a, b: True)
 
 
-def test_a_teacher_that_failed_is_no_data():
+def test_a_reply_that_never_came_is_no_data():
     stage = Fulfil(pool="", model="", teacher=None, solutions=3, min_agreement=2)
-    with pytest.raises(StageError, match="could not write questions"):
-        stage._synthesize(
-            [order(OrderKind.SYNTHESIZE)],
-            {SEED["question_id"]: SEED},
-            lambda task, requests: [Reply(outcome=Outcome.FAILED)],
-            lambda a, b: a == b,
-        )
+    solved = [Reply(outcome=Outcome.OK, value="#### 4"), Reply(outcome=Outcome.FAILED)]
+
+    def synthesize(*solutions):
+        written = Reply(outcome=Outcome.OK, value=[BODY]) if solutions else Reply(outcome=Outcome.FAILED)
+        ask = {Task.WRITE_QUESTIONS: [written], Task.SOLVE: list(solutions)}
+        pool = {SEED["question_id"]: SEED}
+        orders = [order(OrderKind.SYNTHESIZE)]
+        return stage._synthesize(orders, pool, lambda task, requests: ask[task], lambda a, b: a == b)
+
+    assert synthesize() == []
+    assert [draft["response"] for draft in synthesize(solved[0], solved[1], solved[0])] == ["#### 4"]
+    assert synthesize(solved[0], solved[1], solved[1]) == []

@@ -93,13 +93,20 @@ def status(names: list[str], rounds: int) -> dict[str, Any]:
         for place, stage in enumerate(STAGES)
     }
     asked = {"requests": 310, "calls": 268, "cached": 42, "outcomes": {"ok": 301, "refused": 2, "truncated": 7}}
+    asked |= {"prompt_tokens": 81_000, "completion_tokens": 9_400, "usd": 1.25}
     return {
         "run": "demo",
         "state": "done",
         "started_at": "2026-11-02 09:30 UTC",
         "students": {name: {"round": rounds - 1, "stage": None, "state": "done", "error": None} for name in names},
         "seconds": seconds,
-        "usage": {"teacher": {"by_task": {"name_missing_skills": asked, "write_questions": asked}}},
+        "usage": {
+            "teacher": {
+                "completion_tokens": 18_800,
+                "by_task": {"name_missing_skills": asked, "write_questions": asked},
+                "by_round": {f"{names[0]}/round-000": {"calls": 268, "completion_tokens": 18_800, "usd": 2.5}},
+            }
+        },
         "notes": ["The diagnosed models are not the trained one: the answers were recorded from a larger model."],
         "versions": {"ray": "2.60.0", "torch": "2.13.0"},
     }

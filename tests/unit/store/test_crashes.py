@@ -52,7 +52,14 @@ PARTS = {
 }
 BATCHES = [
     [
-        Entry(key=content_id(n, m), task="solve", model="m", request="{}", reply=Reply(outcome=Outcome.OK, value=n))
+        Entry(
+            key=content_id(n, m),
+            task="solve",
+            model="m",
+            request="{}",
+            asked_by="",
+            reply=Reply(outcome=Outcome.OK, value=n),
+        )
         for m in range(2)
     ]
     for n in range(2)

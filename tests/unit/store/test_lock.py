@@ -123,7 +123,7 @@ def test_a_stale_fence_refuses_every_kind_of_commit(run, tmp_path):
     good.write(rows, fence=Fence(run, 2))
     RunLock(run).beat(Fence(run, 2))
     (tmp_path / "draft").mkdir()
-    entry = Entry(key=bytes(16), task="solve", model="m", request="{}", reply=Reply(outcome=Outcome.OK))
+    entry = Entry(key=bytes(16), task="solve", model="m", request="{}", asked_by="", reply=Reply(outcome=Outcome.OK))
     commits: list[Callable[[], object]] = [
         lambda: Table(f"{run}/a/gaps").write_part("000000.parquet", rows, fence=stale),
         lambda: Table(f"{run}/a/gaps").seal([], fence=stale),

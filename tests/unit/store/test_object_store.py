@@ -102,7 +102,12 @@ def test_a_damaged_part_is_found(bucket):
 def test_the_reply_log_goes_on_and_replaces_nothing(bucket):
     def entry(name: str, value: object) -> Entry:
         return Entry(
-            key=content_id(name), task="solve", model="m", request="{}", reply=Reply(outcome=Outcome.OK, value=value)
+            key=content_id(name),
+            task="solve",
+            model="m",
+            request="{}",
+            asked_by="",
+            reply=Reply(outcome=Outcome.OK, value=value),
         )
 
     folder = f"{bucket}/run/teacher/replies/000"

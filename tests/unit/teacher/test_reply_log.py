@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from skillray.errors import TableError
 from skillray.store.fence import UNFENCED
 from skillray.teacher.reply_log import Entry, ReplyLog, shard_of
+from skillray.teacher.spending import Line, Spent
 from skillray.teacher.tasks import Outcome, Reply
 from skillray.types import content_id
 
 
 def entry(name: str, outcome: Outcome = Outcome.OK, value: object = None) -> Entry:
-    return Entry(key=content_id(name), task="solve", model="m", request="{}", reply=Reply(outcome=outcome, value=value))
+    return Entry(
+        key=content_id(name),
+        task="solve",
+        model="m",
+        request="{}",
+        asked_by="a/round-000",
+        reply=Reply(outcome=outcome, value=value),
+    )
 
 
 def test_a_new_log_on_the_same_folder_knows_what_was_acknowledged(tmp_path):
@@ -44,11 +53,16 @@ def test_the_first_write_wins(tmp_path):
     assert ReplyLog(str(tmp_path), UNFENCED).look_up(content_id("a")).value == 1
 
 
-def test_usage_counts_requests_calls_and_outcomes(tmp_path):
+def test_the_books_are_those_of_all_processes(tmp_path):
     log = ReplyLog(str(tmp_path), UNFENCED)
-    log.count("solve", requests=5, calls=2)
-    log.append([entry("a"), entry("b", Outcome.EMPTY)])
-    assert log.usage == {"solve/requests": 5, "solve/calls": 2, "solve/outcome/ok": 1, "solve/outcome/empty": 1}
+    paid = replace(entry("a"), reply=Reply(outcome=Outcome.OK, value=1, prompt_tokens=100, completion_tokens=20))
+    log.append([paid, entry("b", Outcome.FAILED)])
+    log.append([replace(paid, key=content_id("c"), asked_by="b/round-001")])
+    ok, failed = Line("solve", "a/round-000", "ok"), Line("solve", "a/round-000", "failed")
+    other = Line("solve", "b/round-001", "ok")
+    for each in (log, ReplyLog(str(tmp_path), UNFENCED)):
+        assert each.spent == {ok: Spent(1, 100, 20), failed: Spent(1), other: Spent(1, 100, 20)}
+        assert each.total == Spent(3, 200, 40)
 
 
 def test_every_shard_gets_its_share():

@@ -1,0 +1,149 @@
+"""Who the teacher is, where it runs, and what it may cost."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from skillray.store.paths import DataPath
+from skillray.types import Value
+
+EXECUTION = (
+    "replicas",
+    "timeout_s",
+    "concurrency",
+    "price",
+    "url",
+    "api_key_env",
+    "api_key_file",
+    "max_retries",
+    "tensor_parallel_size",
+    "max_replicas",
+    "calls_per_replica",
+    "gpu_memory_utilization",
+    "app",
+)
+"""Fields that decide where and how fast it replies, and at what price; not what."""
+
+
+class _Teacher(Value):
+    """What all kinds have."""
+
+    replicas: PositiveInt = 1
+    timeout_s: PositiveFloat = 60.0
+    """For one call, retries included."""
+    shards: PositiveInt = 1
+    """ReplyLog actors; requests are dealt to them by key, so with another number old replies would not be found."""
+
+
+class DomainTeacherConfig(_Teacher):
+    """A procedural teacher with exact answers."""
+
+    type: Literal["domain"] = "domain"
+    domain: str = "arithmetic"
+
+
+class Price(Value):
+    """USD for a million tokens."""
+
+    prompt: NonNegativeFloat
+    completion: NonNegativeFloat
+
+
+class _LlmTeacher(_Teacher):
+    """A language model. `model`, `revision`, the texts of the prompts and the sampling decide what it replies; where it
+    runs does not.
+    """
+
+    revision: str = "main"
+    """Which weights, where one name may have several: of a Hugging Face model its branch, tag or commit."""
+    prompts: DataPath | None = None
+    """A folder of Jinja templates (`solve.j2` ...) that replace the built-in ones of the same name."""
+    timeout_s: PositiveFloat = 600.0
+    """For one call, retries included; it begins when the call is sent."""
+    concurrency: PositiveInt = 64
+    """Calls under way at once, of each shard."""
+    price: Price | None = None
+    """To tell what it cost, and for budget.max_usd."""
+
+
+class OpenAITeacherConfig(_LlmTeacher):
+    """Any server that speaks OpenAI's chat completions."""
+
+    type: Literal["openai"] = "openai"
+    model: str
+    """As the server names it."""
+    url: str = "https://api.openai.com/v1"
+    api_key_env: str = "OPENAI_API_KEY"
+    """Environment variable of the replica's node that holds the key. The key itself never stands in a config."""
+    api_key_file: str | None = None
+    """A file of the replica's node that holds the key, instead; a mounted secret for example."""
+    max_retries: NonNegativeInt = 5
+    """Of one call, after 408, 409, 429, 5xx or a lost connection; waits as long as Retry-After says."""
+
+    @model_validator(mode="after")
+    def _no_secret_in_url(self) -> Self:
+        if not self.url.startswith(("http://", "https://")):
+            raise ValueError(f"url must begin with http:// or https://; got {self.url!r}")
+        if "@" in self.url.split("/")[2]:
+            raise ValueError("url must not hold a password: put the key into api_key_env or api_key_file")
+        return self
+
+
+class VllmTeacherConfig(_LlmTeacher):
+    """A model that this run serves with vLLM (`ray.serve.llm`) and takes down when it ends.
+
+    `replicas` is the least number of engines, each of `tensor_parallel_size` workers of `placement.teacher`.
+    """
+
+    type: Literal["vllm"] = "vllm"
+    model: DataPath
+    """A Hugging Face id, or a path to a Hugging Face folder that every node sees."""
+    tensor_parallel_size: PositiveInt = 1
+    max_replicas: PositiveInt | None = None
+    """Most engines; None keeps `replicas` of them."""
+    calls_per_replica: PositiveInt = 64
+    """Calls under way above which another engine is started, and the most that one engine gets is twice as many."""
+    max_model_len: PositiveInt | None = None
+    """Context in tokens; None takes the model's own."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    quantization: str | None = None
+    """As vLLM names it (`fp8`, `awq` ...); None takes what the model's config says."""
+    gpu_memory_utilization: float = Field(0.9, gt=0.0, le=1.0)
+    """Share of a GPU that an engine takes."""
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.max_replicas is not None and self.max_replicas < self.replicas:
+            raise ValueError(f"max_replicas is {self.max_replicas}, replicas {self.replicas}; raise max_replicas")
+        return self
+
+
+class ServeTeacherConfig(_LlmTeacher):
+    """A model that somebody already serves on this cluster with `ray.serve.llm`; it stays when the run ends."""
+
+    type: Literal["serve"] = "serve"
+    model: str
+    """The model id of its `LLMConfig`."""
+    app: str
+    """Name of the Serve app."""
+
+
+LlmTeacherConfig = OpenAITeacherConfig | VllmTeacherConfig | ServeTeacherConfig
+TeacherConfig = DomainTeacherConfig | LlmTeacherConfig
+AnyTeacher = Annotated[TeacherConfig, Field(discriminator="type")]
+
+
+class Budget(Value):
+    """What the teacher may cost over all attempts at a run. When it is spent, no further call is sent, those under way
+    are kept, and the run ends; the same command with a raised budget goes on. With several `teacher.shards` each has
+    its part.
+    """
+
+    max_usd: PositiveFloat | None = None
+    """By teacher.price. The calls that are under way when it is reached (teacher.concurrency) come on top."""
+    max_tokens: PositiveInt | None = None
+    """Prompt and completion together; calls under way come on top."""
+    max_calls: PositiveInt | None = None
+    """Exact."""
