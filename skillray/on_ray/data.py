@@ -13,6 +13,7 @@ A part that an earlier attempt committed is not made again: a killed stage goes 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -45,6 +46,8 @@ class Link:
 
     stage: Stage
     placement: Placement
+    calls: int = 1
+    """Units that one worker has under way at once: more than one where it only waits for others."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,11 @@ def _execute(units: list[dict[str, Any]], links: Sequence[Link], fence: Fence) -
             compute=ray.data.ActorPoolStrategy(
                 min_size=1,
                 max_size=min(link.placement.max_workers, len(units)),
-                max_tasks_in_flight_per_actor=4,  # the pool grows only while its queues are well filled
+                max_tasks_in_flight_per_actor=max(
+                    4, link.calls
+                ),  # the pool grows only while its queues are well filled
+                max_concurrent_calls_per_actor=link.calls if link.calls > 1 else None,
+                enable_true_multi_threading=link.calls > 1,
             ),
             **worker_resources(link.placement),
             ray_remote_args_fn=_bounded,
@@ -133,6 +140,7 @@ class _Worker:
         self._stage = stage
         self._fence = fence
         self._transform: Transform | None = None
+        self._opening = threading.Lock()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         return {"work": [json.dumps(self._make(json.loads(text))) for text in batch["work"]]}
@@ -142,10 +150,14 @@ class _Worker:
         name = f"{work['unit']:06d}.parquet"
         part = target.found_part(name)
         if part is None:
-            if self._transform is None:
-                self._transform = self._stage.open()
             rows = read_part(work["path"]).slice(work["start"], work["rows"])
-            part = target.write_part(name, self._transform(rows), fence=self._fence)
+            part = target.write_part(name, self._opened()(rows), fence=self._fence)
         # The next link reads what this one wrote, whole.
         made = {"path": target.part_path(name), "start": 0, "rows": part.rows}
         return work | made | {"parts": [*work["parts"], asdict(part)]}
+
+    def _opened(self) -> Transform:
+        with self._opening:
+            if self._transform is None:
+                self._transform = self._stage.open()
+            return self._transform
