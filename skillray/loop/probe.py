@@ -43,9 +43,7 @@ def verdict(before: LogProbs, after: LogProbs, wanted: LogProbs, dtype: str) -> 
     old, new = distance(before, wanted), distance(after, wanted)
     if new <= TOLERANCE[dtype] and new <= MOVED * old:
         return ""
-    return (
-        f"log p of a probe is {new:.2g} off the checkpoint's, {old:.2g} before; up to {TOLERANCE[dtype]:g} is rounding"
-    )
+    return f"a probe's log p is {new:.2g} off the checkpoint's, and was {old:.2g} off before"
 
 
 def distance(some: LogProbs, other: LogProbs) -> float:

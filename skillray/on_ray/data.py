@@ -22,6 +22,7 @@ import pyarrow as pa
 import ray
 
 from skillray.config.model import Placement
+from skillray.errors import SkillrayError, StageError
 from skillray.store.fence import Fence
 from skillray.store.tables import Part, Table, read_part
 
@@ -67,7 +68,8 @@ def run_chain(jobs: Sequence[Job], links: Sequence[Link], *, unit_rows: int, fen
     """Fill and seal the targets of every job, all in one execution; complete ones are not touched.
 
     Raises:
-        ray.exceptions.RayError: a stage raised, or a worker died more often than is tolerated.
+        StageError: a stage raised an error of ours; its line.
+        ray.exceptions.RayError: a stage raised another one, or a worker died more often than is tolerated.
     """
     todo = [job for job in jobs if not job.done()]
     units = [unit | {"job": index} for index, job in enumerate(todo) for unit in _cut(job, unit_rows)]
@@ -75,6 +77,8 @@ def run_chain(jobs: Sequence[Job], links: Sequence[Link], *, unit_rows: int, fen
     if units:
         for done, row in enumerate(_execute(units, links, fence).iter_rows(), 1):
             work = json.loads(row["work"])
+            if "failed" in work:
+                raise StageError(work["failed"])
             for folder, part in zip(work["targets"], work["parts"], strict=True):
                 parts[folder].append(Part(**part))
             progress(done, len(units), "batches")
@@ -143,7 +147,16 @@ class _Worker:
         self._opening = threading.Lock()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        return {"work": [json.dumps(self._make(json.loads(text))) for text in batch["work"]]}
+        return {"work": [json.dumps(self._try(json.loads(text))) for text in batch["work"]]}
+
+    def _try(self, work: dict[str, Any]) -> dict[str, Any]:
+        """Ray Data makes a text of what is raised, and our line would be lost in it: so it travels as a value."""
+        if "failed" in work:
+            return work
+        try:
+            return self._make(work)
+        except SkillrayError as error:
+            return work | {"failed": str(error)}
 
     def _make(self, work: dict[str, Any]) -> dict[str, Any]:
         target = Table(work["targets"][len(work["parts"])])

