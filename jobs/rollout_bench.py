@@ -2,8 +2,7 @@
 
 A random Llama of 114M parameters (12 layers of 768, vocabulary of 32,000, in fp32 on a CPU, in bf16 where there is a
 GPU), QUESTIONS questions, 128 tokens each. In one run, in turns: `vllm.LLM.generate` in a process of its own, and the
-stage as a run has it (Ray Data, a warm engine, tables). Both have the same engine arguments; each is given its prompts
-as text. While one works, the other waits.
+stage as a run has it (Ray Data, a warm engine, tables, a seed for every answer). While one works, the other waits.
 """
 
 from __future__ import annotations
@@ -24,6 +23,8 @@ from skillray.store.tables import Table
 
 QUESTIONS, NEW_TOKENS, TURNS = 256, 128, 3
 WORDS = 60
+EAGER = __import__("os").environ.get("EAGER", "1") == "1"
+"""On a CPU, as our engine; compiling takes minutes."""
 TEMPLATE = "{% for m in messages %}<|{{ m['role'] }}|> {{ m['content'] }} {% endfor %}<|assistant|>"
 
 
@@ -112,28 +113,27 @@ class Stage:
 
 
 def start_plain(config: RunConfig) -> Any:
-    """A function that generates once, in an actor: with its own process, as the engine of the stage has."""
+    """A function that generates once, in an actor: a process of its own, as the engine of the stage is."""
     import ray
 
-    environment = {"OMP_NUM_THREADS": str(config.rollout.threads)}
-    options = {"num_cpus": 1, "num_gpus": config.placement.rollout.num_gpus / 2}
-    actor = ray.remote(Plain).options(runtime_env={"env_vars": environment}, **options)
-    plain = actor.remote(config.students[0].model, options["num_gpus"], config.rollout.max_new_tokens)
+    environment = {"OMP_NUM_THREADS": str(config.rollout.threads), "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+    num_gpus = config.placement.rollout.num_gpus
+    actor = ray.remote(Plain).options(runtime_env={"env_vars": environment}, num_cpus=1, num_gpus=num_gpus)
+    plain = actor.remote(config.students[0].model, num_gpus, config.rollout.max_new_tokens)
     return lambda: ray.get(plain.generate.remote())
 
 
 class Plain:
-    """`vllm.LLM` as its documentation shows it, with the arguments of our engine."""
+    """`vllm.LLM` as its documentation shows it."""
 
     def __init__(self, model: str, num_gpus: float, new_tokens: int) -> None:
-        from skillray.on_ray.vllm_engine import ENVIRONMENT, Weights, engine_arguments
-
-        for name, value in ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
         from vllm import LLM, SamplingParams
 
-        self._llm = LLM(**engine_arguments(Weights(model), num_gpus) | {"skip_tokenizer_init": False})
-        self._params = SamplingParams(temperature=1.0, max_tokens=new_tokens, ignore_eos=True)
+        if num_gpus:
+            self._llm = LLM(model, dtype="bfloat16", gpu_memory_utilization=0.9 * num_gpus)
+        else:
+            self._llm = LLM(model, dtype="float32", enforce_eager=EAGER)
+        self._params = SamplingParams(temperature=1.0, max_tokens=new_tokens)
 
     def generate(self) -> int:
         from skillray.types import as_chat, user_turn

