@@ -21,9 +21,9 @@ from skillray.store.layout import RunFolder
 from skillray.store.lock import writing
 from skillray.store.tables import Table
 
-QUESTIONS, NEW_TOKENS, TURNS = 256, 128, 3
+QUESTIONS, NEW_TOKENS, TURNS = 128, 128, 3
 WORDS = 60
-EAGER = __import__("os").environ.get("EAGER", "1") == "1"
+EAGER = True
 """On a CPU, as our engine; compiling takes minutes."""
 TEMPLATE = "{% for m in messages %}<|{{ m['role'] }}|> {{ m['content'] }} {% endfor %}<|assistant|>"
 
@@ -149,7 +149,7 @@ def make_config(model: str, num_gpus: int) -> RunConfig:
     config = {
         "name": "bench",
         "students": [{"name": "a", "model": model, "curriculum": {"type": "uniform", "num_examples": 1}}],
-        "rollout": {"engine": "vllm", "temperature": 1.0, "max_new_tokens": NEW_TOKENS, "threads": 2, "batch_size": 32},
+        "rollout": {"engine": "vllm", "temperature": 1.0, "max_new_tokens": NEW_TOKENS, "threads": 2, "batch_size": 16},
         "placement": {"rollout": {"max_workers": 1, "num_gpus": num_gpus / 2}},
     }
     return parse(config, "bench")
