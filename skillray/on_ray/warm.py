@@ -4,7 +4,7 @@
 
 They are detached, so that they outlive the stage that first needed them, and hold a lease, so that none outlives the
 coordinator: it ends them all with `runner.end_all`. Where the cluster has not enough for all roles at once, one also
-ends itself when it has been idle for IDLE_S: whatever waits for its GPU gets it, and the next call makes a new one.
+ends itself when it has been idle for a while: whatever waits for its GPU gets it, and the next call makes a new one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from skillray.on_ray.runner import LIVES, hold_lease
 from skillray.store.fence import Fence
 from skillray.store.layout import RunFolder
 
-IDLE_S = 10.0
 LAST_REPLIES_S = 1.0
 """From the decision to end to the end: what was answered by then has been sent."""
 GONE_S = 60.0
@@ -36,6 +35,9 @@ GONE_S = 60.0
 
 class WarmActor:
     """Base of such an actor. A method answers None when it is ending; whoever called it calls the next one."""
+
+    idle_s = 10.0
+    """Idle for so long, it ends itself where others wait for its place."""
 
     def __init__(self, fence: Fence, namespace: str, name: str) -> None:
         hold_lease(fence, namespace)
@@ -62,8 +64,8 @@ class WarmActor:
         threading.Timer(LAST_REPLIES_S, os._exit, (0,)).start()
 
     def _end_when_in_the_way(self) -> None:
-        while self._calls or time.monotonic() - self._last_call < IDLE_S or not crowded(self.config):
-            time.sleep(IDLE_S / 4)
+        while self._calls or time.monotonic() - self._last_call < self.idle_s or not crowded(self.config):
+            time.sleep(self.idle_s / 4)
         self.end()
 
 
