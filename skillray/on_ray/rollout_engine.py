@@ -126,7 +126,7 @@ class RolloutEngine(WarmActor):
         self._engine = VllmEngine(self.config.placement.rollout.num_gpus)
         self._held: Weights | None = None
         self._room = 0
-        self._broken: StageError | None = None
+        self._broken: dict[Weights, StageError] = {}
         self._turns, self._loading = Turns(), asyncio.Lock()
         self._students: dict[str, Student] = {}
         self._opening = asyncio.Lock()
@@ -143,8 +143,8 @@ class RolloutEngine(WarmActor):
                 async with self._loading:
                     if self._held != student.weights and not self.ending:
                         await self._hold(student)
-                if self._broken:  # who waited meanwhile would find the next engine broken too
-                    raise self._broken
+                if student.weights in self._broken:  # who waited meanwhile would find the next engine broken too
+                    raise self._broken[student.weights]
                 return None if self.ending else await self._generate(student, settings, ids, questions)
 
     async def _generate(
@@ -163,7 +163,7 @@ class RolloutEngine(WarmActor):
         try:
             written = await self._all(self._engine.generate(requests, sampling, student.adapter))
         except Exception as error:
-            raise self._break(self._failed(f"it broke while {settings.model} answered", error)) from None
+            raise self._break(student.weights, f"it broke while {settings.model} answered", error) from None
         return await asyncio.to_thread(lambda: [as_answer(student.tokenizer, tokens, stop) for tokens in written])
 
     async def _hold(self, student: Student) -> None:
@@ -187,7 +187,7 @@ class RolloutEngine(WarmActor):
         except Exception as error:
             if isinstance(error, TimeoutError):
                 error = DeadlineError(f"not within cluster.start_timeout_s = {limit:.0f} s")
-            raise self._break(self._failed(f"it does not start with {weights.folder}", error)) from None
+            raise self._break(weights, f"it does not start with {weights.folder}", error) from None
 
     async def _swap(self, held: Weights, student: Student) -> str:
         """Load in place; empty when the engine answers as the new weights do, else why it cannot be used.
@@ -207,10 +207,10 @@ class RolloutEngine(WarmActor):
         wanted = await asyncio.to_thread(log_probabilities, weights.folder, probes, self._engine.dtype)
         return verdict(before, after, wanted, self._engine.dtype)
 
-    def _break(self, error: StageError) -> StageError:
-        self._broken = error
+    def _break(self, weights: Weights, what: str, error: BaseException) -> StageError:
+        self._broken[weights] = self._failed(what, error)
         self.end()
-        return error
+        return self._broken[weights]
 
     def _failed(self, what: str, error: BaseException) -> StageError:
         """With the engine's own reason; all of it is in the log."""

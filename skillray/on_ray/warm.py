@@ -41,7 +41,7 @@ class WarmActor:
 
     def __init__(self, fence: Fence, namespace: str, name: str) -> None:
         hold_lease(fence, namespace)
-        self.run, self.name = RunFolder(fence.run), name
+        self.run, self.name, self._namespace = RunFolder(fence.run), name, namespace
         self.config = load_config(self.run.config)
         self.ending = False
         self._calls = 0
@@ -61,7 +61,14 @@ class WarmActor:
     def end(self) -> None:
         """Take no new work, and be gone a moment later."""
         self.ending = True
-        threading.Timer(LAST_REPLIES_S, os._exit, (0,)).start()
+        threading.Timer(LAST_REPLIES_S, self._exit).start()
+
+    def _exit(self) -> None:
+        """By Ray, which takes a process that exits of itself for an accident, and says so in the terminal."""
+        with contextlib.suppress(ValueError, ray.exceptions.RayError):
+            ray.kill(ray.get_actor(self.name, namespace=self._namespace))
+            time.sleep(GONE_S / 2)
+        os._exit(0)
 
     def _end_when_in_the_way(self) -> None:
         while self._calls or time.monotonic() - self._last_call < self.idle_s or not crowded(self.config):
@@ -116,6 +123,9 @@ class Warm:
                 logging.getLogger("skillray").warning("%s: its process died (%d of %d)", self.name, deaths, LIVES)
                 if deaths == LIVES:
                     raise StageError(f"{self.name}: its process died {deaths} times: {one_line(error)}") from None
+                if isinstance(error, ray.exceptions.ActorUnavailableError):
+                    time.sleep(1.0)  # out of reach, and perhaps alive
+                    continue
             self._wait_until_gone(actor)
 
     def _find_or_start(self) -> Any:
