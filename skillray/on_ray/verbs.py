@@ -32,7 +32,7 @@ from skillray.loop.rounds import Verb
 from skillray.loop.select import Select
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
-from skillray.on_ray.data import Job, Link, Progress, Stage, run_chain
+from skillray.on_ray.data import Job, Link, Progress, run_chain
 from skillray.on_ray.reply_logs import ServedTeacher, served_teacher
 from skillray.on_ray.runner import namespace_of
 from skillray.on_ray.train import device_of
@@ -121,7 +121,7 @@ class Runner:
         domain = self.config.data.domain if self.config.data.type == "domain" else None
         grade_on = self.config.placement.grade
         links = [
-            Link(self._answering(), self.config.placement.rollout),
+            self._answering(),
             Link(Grade(self.config.grading, domain, device_of(grade_on)), grade_on),
         ]
         with self._timed("answer"):
@@ -250,11 +250,11 @@ class Runner:
             wave=wave,
         )
 
-    def _answering(self) -> Stage:
-        settings = self.config.rollout
+    def _answering(self) -> Link:
+        settings, placement = self.config.rollout, self.config.placement.rollout
         if self.round == 0 and self.student.recorded is not None:
-            return Recorded(self.run.recorded().folder, self.student.recorded)
-        return RollOut(
+            return Link(Recorded(self.run.recorded().folder, self.student.recorded), placement)
+        roll_out = RollOut(
             model=self._checkpoint(self.round),
             samples=settings.samples,
             temperature=settings.temperature,
@@ -262,6 +262,11 @@ class Runner:
             threads=settings.threads,
             seed=seed_for(self.config.seed, "answer", self.round),
         )
+        if settings.engine != "vllm":
+            return Link(roll_out, placement)
+        from skillray.on_ray.rollout_engine import by_engines
+
+        return by_engines(roll_out, self.config, self.fence)
 
     def _chain(self, jobs: Sequence[Job], links: Sequence[Link], unit_rows: int) -> None:
         run_chain(jobs, links, unit_rows=unit_rows, fence=self.fence, progress=self.report_progress)

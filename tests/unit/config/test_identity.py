@@ -73,6 +73,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
         raise StartedError
 
     monkeypatch.setattr("skillray.cli.run._launch", started)
+    monkeypatch.setattr("skillray.loop.preflight.find_spec", lambda name: True)  # vllm, where it is not installed
     monkeypatch.setitem(DOMAINS, "arithmeticx", DOMAINS["arithmetic"])  # so that there is another one
     monkeypatch.chdir(tmp_path)
     for name, rows in (("pool", POOL), ("probe", PROBE), ("recorded", ANSWERS)):
@@ -128,3 +129,13 @@ def test_so_does_the_command(found, capsys) -> None:
         assert (ended.type, err) == (SystemExit, expected), change.place
         assert ended.value.code == 2 and [path.name for path in folder.iterdir()] == ["config.yaml"]
         assert (folder / "config.yaml").read_text() == before  # nothing was written, and nothing started
+
+
+def test_what_auto_is_by_hardware_is_identity_although_the_hardware_is_not() -> None:
+    before = parse(ANY_DATA | {"placement": {"rollout": {"num_gpus": 0}}}, "before")
+    now = parse(ANY_DATA | {"placement": {"rollout": {"num_gpus": 1}}}, "now")
+    with pytest.raises(ConfigError, match=r"rollout\.engine was 'transformers', now 'vllm'\. Use a new --run-dir"):
+        refuse_changes(before, now, "RUN")
+    said = parse(ANY_DATA | {"placement": {"rollout": {"num_gpus": 1}}, "rollout": {"engine": "transformers"}}, "said")
+    refuse_changes(before, said, "RUN")
+    assert parse(json.loads(json.dumps(before.model_dump(mode="json"))), "again").rollout.engine == "transformers"

