@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from skillray.curriculum.base import Need
+
 if TYPE_CHECKING:  # the model asks here, so it cannot be imported
     from skillray.config.model import Placement, RunConfig, TableData
 
@@ -14,11 +16,17 @@ def contradictions(config: RunConfig) -> Iterator[str]:
     yield from _recorded(config)
     if config.data.type == "tables":
         yield from _tables(config, config.data)
+    looking = [student for student in config.students if Need.NEIGHBOURS in student.curriculum.needs]
+    if looking and config.embedding is None:
+        yield (
+            f"student {looking[0].name!r}: curriculum {looking[0].curriculum.type!r} looks for similar questions; set "
+            "embedding.model, a Hugging Face id or folder"
+        )
     yield from _training(config)
     address = config.cluster.address
     if address not in ("local", "auto") and ":" not in address:
         yield f"cluster.address must be 'local', 'auto' or HOST:PORT; got {address!r}"
-    for role in ("rollout", "grade", "train", "teacher"):
+    for role in ("rollout", "grade", "embed", "train", "teacher"):
         yield from _placement(f"placement.{role}", getattr(config.placement, role))
 
 

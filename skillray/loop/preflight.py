@@ -39,6 +39,9 @@ def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
         if folder is not None:
             _check_model_settings(config, model, folder)
     _check_scorer(config)
+    if config.embedding is not None:
+        with _naming("embedding.model"):
+            check_weights(config.embedding.model)
     if questions_are_made:
         return
     if isinstance(config.data, DomainData):

@@ -132,6 +132,21 @@ def load_model(model: str, dtype: str = "fp32", attention: str = "sdpa") -> Any:
     return load_adapted(folder, dtype, attention).merge_and_unload()
 
 
+def load_body(model: str, dtype: str, bidirectional: bool) -> Any:
+    """A transformer without its head: what turns a text into hidden states. Code that it brings along is never run."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    folder, kind = resolve_model(model), torch.float32 if dtype == "fp32" else torch.bfloat16
+    with _one_line(folder):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        if bidirectional:
+            config.is_causal = False
+        return AutoModel.from_pretrained(
+            folder, config=config, dtype=kind, use_safetensors=True, trust_remote_code=False
+        )
+
+
 def load_adapted(adapter: str, dtype: str, attention: str, is_trainable: bool = False) -> Any:
     """A PEFT model over its base; `DataError` when the base is not the one that the adapter was trained on."""
     from peft import PeftModel

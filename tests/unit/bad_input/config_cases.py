@@ -142,6 +142,17 @@ CONTRADICTIONS = [
         "students.0.curriculum",
         "min_agreement 4",
     ),
+    field(
+        "neighbours-without-embeddings",
+        "students.0.curriculum={type: embed-sel}",
+        "student 'a': curriculum 'embed-sel' looks for similar questions; set embedding.model",
+    ),
+    field(
+        "more-seeds-than-neighbours",
+        "students.0.curriculum={type: embed-syn, neighbours: 2}",
+        "students.0.curriculum",
+        "num_seeds 3 needs at least as many neighbours, not 2",
+    ),
     field("offload-on-a-cpu", "training.offload.optimizer=true", "training.offload: there is nothing to offload"),
     field(
         "offload-parameters-in-stage-2",

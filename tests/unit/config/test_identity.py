@@ -31,7 +31,8 @@ ON_GPUS: dict[str, Any] = {
     "students": [{"name": "a", "curriculum": {"type": "stat-syn"}}],
     "rollout": {"temperature": 0.5},
     "training": {"zero_stage": 3},
-    "placement": {role: {"num_gpus": 1} for role in ("rollout", "grade", "train", "teacher")},
+    "placement": {role: {"num_gpus": 1} for role in ("rollout", "grade", "embed", "train", "teacher")},
+    "embedding": {"model": "embedded"},
 }
 """Where most values are right."""
 ANY_DATA = {name: value for name, value in TABLES.items() if name != "data"}
