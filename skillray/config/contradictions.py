@@ -73,6 +73,11 @@ def _training(config: RunConfig) -> Iterator[str]:
         )
     if not all(0.0 <= beta < 1.0 for beta in training.betas):
         yield f"training.betas: each must be at least 0 and below 1; got {list(training.betas)}"
+    if training.lora is not None and training.lora.quantize and training.zero_stage == 3:
+        yield (
+            "training.lora.quantize: ZeRO 3 cannot partition weights of 4 bits; set training.zero_stage to 0, 1 or 2, "
+            "or quantize to null"
+        )
     if training.lora is not None and not training.lora.target_modules:
         yield "training.lora.target_modules: must name a module, or nothing is trained; leave it out for the usual ones"
 

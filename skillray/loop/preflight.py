@@ -19,7 +19,7 @@ from skillray.errors import ConfigError, DataError
 from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
 from skillray.loop.sources import check_source, num_rows
-from skillray.training.checkpoint import ADAPTER, is_adapter
+from skillray.training.checkpoint import ADAPTER, is_adapter, need_quantizer
 from skillray.training.model_folder import check_model, check_weights, read_settings
 
 MAX_REHEARSED = 12_000
@@ -39,6 +39,9 @@ def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
         if folder is not None:
             _check_model_settings(config, model, folder)
     _check_scorer(config)
+    lora = config.training.lora
+    if lora is not None and lora.quantize and config.cluster.address == "local":  # elsewhere the worker says it
+        need_quantizer("here")
     if config.embedding is not None:
         with _naming("embedding.model"):
             check_weights(config.embedding.model)

@@ -174,6 +174,13 @@ CONTRADICTIONS = [
         "lower micro_batch_size",
     ),
     field("workers-above-batch", "training.num_workers=9", "training.num_workers is 9", "lower num_workers"),
+    field(
+        "four-bits-in-stage-3",
+        "training={zero_stage: 3, lora: {quantize: nf4}}",
+        "training.lora.quantize: ZeRO 3 cannot partition",
+        "zero_stage to 0, 1 or 2",
+    ),
+    field("unknown-quantization", "training.lora.quantize=int8", "training.lora.quantize: must be 'nf4'"),
     field("lora-of-nothing", "training.lora.target_modules=[]", "training.lora.target_modules: must name a module"),
     field(
         "accelerator-without-gpu", "placement.train.accelerator_type=H100", "placement.train.num_gpus 0; set num_gpus"
