@@ -35,6 +35,8 @@ ON_GPUS: dict[str, Any] = {
     "embedding": {"model": "embedded"},
 }
 """Where most values are right."""
+IN_STAGE_2 = {"name": "r", "students": ON_GPUS["students"], "training": {"lora": {}}}
+"""Where four bits are right."""
 ANY_DATA = {name: value for name, value in TABLES.items() if name != "data"}
 WITH_RECORDED = Change(
     ("rollout", "recorded"),
@@ -66,7 +68,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
 
 @pytest.fixture
 def found() -> list[Change]:
-    return [*changes([ON_GPUS, ANY_DATA, TABLES, RECORDED]), WITH_RECORDED]
+    return [*changes([ON_GPUS, IN_STAGE_2, ANY_DATA, TABLES, RECORDED]), WITH_RECORDED]
 
 
 def is_execution(change: Change) -> bool:
