@@ -240,6 +240,18 @@ COMMANDS = [
         ("cannot be written", "another folder"),
         write_config,
     ),
+    Case(
+        "speed-of-nobody",
+        ("plan", "c.yaml", "--tokens-per-second", "grade=9"),
+        ("--tokens-per-second grade=9: give ROLE=N", "rollout"),
+        write_config,
+    ),
+    Case(
+        "speed-is-a-word",
+        ("plan", "c.yaml", "--tokens-per-second", "train=fast"),
+        ("train=fast", "N > 0"),
+        write_config,
+    ),
     Case("report-nowhere", ("report", "none"), ("none: no run folder", "--run-dir")),
     Case("report-of-a-file", ("report", "c.yaml"), ("c.yaml: no run folder", "--run-dir"), write_config),
     Case("report-of-another-folder", ("report", "."), (".: no run folder", "no config.yaml"), write_config),
