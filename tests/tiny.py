@@ -62,3 +62,26 @@ def save_tiny_student(folder: Path, *, hidden: int = 64, layers: int = 2, seed: 
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
+
+
+def save_tiny_bert(folder: Path) -> str:
+    """An encoder as embedding models are: no head, attention to both sides, [CLS] and [SEP] around a text."""
+    import torch
+    from tokenizers.processors import TemplateProcessing
+    from transformers import BertConfig, BertModel
+
+    tokenizer = tiny_tokenizer()
+    ends = [("<|user|>", tokenizer.convert_tokens_to_ids("<|user|>")), ("<|end|>", tokenizer.eos_token_id)]
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<|user|> $A <|end|>", special_tokens=ends)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=128,
+    )
+    BertModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)

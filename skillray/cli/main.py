@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from skillray.cli.doctor import diagnose_machine
-from skillray.cli.forecast import show_forecast
+from skillray.cli.forecast import show_forecast, speeds_of
 from skillray.cli.run import run_config
 from skillray.config import load_config
 from skillray.errors import ConfigError, DataError, LockedError, MissingExtraError, SkillrayError, TableError
@@ -41,11 +41,18 @@ def run(
 
 
 @app.command()
-def plan(config: Config, set_: Sets = None) -> None:
-    """What would happen: steps, rows, teacher calls, needs. Starts nothing."""
+def plan(
+    config: Config,
+    set_: Sets = None,
+    tokens_per_second: Annotated[
+        list[str] | None, typer.Option(help="ROLE=N, for hours: rollout, teacher, train or embed, all workers together")
+    ] = None,
+) -> None:
+    """What would happen: steps, rows, teacher calls, tokens, memory, needs. Starts nothing."""
+    speeds = speeds_of(tokens_per_second or [])
     planned = load_config(config, set_ or [])
     preflight(planned)
-    print(show_forecast(planned))
+    print(show_forecast(planned, speeds))
 
 
 @app.command()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from skillray.curriculum.base import Need
+
 if TYPE_CHECKING:  # the model asks here, so it cannot be imported
     from skillray.config.model import Placement, RunConfig, TableData
 
@@ -14,12 +16,18 @@ def contradictions(config: RunConfig) -> Iterator[str]:
     yield from _recorded(config)
     if config.data.type == "tables":
         yield from _tables(config, config.data)
+    looking = [student for student in config.students if Need.NEIGHBOURS in student.curriculum.needs]
+    if looking and config.embedding is None:
+        yield (
+            f"student {looking[0].name!r}: curriculum {looking[0].curriculum.type!r} looks for similar questions; set "
+            "embedding.model, a Hugging Face id or folder"
+        )
     yield from _training(config)
     yield from _teacher(config)
     address = config.cluster.address
     if address not in ("local", "auto") and ":" not in address:
         yield f"cluster.address must be 'local', 'auto' or HOST:PORT; got {address!r}"
-    for role in ("rollout", "grade", "train", "teacher"):
+    for role in ("rollout", "grade", "embed", "train", "teacher"):
         yield from _placement(f"placement.{role}", getattr(config.placement, role))
 
 
@@ -97,6 +105,11 @@ def _training(config: RunConfig) -> Iterator[str]:
         )
     if not all(0.0 <= beta < 1.0 for beta in training.betas):
         yield f"training.betas: each must be at least 0 and below 1; got {list(training.betas)}"
+    if training.lora is not None and training.lora.quantize and training.zero_stage == 3:
+        yield (
+            "training.lora.quantize: ZeRO 3 cannot partition weights of 4 bits; set training.zero_stage to 0, 1 or 2, "
+            "or quantize to null"
+        )
     if training.lora is not None and not training.lora.target_modules:
         yield "training.lora.target_modules: must name a module, or nothing is trained; leave it out for the usual ones"
 

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from skillray.config.contradictions import contradictions
-from skillray.curriculum import Augment, Hard, StatSel, StatSyn, Uniform
+from skillray.curriculum import Augment, EmbedSel, EmbedSyn, Hard, StatSel, StatSyn, Uniform
 from skillray.domains import DOMAINS
 from skillray.grading.difficulty import AdaptmiFilter, StatFilter
 from skillray.grading.steps import DomainSteps, StepScorerSettings
@@ -26,7 +26,9 @@ from skillray.types import Value
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """Names become folders, actors and Serve apps: lower case letters, digits, '-' and '_'."""
 
-AnyCurriculum = Annotated[Uniform | Hard | StatSel | StatSyn | Augment, Field(discriminator="type")]
+AnyCurriculum = Annotated[
+    Uniform | Hard | StatSel | StatSyn | Augment | EmbedSel | EmbedSyn, Field(discriminator="type")
+]
 
 
 class DomainData(Value):
@@ -134,6 +136,22 @@ class DiagnosisSettings(Value):
     """Uniform sample of the difficult questions; STAT's 500 (arXiv 2510.10023, C)."""
 
 
+class EmbeddingSettings(Value):
+    """What makes questions alike for the curricula that look at neighbours (STAT's Embed-Sel and Embed-Syn)."""
+
+    model: DataPath
+    """'embedded', a Hugging Face id, or a path to a Hugging Face folder; remote code is never run. STAT's is
+    Alibaba-NLP/gte-Qwen2-7B-instruct (arXiv 2510.10023, C.1): pooling 'last', bidirectional."""
+    pooling: Literal["mean", "last"] = "mean"
+    """Over all tokens, or the hidden state at an end-of-text token, by what the model was trained for."""
+    bidirectional: bool = False
+    """Let a decoder's tokens see what follows them, where it was trained so: what the code that a model brings along
+    would do. An encoder does it anyway."""
+    max_length: Annotated[int, Field(ge=8)] = 512
+    """Tokens; what is behind them in a question is not seen."""
+    threads: PositiveInt = 1
+
+
 class Placement(Value):
     """What one worker of a role asks of the cluster."""
 
@@ -144,12 +162,13 @@ class Placement(Value):
     runtime_env: dict[str, Any] = Field(default_factory=dict)
     """Ray's, for the workers of this role: packages, environment variables. No place for secrets: it is logged."""
     max_workers: PositiveInt = 2
-    """Largest size of the role's pool (roll_out, grade), or concurrent runs (train)."""
+    """Largest size of the role's pool (roll_out, grade, embed), or concurrent runs (train)."""
 
 
 class Placements(Value):
     rollout: Placement = Placement()
     grade: Placement = Placement(num_cpus=0.5)
+    embed: Placement = Placement()
     train: Placement = Placement()
     teacher: Placement = Placement(num_cpus=0.5)
 
@@ -180,6 +199,8 @@ class RunConfig(Value):
     rollout: RolloutSettings = RolloutSettings()
     grading: GradingSettings = GradingSettings()
     diagnosis: DiagnosisSettings = DiagnosisSettings()
+    embedding: EmbeddingSettings | None = None
+    """For curricula that look at neighbours; the others make none."""
     training: TrainingSettings = TrainingSettings()
     placement: Placements = Placements()
     cluster: ClusterSettings = ClusterSettings()

@@ -2,6 +2,8 @@
 
 from skillray.curriculum.augment import Augment
 from skillray.curriculum.base import Curriculum
+from skillray.curriculum.embed_sel import EmbedSel
+from skillray.curriculum.embed_syn import EmbedSyn
 from skillray.curriculum.hard import Hard
 from skillray.curriculum.stat_sel import StatSel
 from skillray.curriculum.stat_syn import StatSyn
@@ -11,9 +13,11 @@ CURRICULA: dict[str, type[Curriculum]] = {
     "uniform": Uniform,
     "hard": Hard,
     "augment": Augment,
+    "embed-sel": EmbedSel,
+    "embed-syn": EmbedSyn,
     "stat-sel": StatSel,
     "stat-syn": StatSyn,
 }
 """The `type` of a curriculum in a config -> its class."""
 
-__all__ = ["CURRICULA", "Augment", "Curriculum", "Hard", "StatSel", "StatSyn", "Uniform"]
+__all__ = ["CURRICULA", "Augment", "Curriculum", "EmbedSel", "EmbedSyn", "Hard", "StatSel", "StatSyn", "Uniform"]

@@ -35,6 +35,8 @@ class Need(StrEnum):
 
     GAPS = "gaps"
     """Missing skills of the difficult profile questions: roll_out, grade and diagnose."""
+    NEIGHBOURS = "neighbours"
+    """The pool questions most like each difficult profile question: roll_out, grade and embeddings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,15 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """The pool questions that are most like one difficult question."""
+
+    question_id: Id
+    nearest: tuple[Id, ...]
+    """The most similar one first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SkillMap:
     """STAT's Skill-Map: the pool, by id and by skill."""
 
@@ -81,6 +92,8 @@ class Evidence:
     skill_map: SkillMap
     gaps: tuple[Gap, ...] = ()
     """Empty when the curriculum did not ask for them, or when the student fails nothing."""
+    neighbours: tuple[Neighbours, ...] = ()
+    """Of every difficult question; empty likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

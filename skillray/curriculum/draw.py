@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from skillray.curriculum.base import Evidence, Order, OrderKind, SkillMap
 from skillray.types import Id
 
 KeepShare = Annotated[float, Field(ge=0.0, lt=1.0)]
+T = TypeVar("T")
 
 
 def draw_ids(ids: Sequence[Id], count: int, rng: random.Random) -> tuple[Id, ...]:
@@ -21,6 +22,24 @@ def draw_ids(ids: Sequence[Id], count: int, rng: random.Random) -> tuple[Id, ...
     whole, rest = divmod(count, len(ids))
     passes = [question_id for _ in range(whole) for question_id in rng.sample(ids, len(ids))]
     return tuple(passes + rng.sample(ids, rest))
+
+
+def within_budget(
+    draws: list[tuple[T, tuple[Id, ...]]], budget: int, rng: random.Random
+) -> list[tuple[T, tuple[Id, ...]]]:
+    """The draws of everybody, cut to a uniform random subset of `budget` where there are more."""
+    total = sum(len(ids) for _, ids in draws)
+    if total <= budget:
+        return draws
+    chosen = set(rng.sample(range(total), budget))
+    place = iter(range(total))
+    return [(owner, tuple(one for one in ids if next(place) in chosen)) for owner, ids in draws]
+
+
+def check_agreement(min_agreement: int, solutions: int) -> None:
+    """`ValueError` when so many solutions can never agree."""
+    if min_agreement > solutions:
+        raise ValueError(f"min_agreement {min_agreement} needs at least as many solutions, not {solutions}")
 
 
 def select_order(ids: Sequence[Id], count: int, rng: random.Random) -> Order:

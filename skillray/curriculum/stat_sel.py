@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import PositiveInt
 
 from skillray.curriculum.base import Curriculum, Evidence, Memory, Need, Order, OrderKind, Plan
-from skillray.curriculum.draw import KeepShare, Pair, draw_ids, keep_orders, missing_pairs, num_kept
+from skillray.curriculum.draw import KeepShare, Pair, draw_ids, keep_orders, missing_pairs, num_kept, within_budget
 from skillray.types import Id
 
 
@@ -51,15 +51,9 @@ class StatSel(Curriculum):
     def _within_budget(
         self, draws: list[tuple[Pair, tuple[Id, ...]]], rng: random.Random
     ) -> list[tuple[Pair, tuple[Id, ...]]]:
-        total = sum(len(ids) for _, ids in draws)
         if self.num_examples is None:
             return draws
-        budget = self.num_examples - round(self.num_examples * self.keep)
-        if total <= budget:
-            return draws
-        chosen = set(rng.sample(range(total), budget))
-        place = iter(range(total))
-        return [(pair, tuple(one for one in ids if next(place) in chosen)) for pair, ids in draws]
+        return within_budget(draws, self.num_examples - round(self.num_examples * self.keep), rng)
 
 
 def _order(pair: Pair, ids: tuple[Id, ...]) -> Order:

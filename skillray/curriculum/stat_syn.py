@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import PositiveInt, model_validator
 
 from skillray.curriculum.base import Curriculum, Evidence, Memory, Need, Order, OrderKind, Plan
-from skillray.curriculum.draw import KeepShare, Pair, draw_ids, keep_orders, missing_pairs
+from skillray.curriculum.draw import KeepShare, Pair, check_agreement, draw_ids, keep_orders, missing_pairs
 from skillray.types import Id
 
 
@@ -44,10 +44,7 @@ class StatSyn(Curriculum):
 
     @model_validator(mode="after")
     def _agreement_can_happen(self) -> Self:
-        if self.min_agreement > self.solutions:
-            raise ValueError(
-                f"min_agreement {self.min_agreement} needs at least as many solutions, not {self.solutions}"
-            )
+        check_agreement(self.min_agreement, self.solutions)
         return self
 
     def plan(self, evidence: Evidence, memory: Memory, rng: random.Random) -> Plan:

@@ -63,6 +63,8 @@ def _inputs(config: RunConfig) -> dict[str, Input]:
         found["rollout.recorded"] = QuestionSource(path=config.rollout.recorded.path)
     if isinstance(config.grading.scorer, NEURAL):
         found["grading.scorer.model"] = config.grading.scorer.model
+    if config.embedding is not None:
+        found["embedding.model"] = config.embedding.model
     return found | {_model_field(student.name): student.model for student in config.students}
 
 

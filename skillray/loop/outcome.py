@@ -31,7 +31,8 @@ def outcome_of(run: RunFolder, student: str, stop: str | None, index: int) -> st
 
 
 def _why_nothing(folder: RoundFolder) -> str:
-    if difficult := folder.table("gaps").num_rows():
+    gaps = folder.table("gaps")
+    if difficult := gaps.num_rows() if gaps.complete() else 0:
         return f"no missing skill was named for any of its {difficult} difficult profile questions"
     questions = len(set(folder.table("graded").read(["question_id"])["question_id"].to_pylist()))
     return f"none of the {questions} profile questions was difficult for it"

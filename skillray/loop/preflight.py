@@ -22,7 +22,7 @@ from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
 from skillray.loop.sources import check_source, num_rows
 from skillray.teacher.prompting import Prompts
-from skillray.training.checkpoint import ADAPTER, is_adapter
+from skillray.training.checkpoint import ADAPTER, is_adapter, need_quantizer
 from skillray.training.model_folder import check_model, check_weights, read_settings
 
 MAX_REHEARSED = 12_000
@@ -44,6 +44,12 @@ def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
             _check_model_settings(config, model, folder)
     _check_scorer(config)
     _check_teacher(config)
+    lora = config.training.lora
+    if lora is not None and lora.quantize and config.cluster.address == "local":  # elsewhere the worker says it
+        need_quantizer("here")
+    if config.embedding is not None:
+        with _naming("embedding.model"):
+            check_weights(config.embedding.model)
     if questions_are_made:
         return
     if isinstance(config.data, DomainData):

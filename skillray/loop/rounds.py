@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import Protocol
 
 from skillray.config.model import StudentConfig
-from skillray.curriculum.base import Need
 
 
 class Verb(StrEnum):
@@ -54,7 +53,7 @@ class Verbs(Protocol):
 async def run_student(student: StudentConfig, rounds: int, on: Verbs) -> Stop:
     """All rounds of one student. Evidence r is of the checkpoint that round r starts from.
 
-    A curriculum that looks at no gaps does not wait for them: its student is scored while it goes on.
+    A curriculum that looks at no evidence does not wait for it: its student is scored while it goes on.
 
     Raises:
         ExceptionGroup: what the verbs raised.
@@ -62,7 +61,7 @@ async def run_student(student: StudentConfig, rounds: int, on: Verbs) -> Stop:
     async with asyncio.TaskGroup() as tasks:
         for index in range(rounds + 1):
             evidence = tasks.create_task(_evidence(student, index, on))
-            if Need.GAPS in student.curriculum.needs:
+            if student.curriculum.needs:
                 await evidence
             if index == rounds:
                 return Stop.ROUNDS_DONE

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skillray.curriculum.base import Curriculum, Evidence, Gap, Need, Plan, SkillMap
+from skillray.curriculum.base import Curriculum, Evidence, Gap, Need, Neighbours, Plan, SkillMap
 from skillray.store.ids import as_numpy
 from skillray.store.schemas import ORDERS
 from skillray.store.tables import Table
@@ -34,8 +34,15 @@ def skill_map(pool: Table) -> SkillMap:
     )
 
 
-def make_plan(curriculum: Curriculum, pool: Table, gaps: Table, memory: Mapping[str, Any], seed: int) -> Plan:
-    """What `curriculum` wants, given the tables it needs."""
+def make_plan(
+    curriculum: Curriculum,
+    pool: Table,
+    gaps: Table,
+    memory: Mapping[str, Any],
+    seed: int,
+    neighbours: Table | None = None,
+) -> Plan:
+    """What `curriculum` wants, given the tables; those that it does not need are not read, and need not be there."""
     found: tuple[Gap, ...] = ()
     if Need.GAPS in curriculum.needs:
         rows = gaps.read(["question_id", "missing_skills"]).sort_by("question_id").to_pylist()
@@ -44,7 +51,12 @@ def make_plan(curriculum: Curriculum, pool: Table, gaps: Table, memory: Mapping[
             for row in rows
             if row["missing_skills"]
         )
-    return curriculum.plan(Evidence(skill_map=skill_map(pool), gaps=found), memory, random.Random(seed))
+    similar: tuple[Neighbours, ...] = ()
+    if neighbours is not None and Need.NEIGHBOURS in curriculum.needs:
+        rows = neighbours.read(["question_id", "nearest"]).sort_by("question_id").to_pylist()
+        similar = tuple(Neighbours(question_id=row["question_id"], nearest=tuple(row["nearest"])) for row in rows)
+    evidence = Evidence(skill_map=skill_map(pool), gaps=found, neighbours=similar)
+    return curriculum.plan(evidence, memory, random.Random(seed))
 
 
 def orders_table(plan: Plan) -> pa.Table:

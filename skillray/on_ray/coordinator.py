@@ -184,12 +184,12 @@ class RayVerbs:
     def _answered(self, verb: Verb, student: StudentConfig, index: int) -> bool:
         from skillray.curriculum.base import Need
 
-        needs_gaps = Need.GAPS in student.curriculum.needs
+        needs = student.curriculum.needs
         following = self._run.round(student.name, index)
         if verb is Verb.DIAGNOSE:
-            return not needs_gaps or following.table("gaps").complete()
+            return Need.GAPS not in needs or following.table("gaps").complete()
         made = self._run.round(student.name, index - 1) if index else self._run.base(student.name)
-        return made.table("scores").complete() and (not needs_gaps or following.table("graded").complete())
+        return made.table("scores").complete() and (not needs or following.table("graded").complete())
 
     async def _start_teacher(self) -> None:
         """What it does not do in time it says itself; this wait has a limit for what hangs."""

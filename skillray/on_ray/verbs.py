@@ -33,6 +33,7 @@ from skillray.loop.select import Select
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
 from skillray.on_ray.data import Job, Link, Progress, run_chain
+from skillray.on_ray.neighbours import embed_questions, find_neighbours
 from skillray.on_ray.reply_logs import ServedTeacher, served_teacher
 from skillray.on_ray.runner import namespace_of
 from skillray.on_ray.train import device_of
@@ -75,13 +76,16 @@ class Runner:
         return self.students[0]
 
     def prepare(self) -> None:
-        """The questions, once; and at every start, that models and files are what they were."""
+        """The questions, and which are alike, once; and at every start, that models and files are what they were."""
         with self._timed("prepare"):
             note_inputs(self.run, self.config, self.fence)
             if exists(self.run.graph):
                 self._check_recorded()
             else:
                 self._make_questions()
+        if any(Need.NEIGHBOURS in student.curriculum.needs for student in self.config.students):
+            with self._timed("embed"):
+                embed_questions(self.run, self.config, self._chain)
 
     def _make_questions(self) -> None:
         data, notes = self.config.data, list[str]()
@@ -104,7 +108,7 @@ class Runner:
             refuse_silent(self.config.rollout.recorded.path, self._recorded_names(), answers)
 
     def answer(self) -> None:
-        """roll_out and grade the held-out questions and, where the curriculum asks for gaps, the profile questions.
+        """roll_out and grade the held-out questions and, where the curriculum asks for evidence, the profile questions.
 
         Both in one chain, so that the model is loaded once. In round 0 the tables go to a shared folder, keyed by all
         they depend on, and every student links to them: common random numbers for comparing methods.
@@ -116,7 +120,7 @@ class Runner:
                 (held_out.folder("held_out").table("rollouts"), held_out.table("scores")),
             )
         ]
-        if self._needs_gaps():
+        if any(student.curriculum.needs for student in self.students):
             jobs.append(Job(self.run.questions("profile"), (profile.table("rollouts"), profile.table("graded"))))
         domain = self.config.data.domain if self.config.data.type == "domain" else None
         grade_on = self.config.placement.grade
@@ -128,7 +132,7 @@ class Runner:
             self._chain(jobs, links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
             self._link(held_out.table("scores"), self.run.base(student.name).table("scores"))
-            if Need.GAPS in student.curriculum.needs:
+            if student.curriculum.needs:
                 for name in ("rollouts", "graded"):
                     self._link(profile.table(name), self.run.round(student.name, 0).table(name))
 
@@ -150,6 +154,9 @@ class Runner:
     def study(self) -> None:
         """plan, fulfil and the schedule of the round's one segment."""
         segment = self._segment()
+        if Need.NEIGHBOURS in self.student.curriculum.needs:
+            with self._timed("neighbours"):
+                self._find_neighbours(segment)
         with self._timed("plan"):
             plan = self._plan(segment)
         if plan.orders:
@@ -178,12 +185,19 @@ class Runner:
             self.fence.commit_json(self.run.summary, summarise(self.run, self.config))
             write_report(self.run)
 
+    def _find_neighbours(self, segment: RoundFolder) -> None:
+        limit = self.config.diagnosis.max_difficult
+        chosen = choose_difficult(self._folder().table("graded"), limit, self.config.seed)
+        count: int = getattr(self.student.curriculum, "neighbours", 0)
+        find_neighbours(self.run, chosen, count, segment, self.config.placement.grade, self._chain, self.fence)
+
     def _plan(self, segment: RoundFolder) -> Plan:
         curriculum = self.student.curriculum
         seed = seed_for(self.config.seed, "plan", self.round)
         memory_path = os.path.join(self.run.round(self.student.name, self.round - 1).segment().path, "study.json")
         memory = read_json(memory_path)["memory"] if self.round else {}
-        plan = make_plan(curriculum, self.run.questions("pool"), self._folder().table("gaps"), memory, seed)
+        gaps, neighbours = self._folder().table("gaps"), segment.table("neighbours")
+        plan = make_plan(curriculum, self.run.questions("pool"), gaps, memory, seed, neighbours)
         if not segment.table("orders").complete():
             self.fence.commit_json(
                 os.path.join(segment.path, "study.json"), {"memory": plan.memory, "notes": plan.notes}

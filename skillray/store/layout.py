@@ -55,6 +55,10 @@ class RunFolder:
         """`split`: profile, pool or held_out."""
         return Table(self.file("data", split))
 
+    def embeddings(self, split: str) -> Table:
+        """Of the questions of a split; only where a curriculum looks at what is similar."""
+        return Table(self.file("data", f"{split}-embedded", "embeddings"))
+
     def recorded(self) -> Table:
         return Table(self.file("data", "recorded"))
 

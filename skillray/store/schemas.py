@@ -69,6 +69,21 @@ GAPS = pa.schema(
     ]
 )
 
+EMBEDDINGS = pa.schema(
+    [
+        pa.field("question_id", ID, nullable=False),
+        pa.field("vector", pa.list_(pa.float32()), nullable=False),  # of length 1
+    ]
+)
+
+NEIGHBOURS = pa.schema(
+    [
+        pa.field("question_id", ID, nullable=False),  # a difficult question
+        pa.field("nearest", pa.list_(ID), nullable=False),  # pool questions, the most similar one first
+        pa.field("similarity", pa.list_(pa.float32()), nullable=False),  # cosine, in the same order
+    ]
+)
+
 ORDERS = pa.schema(
     [
         pa.field("order_id", ID, nullable=False),
@@ -145,6 +160,9 @@ TABLES: dict[str, pa.Schema] = {
     "graded": GRADED,
     "scores": GRADED,
     "gaps": GAPS,
+    "embeddings": EMBEDDINGS,
+    "candidates": NEIGHBOURS,
+    "neighbours": NEIGHBOURS,
     "orders": ORDERS,
     "drafts": EXAMPLES,
     "examples": EXAMPLES,

@@ -78,10 +78,11 @@ class DomainTeacher:
         return _among(tuple(dict.fromkeys(named)), request.allowed)
 
     def _write(self, request: WriteQuestions, rng: random.Random) -> Reply:
-        if request.skill not in self.domain.skills_of():
-            return Reply(outcome=Outcome.UNKNOWN_SKILL, raw=request.skill)
+        skill = request.skill or rng.choice([seed.skills[0] for seed in request.seeds if seed.skills] or [""])
+        if skill not in self.domain.skills_of():
+            return Reply(outcome=Outcome.UNKNOWN_SKILL, raw=skill)
         levels = [min(max(seed.level or 1, 1), 3) for seed in request.seeds] or [1, 2, 3]
-        questions = [self.domain.generate(request.skill, rng.choice(levels), rng) for _ in range(request.count)]
+        questions = [self.domain.generate(skill, rng.choice(levels), rng) for _ in range(request.count)]
         return Reply(outcome=Outcome.OK, value=[written(question) for question in questions])
 
 

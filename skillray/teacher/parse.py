@@ -153,10 +153,10 @@ def _questions(body: dict[str, Any], request: WriteQuestions, text: str) -> Repl
 
 
 def _new(text: str, request: WriteQuestions) -> Question:
-    """Subject and level of the first seed: the new one is to be as hard."""
+    """Subject and level of the first seed: the new one is to be as hard. Unlabelled where no skill was asked for."""
     subject, level = (request.seeds[0].subject, request.seeds[0].level) if request.seeds else ("", None)
-    empty = {"question_id": b"", "answer": "", "solution": ""}
-    return Question(question=text, skills=(request.skill,), subject=subject, level=level, **empty)  # type: ignore[arg-type]
+    skills = (request.skill,) if request.skill else ()
+    return Question(question_id=b"", question=text, answer="", solution="", skills=skills, subject=subject, level=level)
 
 
 def _strings(value: Any) -> list[str] | None:

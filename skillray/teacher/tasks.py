@@ -19,7 +19,7 @@ class Task(StrEnum):
     NAME_MISSING_SKILLS = "name_missing_skills"
     """Which skills did this response fail to use? (`NameMissingSkills`)"""
     WRITE_QUESTIONS = "write_questions"
-    """New questions for a skill, after seed questions. (`WriteQuestions`)"""
+    """New questions after seed questions, for a skill or just like them. (`WriteQuestions`)"""
     SOLVE = "solve"
     """One step-by-step solution with a final answer (`Solve`), or the reference solution in other words (`Rewrite`)."""
     WRITE_TEXTBOOK = "write_textbook"
@@ -79,7 +79,8 @@ class NameMissingSkills:
 class WriteQuestions:
     """Value of the reply: `count` new questions, as `written` makes them."""
 
-    skill: str
+    skill: str | None
+    """None: what the seeds need (Embed-Syn)."""
     seeds: tuple[Question, ...]
     """With their solutions; the new ones are to be as hard."""
     count: int

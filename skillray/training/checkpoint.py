@@ -132,14 +132,31 @@ def load_model(model: str, dtype: str = "fp32", attention: str = "sdpa") -> Any:
     return load_adapted(folder, dtype, attention).merge_and_unload()
 
 
-def load_adapted(adapter: str, dtype: str, attention: str, is_trainable: bool = False) -> Any:
+def load_body(model: str, dtype: str, bidirectional: bool) -> Any:
+    """A transformer without its head: what turns a text into hidden states. Code that it brings along is never run."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    folder, kind = resolve_model(model), torch.float32 if dtype == "fp32" else torch.bfloat16
+    with _one_line(folder):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        if bidirectional:
+            config.is_causal = False
+        return AutoModel.from_pretrained(
+            folder, config=config, dtype=kind, use_safetensors=True, trust_remote_code=False
+        )
+
+
+def load_adapted(
+    adapter: str, dtype: str, attention: str, is_trainable: bool = False, quantize: str | None = None
+) -> Any:
     """A PEFT model over its base; `DataError` when the base is not the one that the adapter was trained on."""
     from peft import PeftModel
 
     base = base_of(adapter)
     if checkpoint_complete(adapter) and _read(adapter, MANIFEST)["base_weights"] != weights_hash(base):
         raise DataError(f"{adapter}: its base model {base} has changed since the adapter was trained; restore it")
-    model = _load_full(resolve_model(base), dtype, attention)
+    model = _load_full(resolve_model(base), dtype, attention, quantize)
     with _one_line(adapter):
         return PeftModel.from_pretrained(model, adapter, is_trainable=is_trainable)
 
@@ -155,9 +172,11 @@ def load_for_training(model: str, settings: TrainingSettings) -> Any:
 def _load_to_train(folder: str, settings: TrainingSettings, name: str) -> Any:
     if settings.lora is None:
         return load_model(folder, settings.dtype, settings.attention).requires_grad_(True)  # PEFT froze a merged base
+    how = (settings.dtype, settings.attention)
     if is_adapter(folder):
-        return _go_on(load_adapted(folder, settings.dtype, settings.attention, is_trainable=True), settings.lora)
-    return _with_new_adapter(_load_full(folder, settings.dtype, settings.attention), settings.lora, name)
+        adapted = load_adapted(folder, *how, is_trainable=True, quantize=settings.lora.quantize)
+        return _go_on(adapted, settings.lora)
+    return _with_new_adapter(_load_full(folder, *how, settings.lora.quantize), settings.lora, name)
 
 
 def _go_on(model: Any, lora: Lora) -> Any:
@@ -185,15 +204,33 @@ def _with_new_adapter(base: Any, lora: Lora, name: str) -> Any:
     return model
 
 
-def _load_full(folder: str, dtype: str, attention: str) -> Any:
+def _load_full(folder: str, dtype: str, attention: str, quantize: str | None = None) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
     _need(attention)
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16}[dtype]
+    more = {"quantization_config": _four_bits(kind, quantize)} if quantize else {}
     with _one_line(folder):
         return AutoModelForCausalLM.from_pretrained(
-            folder, dtype=kind, attn_implementation=attention, use_safetensors=True, trust_remote_code=False
+            folder, dtype=kind, attn_implementation=attention, use_safetensors=True, trust_remote_code=False, **more
+        )
+
+
+def _four_bits(kind: Any, quantize: str) -> Any:
+    """Of all linear layers but the head; they compute in `kind`."""
+    from transformers import BitsAndBytesConfig
+
+    need_quantizer("on this worker")
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type=quantize, bnb_4bit_compute_dtype=kind)
+
+
+def need_quantizer(where: str) -> None:
+    """`MissingExtraError` with one line."""
+    if find_spec("bitsandbytes") is None:
+        raise MissingExtraError(
+            f"training.lora.quantize: nf4 needs bitsandbytes, which is not installed {where}: "
+            "pip install 'skillray[qlora]'; or set it to null"
         )
 
 

@@ -19,6 +19,10 @@ class Lora(Value):
     alpha: PositiveFloat = 32.0
     dropout: float = Field(0.05, ge=0.0, lt=1.0)
     target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    quantize: Literal["nf4"] | None = None
+    """QLoRA (arXiv 2305.14314): the frozen base in 4 bits while it trains, as STAT does (C.1). Answers come from the
+    base as it is stored, with the adapter. Needs the extra `qlora`, and ZeRO up to 2. STAT's paged 8-bit AdamW is left
+    out: the optimizer holds adapters only."""
     merge: bool = False
     """Merge into the base at the end of a round, which makes a new base; else the next round goes on with it."""
 

@@ -172,6 +172,17 @@ CONTRADICTIONS = [
         "teacher={type: openai, model: m, prompts: nowhere}",
         "teacher.prompts: nowhere is not a folder",
     ),
+    field(
+        "neighbours-without-embeddings",
+        "students.0.curriculum={type: embed-sel}",
+        "student 'a': curriculum 'embed-sel' looks for similar questions; set embedding.model",
+    ),
+    field(
+        "more-seeds-than-neighbours",
+        "students.0.curriculum={type: embed-syn, neighbours: 2}",
+        "students.0.curriculum",
+        "num_seeds 3 needs at least as many neighbours, not 2",
+    ),
     field("offload-on-a-cpu", "training.offload.optimizer=true", "training.offload: there is nothing to offload"),
     field(
         "offload-parameters-in-stage-2",
@@ -193,6 +204,13 @@ CONTRADICTIONS = [
         "lower micro_batch_size",
     ),
     field("workers-above-batch", "training.num_workers=9", "training.num_workers is 9", "lower num_workers"),
+    field(
+        "four-bits-in-stage-3",
+        "training={zero_stage: 3, lora: {quantize: nf4}}",
+        "training.lora.quantize: ZeRO 3 cannot partition",
+        "zero_stage to 0, 1 or 2",
+    ),
+    field("unknown-quantization", "training.lora.quantize=int8", "training.lora.quantize: must be 'nf4'"),
     field("lora-of-nothing", "training.lora.target_modules=[]", "training.lora.target_modules: must name a module"),
     field(
         "accelerator-without-gpu", "placement.train.accelerator_type=H100", "placement.train.num_gpus 0; set num_gpus"
@@ -250,6 +268,18 @@ COMMANDS = [
         "run-dir-below-a-file",
         ("run", "c.yaml", "--run-dir", "c.yaml/r"),
         ("cannot be written", "another folder"),
+        write_config,
+    ),
+    Case(
+        "speed-of-nobody",
+        ("plan", "c.yaml", "--tokens-per-second", "grade=9"),
+        ("--tokens-per-second grade=9: give ROLE=N", "rollout"),
+        write_config,
+    ),
+    Case(
+        "speed-is-a-word",
+        ("plan", "c.yaml", "--tokens-per-second", "train=fast"),
+        ("train=fast", "N > 0"),
         write_config,
     ),
     Case("report-nowhere", ("report", "none"), ("none: no run folder", "--run-dir")),

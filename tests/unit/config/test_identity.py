@@ -43,13 +43,16 @@ ON_GPUS: dict[str, Any] = {
     "students": [{"name": "a", "curriculum": {"type": "stat-syn"}}],
     "rollout": {"temperature": 0.5},
     "training": {"zero_stage": 3},
-    "placement": {role: {"num_gpus": 1} for role in ("rollout", "grade", "train", "teacher")},
+    "placement": {role: {"num_gpus": 1} for role in ("rollout", "grade", "embed", "train", "teacher")},
+    "embedding": {"model": "embedded"},
 }
 """Where most values are right."""
 PAID: dict[str, Any] = ON_GPUS | {
     "teacher": {"type": "openai", "model": "m", "price": {"prompt": 1.0, "completion": 2.0}, "url": "https://here/v1"},
     "budget": {"max_calls": 1},
 }
+IN_STAGE_2 = {"name": "r", "students": ON_GPUS["students"], "training": {"lora": {}}}
+"""Where four bits are right."""
 ANY_DATA = {name: value for name, value in TABLES.items() if name != "data"}
 WITH_RECORDED = Change(
     ("rollout", "recorded"),
@@ -82,7 +85,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
 
 @pytest.fixture
 def found() -> list[Change]:
-    return [*changes([ON_GPUS, PAID, ANY_DATA, TABLES, RECORDED]), WITH_RECORDED]
+    return [*changes([ON_GPUS, PAID, IN_STAGE_2, ANY_DATA, TABLES, RECORDED]), WITH_RECORDED]
 
 
 def is_execution(change: Change) -> bool:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skillray.curriculum import CURRICULA, Augment, Curriculum, Hard, StatSel, StatSyn, Uniform
-from skillray.curriculum.base import WRITTEN, Evidence, Gap, Need, OrderKind, Plan, SkillMap
+from skillray.curriculum import CURRICULA, Augment, Curriculum, EmbedSel, EmbedSyn, Hard, StatSel, StatSyn, Uniform
+from skillray.curriculum.base import WRITTEN, Evidence, Gap, Need, Neighbours, OrderKind, Plan, SkillMap
 from skillray.errors import DataError
 from skillray.types import Id, content_id
 
@@ -31,7 +31,11 @@ GAPS = (
     Gap(question_id=HARD_TWO, missing_skills=("product", "sum")),
     Gap(question_id=HARD_THREE, missing_skills=("product", "empty")),
 )
-EVIDENCE = Evidence(skill_map=POOL, gaps=GAPS)
+NEAR = (
+    Neighbours(question_id=HARD_ONE, nearest=SUMS[:5]),
+    Neighbours(question_id=HARD_TWO, nearest=SUMS[3:8]),
+)
+EVIDENCE = Evidence(skill_map=POOL, gaps=GAPS, neighbours=NEAR)
 PERFECT = Evidence(skill_map=POOL)
 
 
@@ -153,9 +157,65 @@ def test_stat_syn_agreement_must_be_possible() -> None:
         StatSyn(solutions=1)
 
 
-@pytest.mark.parametrize("curriculum", [StatSel(keep=0.25), StatSyn(keep=0.25)])
+def test_embed_sel_takes_the_nearest_of_every_difficult_question() -> None:
+    made = plan(EmbedSel())
+    assert [(one.kind, one.skill, one.parent_id, one.question_ids) for one in made.orders] == [
+        (OrderKind.SELECT, None, HARD_ONE, SUMS[:5]),
+        (OrderKind.SELECT, None, HARD_TWO, SUMS[3:8]),  # two of them for the second time
+    ]
+    assert made.notes == {"difficult_questions": 2, "targeted_draws": 10} and made.target is None
+    assert [one.question_ids for one in plan(EmbedSel(neighbours=2)).orders] == [SUMS[:2], SUMS[3:5]]
+
+
+def test_embed_sel_takes_a_random_subset_of_the_draws() -> None:
+    # 4 of 10 draws, half of them of the first question: 2 on average; of 400 plans sd sqrt(4/4 * 6/9 / 400) = .04
+    first = 0
+    for seed in range(400):
+        made = plan(EmbedSel(num_examples=4), seed=seed)
+        assert made.notes["targeted_draws"] == len(drawn(made, OrderKind.SELECT)) == 4
+        first += sum(order.count for order in made.orders if order.parent_id == HARD_ONE)
+    assert 1.8 <= first / 400 <= 2.2
+
+
+def test_embed_syn_goes_round_with_another_group_each_time() -> None:
+    made = plan(EmbedSyn(num_examples=9))
+    # 2 agreeing solutions an order: ceil(9 / 2) = 5 orders over two questions, so 3 of the one and 2 of the other
+    assert sorted(Counter(order.parent_id for order in made.orders).values()) == [2, 3]
+    assert made.target == 9 and made.notes == {"difficult_questions": 2, "questions_to_write": 5}
+    near = {one.question_id: one.nearest for one in NEAR}
+    for order in made.orders:
+        assert (order.kind, order.skill, order.count) == (OrderKind.SYNTHESIZE, None, 1)
+        assert len(set(order.question_ids)) == 3 and set(order.question_ids) <= set(near[order.parent_id or b""])
+    assert len({(order.parent_id, order.question_ids) for order in made.orders}) == 5
+
+
+def test_embed_syn_has_ten_groups_a_question_and_no_more() -> None:
+    made = plan(EmbedSyn())
+    # 5 choose 3 = 10 of each of two questions, though 9,500 pairs would need 4,750 orders: later waves send them again
+    assert len(made.orders) == 20 and made.target == 9500
+    assert len(plan(EmbedSyn(num_seeds=5)).orders) == 2
+    few = Evidence(skill_map=POOL, neighbours=(Neighbours(question_id=HARD_ONE, nearest=SUMS[:2]),))
+    assert [order.question_ids for order in plan(EmbedSyn(), few).orders] == [SUMS[:2]]
+
+
+def test_embed_syn_at_the_papers_counts() -> None:
+    near = tuple(Neighbours(question_id=content_id("far", i), nearest=SUMS[:5]) for i in range(500))
+    made = plan(EmbedSyn(), Evidence(skill_map=POOL, neighbours=near))
+    # the paper: 500 difficult questions, 4k unique new ones; here 9.5 for each
+    assert len(made.orders) == 4750
+    assert set(Counter(order.parent_id for order in made.orders).values()) == {9, 10}
+
+
+def test_embed_syn_needs_what_can_be() -> None:
+    with pytest.raises(ValueError, match="num_seeds 6 needs at least as many neighbours, not 5"):
+        EmbedSyn(num_seeds=6)
+    with pytest.raises(ValueError, match="min_agreement 4 needs at least as many solutions, not 3"):
+        EmbedSyn(min_agreement=4)
+
+
+@pytest.mark.parametrize("curriculum", [StatSel(keep=0.25), StatSyn(keep=0.25), EmbedSel(), EmbedSyn()])
 def test_a_perfect_student_has_nothing_to_learn(curriculum: Curriculum) -> None:
-    assert curriculum.needs == {Need.GAPS}
+    assert curriculum.needs == ({Need.NEIGHBOURS} if isinstance(curriculum, EmbedSel | EmbedSyn) else {Need.GAPS})
     assert (plan(curriculum, PERFECT).orders, plan(curriculum, PERFECT).target) == ((), None)
 
 
@@ -182,7 +242,8 @@ def test_what_every_plan_owes(name: str, seed: int, missing: list[list[str]], nu
     chosen = {"num_examples": num_examples, **({"keep": keep} if "keep" in CURRICULA[name].model_fields else {})}
     curriculum = CURRICULA[name].model_validate(chosen)
     gaps = tuple(Gap(question_id=content_id("gap", i), missing_skills=tuple(m)) for i, m in enumerate(missing))
-    evidence = Evidence(skill_map=POOL, gaps=gaps)
+    near = tuple(Neighbours(question_id=gap.question_id, nearest=PRODUCTS[: len(gap.missing_skills)]) for gap in gaps)
+    evidence = Evidence(skill_map=POOL, gaps=gaps, neighbours=near)
     made = plan(curriculum, evidence, seed)
     assert made == plan(curriculum, evidence, seed)
     assert set(drawn(made, *OrderKind)) <= set(POOL.question_ids)
@@ -196,7 +257,8 @@ def test_a_million_questions_are_not_copied_for_every_order() -> None:
     ids = tuple(i.to_bytes(16, "big") for i in range(1_000_000))
     pool = SkillMap(question_ids=ids, levels=(4,) * len(ids), by_skill={"sum": ids})
     gaps = tuple(Gap(question_id=content_id("gap", i), missing_skills=("sum",)) for i in range(2000))
+    near = tuple(Neighbours(question_id=gap.question_id, nearest=ids[:5]) for gap in gaps)
     started = time.process_time()
-    for curriculum in (StatSel(keep=0.25), StatSyn(keep=0.25), Uniform(), Hard(), Augment()):
-        plan(curriculum, Evidence(skill_map=pool, gaps=gaps))
+    for curriculum in (StatSel(keep=0.25), StatSyn(keep=0.25), Uniform(), Hard(), Augment(), EmbedSel(), EmbedSyn()):
+        plan(curriculum, Evidence(skill_map=pool, gaps=gaps, neighbours=near))
     assert time.process_time() - started < 5.0  # measured .3 s; one copy an order takes 4000 * 5 ms = 20 s

@@ -46,3 +46,47 @@ def test_a_local_ray_that_is_too_small_is_a_problem():
     config = {"name": "r", "data": DATA, "students": STUDENTS, "cluster": {"num_cpus": 4}}
     assert "cluster.num_cpus is 4" in forecast(parse(config, "c")).problems[0]
     assert not forecast(parse(config | {"cluster": {"num_cpus": 16}}, "c")).problems
+
+
+def test_tokens_are_as_many_as_may_be():
+    training = {"epochs": 2, "max_length": 100}
+    config = {"name": "r", "data": DATA, "students": STUDENTS, "rollout": {"max_new_tokens": 10}, "training": training}
+    found = forecast(parse(config, "c"))
+    # 90 questions before training; after it 54 of the control and 90 of the other; 10 tokens each
+    assert found.tokens("rollout") == (90 + 54 + 90) * 10
+    assert found.tokens("train") == 2 * 100 * (50 + 40)  # epochs * length * examples
+    assert found.tokens("teacher") == 0  # an exact one writes none
+    assert forecast(parse(config | {"training": {"max_tokens": 700}}, "c")).tokens("train") == 2 * 700
+
+
+def test_what_is_alike_is_embedded_once():
+    student = {"name": "near", "curriculum": {"type": "embed-syn", "num_examples": 40}}
+    config = {"name": "r", "data": DATA, "students": [student], "embedding": {"model": "embedded", "max_length": 50}}
+    found = forecast(parse(config, "c"))
+    assert found.tokens("embed") == 18 * (10 + 2) * 50  # pool and profile
+    # 20 questions in a call each, 3 solutions each; nobody is asked for missing skills
+    assert found.teacher_calls == 20 + 60 and "diagnose" not in [step.verb for step in found.steps]
+
+
+def test_gpus_that_are_not_here_are_a_problem(monkeypatch, tmp_path):
+    placement = {"rollout": {"num_gpus": 1}, "grade": {"num_gpus": 1}, "train": {"num_gpus": 1}}
+    config = {"name": "r", "data": DATA, "students": STUDENTS, "placement": placement, "training": {"num_workers": 4}}
+
+    def problems(gpus: int, **more: object) -> tuple[str, ...]:
+        for number in range(gpus):
+            (tmp_path / str(number)).mkdir(exist_ok=True)
+        monkeypatch.setattr("skillray.loop.needs.GPUS", str(tmp_path))
+        return forecast(parse(config | more, "c")).problems
+
+    # 4 train workers take more than one that answers and one that grades
+    assert problems(3) == ("at least 4 GPUs are needed at once, this machine has 3; set cluster.address or placement",)
+    assert problems(3, cluster={"address": "auto"}) == () == problems(4)
+
+
+def test_hours_need_a_stated_speed():
+    from skillray.cli.forecast import show_forecast
+
+    config = parse({"name": "r", "data": DATA, "students": STUDENTS, "training": {"max_tokens": 7200}}, "c")
+    shown = show_forecast(config, {"train": 4.0})
+    assert "train: at most 14,400 tokens; at 4 tokens/s at most 1.00 hours" in shown  # 2 * 7200 / 4 = 3600 s
+    assert "for hours give --tokens-per-second rollout=N" in shown

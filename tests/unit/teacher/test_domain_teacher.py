@@ -105,6 +105,15 @@ def test_new_questions_are_of_the_request_and_as_hard_as_the_seeds() -> None:
     assert ask(Task.WRITE_QUESTIONS, unheard) == (Outcome.UNKNOWN_SKILL, None)
 
 
+def test_without_a_skill_new_questions_need_what_a_seed_needs() -> None:
+    carry = Question(question_id=bytes(16), question="7+8?", answer="15", solution="", skills=("carry",), level=2)
+    asked = [WriteQuestions(skill=None, seeds=(SUM, carry), count=1, index=i) for i in range(30)]
+    found = [ask(Task.WRITE_QUESTIONS, one)[1][0]["skills"] for one in asked]  # type: ignore[index]
+    assert {tuple(skills) for skills in found} == {("sum",), ("carry",)}
+    bare = WriteQuestions(skill=None, seeds=(), count=1, index=0)
+    assert ask(Task.WRITE_QUESTIONS, bare) == (Outcome.UNKNOWN_SKILL, None)
+
+
 def test_what_it_cannot_do_it_says() -> None:
     assert ask(Task.WRITE_TEXTBOOK, Solve(question=SUM, sample=0))[0] is Outcome.UNSUPPORTED
 

@@ -69,6 +69,11 @@ def test_written_questions_have_no_answer_and_are_as_many_as_asked() -> None:
     assert {(q["answer"], q["solution"], q["level"]) for q in reply.value} == {("", "", 2)}
 
 
+def test_a_question_that_no_skill_was_asked_for_is_unlabelled() -> None:
+    asked = WriteQuestions(skill=None, seeds=(QUESTION,), count=1, index=0)
+    assert parse(asked, json.dumps({"questions": ["3+3?"]})).value[0]["skills"] == []
+
+
 PIECES = [
     '{"skills": ["sum_skills"]}', '{"judge": "incorrect", "skills": ["product skills"]}', '{"questions": ["new?"]}',
     "\ud800", '"\\ud800"', "[" * 5000, '{"a":' * 5000, '["' * 500, "NaN", "-Infinity", "1" * 5000, "<skill>" * 300,

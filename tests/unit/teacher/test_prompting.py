@@ -34,6 +34,14 @@ def test_the_reference_of_the_question_asked_about_is_shown_for_a_rewrite_alone(
     assert "SOLUTION" in prompts.render(WriteQuestions(skill="sum", seeds=(QUESTION,), count=2, index=0))
 
 
+def test_new_questions_are_for_a_skill_or_like_their_seeds() -> None:
+    texts = [
+        Prompts().render(WriteQuestions(skill=skill, seeds=(QUESTION,), count=1, index=0)) for skill in ("sum", None)
+    ]
+    assert 'that needs the skill "sum".' in texts[0] and "of the same kind as the examples." in texts[1]
+    assert "None" not in texts[1] and "skill" not in texts[1]
+
+
 def test_a_template_in_a_users_folder_replaces_ours_and_changes_the_version(tmp_path: Path) -> None:
     (tmp_path / "solve.j2").write_text("Mine: {{ question }}")
     mine = Prompts(str(tmp_path))

@@ -140,3 +140,25 @@ def test_attention_is_the_one_that_was_asked_for(student: str) -> None:
     for attention in ("sdpa", "eager"):
         settings = SETTINGS.model_copy(update={"attention": attention})
         assert load_for_training(student, settings).config._attn_implementation == attention
+
+
+QLORA = SETTINGS.model_copy(update={"lora": Lora(quantize="nf4", dropout=0.0)})
+
+
+def test_four_bits_without_the_package_say_how_to_install_it(student: str, monkeypatch) -> None:
+    monkeypatch.setattr("skillray.training.checkpoint.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"^training\.lora\.quantize: .*: pip install 'skillray\[qlora\]'; or"):
+        load_for_training(student, QLORA)
+
+
+def test_the_frozen_base_has_four_bits_and_the_adapter_has_all(student: str) -> None:
+    pytest.importorskip("bitsandbytes", reason="the extra `qlora` is not installed")
+    model, plain = load_for_training(student, QLORA), load_model(student)
+    layer, dense = model.get_base_model().model.layers[0].mlp.up_proj, plain.model.layers[0].mlp.up_proj
+    packed = layer.base_layer.weight
+    assert packed.dtype is torch.uint8 and packed.numel() * 2 == dense.weight.numel()
+    assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
+    ids = torch.arange(20, 60)[None]
+    with torch.inference_mode():
+        apart = (model(ids).logits - plain(ids).logits).abs().max() / plain(ids).logits.abs().max()
+    assert 0 < apart < 0.3  # rounded to 16 levels: near, and not the same

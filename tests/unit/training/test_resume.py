@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,6 +38,9 @@ KINDS = {
     f"zero{stage}{'-lora' if lora else ''}": {"zero_stage": stage, "lora": lora}
     for stage, lora in itertools.product((0, 1, 2, 3), (None, LORA))
 } | {"zero1-bf16": {"zero_stage": 1, "dtype": "bf16"}}
+if find_spec("bitsandbytes"):  # the extra `qlora`, whose kernels for CPUs are real ones
+    FOUR_BITS = LORA.model_copy(update={"quantize": "nf4"})
+    KINDS |= {f"zero{stage}-qlora": {"zero_stage": stage, "lora": FOUR_BITS} for stage in (0, 1, 2)}
 
 
 @pytest.fixture(scope="module", autouse=True)
