@@ -27,15 +27,16 @@ CONFIG = {
 def studied(local_ray, tmp_path_factory) -> RunFolder:
     import ray
 
+    from skillray.on_ray.reply_logs import start_log
     from skillray.on_ray.runner import namespace_of
-    from skillray.on_ray.teacher import start_log, start_teacher, stop_teacher
+    from skillray.on_ray.teacher import start_teacher, stop_teacher
     from skillray.on_ray.verbs import Runner
 
     config, run = parse(CONFIG, "test"), RunFolder(str(tmp_path_factory.mktemp("augment")))
     runner = Runner(run, config, config.students, round=0, fence=UNFENCED)
     runner.prepare()
-    start_teacher("teacher-augment", config.teacher, config.placement.teacher)
-    log = start_log(namespace_of("augment", UNFENCED), 0, run.replies(0), UNFENCED, "teacher-augment", config.teacher)
+    start_teacher("teacher-augment", config.teacher, config.placement.teacher, 120.0, print)
+    log = start_log(namespace_of("augment", UNFENCED), 0, run.replies(0), UNFENCED, "teacher-augment", config)
     try:
         runner.study()
     finally:

@@ -9,14 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from skillray.config.model import DomainTeacherConfig, Placement
+from skillray.config import parse
+from skillray.config.model import Placement
 from skillray.domains import DOMAINS
 from skillray.store.fence import UNFENCED
 from skillray.teacher.reply_log import ReplyLog
+from skillray.teacher.spending import Line, Spent
 from skillray.teacher.tasks import Outcome, Solve, Task, WriteQuestions
 
 pytestmark = pytest.mark.ray
-CONFIG = DomainTeacherConfig(timeout_s=60.0)
+CONFIG = parse({"name": "t", "students": [{"name": "a", "curriculum": {"type": "uniform"}}]}, "test")
 APP = "teacher-tests"
 
 
@@ -24,11 +26,12 @@ APP = "teacher-tests"
 def served(local_ray, tmp_path):
     import ray
 
-    from skillray.on_ray.teacher import ServedTeacher, open_teacher, start_log, start_teacher, stop_teacher
+    from skillray.on_ray.reply_logs import served_teacher, start_log
+    from skillray.on_ray.teacher import start_teacher, stop_teacher
 
-    start_teacher(APP, CONFIG, Placement(num_cpus=0.1))
+    start_teacher(APP, CONFIG.teacher, Placement(num_cpus=0.1), 120.0, print)
     log = start_log("teacher-tests", 0, str(tmp_path), UNFENCED, APP, CONFIG)
-    yield ServedTeacher("teacher-tests", open_teacher(CONFIG).model, 1, CONFIG.timeout_s), log, str(tmp_path)
+    yield served_teacher("teacher-tests", CONFIG.teacher, "a/round-000"), log, str(tmp_path)
     ray.kill(log)
     stop_teacher(APP)
 
@@ -47,9 +50,9 @@ def test_replies_are_exact_logged_and_never_paid_twice(served):
         first, second = two_students.map(lambda _: teacher()(Task.SOLVE, asked), range(2))
     assert [reply.value for reply in first] == [request.question.solution for request in asked]
     assert first == second
-    usage = ray.get(log.usage.remote())
+    spent, known = ray.get(log.usage.remote())
     distinct = len({request.question.question for request in asked})
-    assert (usage["solve/requests"], usage["solve/calls"]) == (600, distinct)
+    assert spent == {Line("solve", "a/round-000", "ok"): Spent(distinct)} and known == {"solve": 600 - distinct}
     assert len(ReplyLog(folder, UNFENCED).index) == distinct  # acknowledged means on storage
     assert 1 <= len(os.listdir(folder)) <= 20  # flushed in groups, not one by one
 
