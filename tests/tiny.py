@@ -37,7 +37,7 @@ def encode_chat(tokenizer: Any, question: str, response: str) -> tuple[list[int]
     return columns["input_ids"][0].as_py(), columns["loss_mask"][0].as_py()
 
 
-def save_tiny_student(folder: Path, *, hidden: int = 64, layers: int = 2, seed: int = 0) -> str:
+def save_tiny_student(folder: Path, *, hidden: int = 64, layers: int = 2, seed: int = 0, positions: int = 256) -> str:
     """A Hugging Face folder; the MLP matrices have over 10^5 elements, which ZeRO 3 really partitions."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -51,7 +51,7 @@ def save_tiny_student(folder: Path, *, hidden: int = 64, layers: int = 2, seed: 
         num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=256,
+        max_position_embeddings=positions,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,

@@ -18,6 +18,7 @@ from skillray.config.model import Placement
 from skillray.errors import MissingExtraError, TeacherError
 from skillray.teacher.identity import llm_name
 from skillray.teacher.llm_teacher import Completion
+from skillray.teacher.parse import bounded
 from skillray.teacher.settings import ServeTeacherConfig, VllmTeacherConfig
 
 LIVES = 10
@@ -132,7 +133,9 @@ class EngineCompleter:
 
         form: dict[str, Any] = {}
         if schema is not None:
-            form = {"response_format": {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema}}}
+            form = {
+                "response_format": {"type": "json_schema", "json_schema": {"name": "reply", "schema": bounded(schema)}}
+            }
         messages = [{"role": "user", "content": prompt}]
         request = ChatCompletionRequest(model=self.config.model, messages=messages, stream=False, **sampling, **form)
         # One answer, for it is no stream.
@@ -149,5 +152,7 @@ class EngineCompleter:
 
 
 def _is_fault(error: BaseException) -> bool:
-    """The engine's replica is gone, and another one may be there; what the engine itself raised would come again."""
-    return isinstance(error, ray.exceptions.RayError) and not isinstance(error, ray.exceptions.RayTaskError)
+    """The engine or its replica is gone, and Serve starts another one; what an engine that lives raised comes again."""
+    if isinstance(error, ray.exceptions.RayTaskError):
+        return "EngineDeadError" in type(error).__name__
+    return isinstance(error, ray.exceptions.RayError)

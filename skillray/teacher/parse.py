@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skillray.teacher.tasks import (
@@ -31,6 +31,11 @@ MAX_STARTS = 50
 MAX_TAGGED = 20_000
 """Characters at the end that are searched for tags: unclosed ones take quadratic time."""
 
+MAX_ITEMS, MAX_ASIDE, MAX_TEXT = 8, 300, 2_000
+"""Of a list; characters of a reason or sketch, and of a question: where the server takes bounds."""
+MAX_ENUM = 500
+"""Names that a schema lists; servers refuse thousands."""
+
 _NAMES = {"type": "array", "items": {"type": "string"}}
 _TEXT = {"type": "string"}
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+(.+)$")
@@ -44,9 +49,10 @@ def schema(request: Request) -> dict[str, Any] | None:
     """JSON schema of the reply for structured output; None where plain text is asked for."""
     match request:
         case LabelSkills():
-            return _object(reason=_TEXT, skills=_NAMES)
+            return _object(reason=_TEXT, skills=_names_of(request.allowed))
         case NameMissingSkills():
-            return _object(judge={"type": "string", "enum": ["correct", "incorrect"]}, reason=_TEXT, skills=_NAMES)
+            judge = {"type": "string", "enum": ["correct", "incorrect"]}
+            return _object(judge=judge, reason=_TEXT, skills=_names_of(request.allowed))
         case WriteQuestions():
             return _object(reason=_TEXT, draft=_TEXT, questions=_NAMES)
         case _:
@@ -74,6 +80,27 @@ def parse(request: Request, text: str, finish_reason: str = "stop") -> Reply:
             return _missing(body, request, text)
         case WriteQuestions():
             return _questions(body, request, text)
+
+
+def bounded(form: Mapping[str, Any], name: str = "") -> dict[str, Any]:
+    """`form` with an end to every text and list: a weak model writes on until its tokens are used up. For vLLM;
+    OpenAI's own service takes no such bounds.
+    """
+    match form:
+        case {"type": "object", "properties": properties}:
+            return {**form, "properties": {key: bounded(inner, key) for key, inner in properties.items()}}
+        case {"type": "array", "items": items}:
+            return {**form, "items": bounded(items), "maxItems": MAX_ITEMS}
+        case {"type": "string"} if "enum" not in form:
+            return {**form, "maxLength": MAX_ASIDE if name in ("reason", "draft") else MAX_TEXT}
+        case _:
+            return dict(form)
+
+
+def _names_of(allowed: Sequence[str]) -> dict[str, Any]:
+    if len(allowed) > MAX_ENUM:
+        return _NAMES
+    return {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
 
 
 def normalised(name: str) -> str:

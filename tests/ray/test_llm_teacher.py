@@ -136,5 +136,5 @@ def test_an_app_that_is_not_there_is_one_line(local_ray: Path) -> None:
     from skillray.teacher.settings import ServeTeacherConfig
 
     config = ServeTeacherConfig(model="m", app="nobody")
-    with pytest.raises(TeacherError, match="teacher.app: no Serve app 'nobody' on this cluster; there are: none"):
+    with pytest.raises(TeacherError, match=r"teacher.app: no Serve app 'nobody' on this cluster; there are: none"):
         start_teacher("teacher-attached", config, Placement(), 120.0, print)

@@ -1,0 +1,84 @@
+"""A whole run whose teacher is a language model that is sometimes wrong, busy or gone, and that costs money."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skillray.config import parse
+from skillray.domains import DOMAINS
+from skillray.store.files import read_json
+from skillray.store.layout import RunFolder
+from tests.llm_server import Answer, llm_server, prompt_of
+from tests.ray.test_loop import SMALL, supervise
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+STUDENT = {"name": "stat-syn", "curriculum": {"type": "stat-syn", "num_examples": 20, "keep": 0.25}}
+
+
+@dataclass
+class Expert:
+    """Knows the arithmetic domain, and sees nothing but prompts."""
+
+    solutions: dict[str, str] = field(default_factory=dict)
+    answered: Counter[str] = field(default_factory=Counter)
+    """Bodies that got a whole answer."""
+
+    def __call__(self, body: dict[str, Any], before: int) -> Answer:
+        rng = random.Random(text := json.dumps(body))
+        if (fault := rng.random()) < 0.1 and not before:
+            return Answer(reset=True) if fault < 0.05 else Answer(status=503)
+        self.answered[text] += 1
+        if fault > 0.95:
+            return Answer(text="Well, where to begin?")
+        return Answer(text=self._say(prompt_of(body), rng))
+
+    def _say(self, prompt: str, rng: random.Random) -> str:
+        if asked := re.match(r'Write \d+ new questions? that needs? the skill "(.*)"', prompt):
+            question = DOMAINS["arithmetic"].generate(asked[1], 2, rng)
+            self.solutions[question.question] = question.solution
+            return "Here you are: " + json.dumps({"reason": "", "draft": "", "questions": [question.question]})
+        if prompt.startswith("Solve"):
+            return self.solutions[prompt.split("Question:\n")[1].strip()]
+        allowed = re.findall(r"^- (.*)$", prompt, re.MULTILINE)
+        return json.dumps({"judge": "incorrect", "reason": "", "skills": [rng.choice(allowed)]})
+
+
+def config_of(url: str, key: Path, **budget: Any) -> Any:
+    teacher = {"type": "openai", "model": "expert", "url": url, "api_key_file": str(key)}
+    teacher["price"] = {"prompt": 1.0, "completion": 2.0}
+    run = {"name": "llm-run", "students": [STUDENT], "teacher": teacher, "budget": budget}
+    return parse(SMALL | run, "test")
+
+
+def test_a_run_ends_at_its_budget_and_goes_on_with_a_larger_one(local_ray: Path, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("any")
+    run, expert = RunFolder(str(tmp_path / "run")), Expert()
+    with llm_server(expert) as server:
+        assert not supervise(config_of(server.url, tmp_path / "key", max_calls=20), run.path)
+        status = read_json(run.status)
+        assert "budget.max_calls 20 is reached" in status["students"]["stat-syn"]["error"]
+        assert status["usage"]["teacher"]["calls"] == 20 == sum(expert.answered.values())
+
+        assert supervise(config_of(server.url, tmp_path / "key", max_calls=2000, max_usd=5.0), run.path)
+        teacher = read_json(run.status)["usage"]["teacher"]
+        assert set(expert.answered.values()) == {1}, "an answer was paid for twice"
+        assert teacher["calls"] == len(expert.answered)
+        assert teacher["by_task"].keys() == {"name_missing_skills", "write_questions", "solve"}
+        assert teacher["by_round"].keys() == {"stat-syn/round-000", "stat-syn/round-001"}
+        tokens = teacher["prompt_tokens"] + 2 * teacher["completion_tokens"]
+        assert teacher["usd"] == pytest.approx(tokens / 1e6, abs=1e-6)
+        asked = teacher["by_task"]["name_missing_skills"]["outcomes"]
+        assert asked["ok"] > asked.get("malformed", 0)
+    gaps = run.round("stat-syn", 0).table("gaps").read(["outcome", "missing_skills"]).to_pylist()
+    assert all(bool(gap["missing_skills"]) == (gap["outcome"] == "ok") for gap in gaps)
+    examples = run.round("stat-syn", 0).segment().table("examples").read(["question", "origin"]).to_pylist()
+    new = [row for row in examples if row["origin"] == "synthesize"]
+    assert len(new) > 5 and all(row["question"] in expert.solutions for row in new)
