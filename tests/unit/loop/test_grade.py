@@ -85,7 +85,7 @@ def test_a_reward_model_scores_the_steps_of_a_table(tmp_path):
     ]  # fmt: skip
     graded = stage.open()(pa.Table.from_pylist(rows, schema=ROLLOUTS)).to_pylist()
     assert [len(row["step_scores"]) for row in graded] == [3, 0, 0]
-    assert graded[0]["step_texts"] == ["1+1=2", "#### 2", "The answer is: $\\boxed{2}$."]
+    assert graded[0]["step_texts"] == ["1+1=2", "#### 2", "The final answer is: \\boxed{2}."]
     assert all(0.0 < score < 1.0 for score in graded[0]["step_scores"]) and graded[0]["correct"]
     assert [row["refused"] is None for row in graded] == [True, False, True]
     assert "the reward model reads 256" in graded[1]["refused"]
