@@ -27,7 +27,7 @@ def contradictions(config: RunConfig) -> Iterator[str]:
     address = config.cluster.address
     if address not in ("local", "auto") and ":" not in address:
         yield f"cluster.address must be 'local', 'auto' or HOST:PORT; got {address!r}"
-    for role in ("rollout", "grade", "embed", "train", "teacher"):
+    for role in ("rollout", "grade", "embed", "train", "teacher", "prm"):
         yield from _placement(f"placement.{role}", getattr(config.placement, role))
 
 

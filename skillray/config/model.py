@@ -162,7 +162,7 @@ class Placement(Value):
     runtime_env: dict[str, Any] = Field(default_factory=dict)
     """Ray's, for the workers of this role: packages, environment variables. No place for secrets: it is logged."""
     max_workers: PositiveInt = 2
-    """Largest size of the role's pool (roll_out, grade, embed), or concurrent runs (train)."""
+    """Largest size of the role's pool (roll_out, grade, embed), copies of the model (prm), or concurrent runs (train)."""
 
 
 class Placements(Value):
@@ -171,6 +171,8 @@ class Placements(Value):
     embed: Placement = Placement()
     train: Placement = Placement()
     teacher: Placement = Placement(num_cpus=0.5)
+    prm: Placement = Placement(max_workers=1)
+    """Of each actor that holds the process reward model, where `grading.scorer` is one."""
 
 
 class ClusterSettings(Value):
