@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, overload
+from typing import overload
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 Id = bytes
 """A content id: 16 bytes of blake2b, stored as fixed_size_binary(16)."""
@@ -54,10 +53,6 @@ class Value(BaseModel):
     """A frozen setting: unknown keys are refused, equal fields compare equal, and it pickles."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-
-ModelPath = Annotated[str, AfterValidator(lambda model: os.path.abspath(model) if os.path.exists(model) else model)]
-"""A folder of this machine by its full path, for workers have other working directories; any other name as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,13 +18,14 @@ from pydantic import PositiveInt
 
 from skillray.errors import ConfigError
 from skillray.grading.splitting import StepSplit
-from skillray.types import ModelPath, Value
+from skillray.store.paths import DataPath
+from skillray.types import Value
 
 
 class _Prm(Value):
     """What all kinds have."""
 
-    model: ModelPath
+    model: DataPath
     """A Hugging Face id, or a path to a Hugging Face folder. Remote code is never run."""
     revision: str | None = None
     """Of a Hugging Face id: branch, tag or commit; None is its main branch."""

@@ -23,8 +23,8 @@ from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
 from skillray.loop.sources import check_source, num_rows
-from skillray.teacher.prompting import Prompts
 from skillray.store.files import is_url
+from skillray.teacher.prompting import Prompts
 from skillray.training.checkpoint import ADAPTER, is_adapter, need_quantizer
 from skillray.training.model_folder import (
     check_language_model,

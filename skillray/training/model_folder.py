@@ -51,6 +51,14 @@ def check_language_model(model: str) -> str | None:
     return folder
 
 
+def check_weights(model: str) -> None:
+    """Like `check_model`, for one that need not write text."""
+    folder = _find(model)
+    if folder is not None:
+        _check_weights(folder, f"model {model}")
+        read_settings(folder, "config.json", f"model {model}")
+
+
 def check_token_classifier(model: str) -> None:
     """A transformer with a head of two layers, `score.0` and `score.2`, that tells two classes; and a chat template."""
     folder = _find(model)
