@@ -143,7 +143,7 @@ class Runner:
         with self._timed("diagnose"):
             chosen = choose_difficult(graded, settings.max_difficult, self.config.seed)
             graph = graph_from_json(read_json(self.run.graph))
-            stage = Diagnose(chosen, graph, self._teacher() if settings.source == "teacher" else None)
+            stage = Diagnose(chosen, graph, self._teacher() if settings.source == "teacher" else None, settings.votes)
             links = [Link(stage, self.config.placement.grade)]
             self._chain([Job(graded, (folder.table("gaps"),))], links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
