@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from skillray.grading.prm import ChatPrm, Encoded, encode
+from skillray.grading.prm import ChatPrm, Encoded
 from skillray.grading.prm_model import Item, PrmModel
 from skillray.loop.prm import with_words
 
@@ -89,9 +89,15 @@ def make_items() -> list[Item]:
 
 
 def prefixes(prm: PrmModel, item: Item) -> list[Encoded]:
-    """The conversation up to the score of every step."""
-    whole = encode(prm.settings, prm.tokenizer, *item)
-    return [Encoded(whole.ids[: place + 1], (place,)) for place in whole.places]
+    """The conversation up to the score of every step, rendered and tokenised again for each."""
+    (question, steps), chat, found = item, list[dict[str, str]](), []
+    for number, step in enumerate(steps):
+        chat.append({"role": "user", "content": step if number else f"{question} {step}"})
+        text = prm.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        ids = prm.tokenizer(text, add_special_tokens=False)["input_ids"]
+        found.append(Encoded(tuple(ids), (len(ids) - 1,)))
+        chat.append({"role": "assistant", "content": "+"})
+    return found
 
 
 def naive(prm: PrmModel, items: Sequence[Item]) -> list[list[float]]:

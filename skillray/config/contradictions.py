@@ -24,10 +24,13 @@ def contradictions(config: RunConfig) -> Iterator[str]:
         )
     yield from _training(config)
     yield from _teacher(config)
+    if config.diagnosis.votes > 1 and (config.teacher.type == "domain" or config.diagnosis.source == "labels"):
+        who = "labels say" if config.diagnosis.source == "labels" else "a domain teacher says"
+        yield f"diagnosis.votes is {config.diagnosis.votes}: {who} the same every time; set it to 1"
     address = config.cluster.address
     if address not in ("local", "auto") and ":" not in address:
         yield f"cluster.address must be 'local', 'auto' or HOST:PORT; got {address!r}"
-    for role in ("rollout", "grade", "embed", "train", "teacher"):
+    for role in ("rollout", "grade", "embed", "train", "teacher", "prm"):
         yield from _placement(f"placement.{role}", getattr(config.placement, role))
 
 

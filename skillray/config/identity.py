@@ -17,6 +17,7 @@ EXECUTION = (
     "placement",
     "rounds",  # may be added; with fewer, what was made stays
     "budget",
+    "grading.scorer.max_batch_tokens",  # rounding alone, and what fits depends on the device
     *(f"teacher.{name}" for name in TEACHER),
     *(f"training.{name}" for name in TRAINING),
 )
@@ -50,7 +51,7 @@ def _identity(config: RunConfig) -> dict[str, Any]:
         inner = fields
         for part in path:
             inner = inner[part]
-        inner.pop(last, None)  # some are of one kind of teacher only
+        inner.pop(last, None)  # some are of one kind of teacher or scorer only
     fields["students"] = {student["name"]: student for student in fields["students"]}
     return fields
 

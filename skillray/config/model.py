@@ -134,6 +134,9 @@ class DiagnosisSettings(Value):
     """Ask the teacher (STAT, AdaptMI+), or take the question's own labels (AdaptMI)."""
     max_difficult: PositiveInt = 500
     """Uniform sample of the difficult questions; STAT's 500 (arXiv 2510.10023, C)."""
+    votes: PositiveInt = 1
+    """Times that the teacher is asked about each: the first time greedily, then sampled. A skill counts as missing when
+    more than half name it, and the report says how far they agree. STAT asks once."""
 
 
 class EmbeddingSettings(Value):
@@ -162,7 +165,7 @@ class Placement(Value):
     runtime_env: dict[str, Any] = Field(default_factory=dict)
     """Ray's, for the workers of this role: packages, environment variables. No place for secrets: it is logged."""
     max_workers: PositiveInt = 2
-    """Largest size of the role's pool (roll_out, grade, embed), or concurrent runs (train)."""
+    """Largest size of the role's pool (roll_out, grade, embed), copies of its model (prm), or runs at once (train)."""
 
 
 class Placements(Value):
@@ -171,6 +174,8 @@ class Placements(Value):
     embed: Placement = Placement()
     train: Placement = Placement()
     teacher: Placement = Placement(num_cpus=0.5)
+    prm: Placement = Placement(max_workers=1)
+    """Of each actor that holds the process reward model, where `grading.scorer` is one."""
 
 
 class ClusterSettings(Value):

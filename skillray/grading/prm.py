@@ -1,7 +1,7 @@
 """Process reward models: what each kind is asked, and where in the text its scores stand.
 
     chat_prm    user: question, step 1 / assistant: + / user: step 2 / assistant: + ...    P(+) to P(-) before each +
-    tag_prm     question step 1 TAG step 2 TAG ...                                         P(+) to P(-) at each TAG
+    tag_prm     question Step 1: step TAG / Step 2: step TAG ...                           P(+) to P(-) at each TAG
     token_prm   system / user: question / assistant: step 1 SEP step 2 SEP ...             class 1 of 2 at each SEP
 
 One forward pass scores all steps of a response: attention is causal, so what a model says of step k does not depend on
@@ -18,18 +18,26 @@ from pydantic import PositiveInt
 
 from skillray.errors import ConfigError
 from skillray.grading.splitting import StepSplit
+from skillray.store.paths import DataPath
 from skillray.types import Value
 
 
 class _Prm(Value):
     """What all kinds have."""
 
-    model: str
+    model: DataPath
     """A Hugging Face id, or a path to a Hugging Face folder. Remote code is never run."""
+    revision: str | None = None
+    """Of a Hugging Face id: branch, tag or commit; None is its main branch."""
     split: StepSplit = StepSplit()
     dtype: Literal["fp32", "bf16"] = "bf16"
     max_batch_tokens: PositiveInt = 16_384
     """Tokens of one forward pass, padding included; a longer response goes alone."""
+
+    @property
+    def source(self) -> str:
+        """ID@REVISION, or the model as it was given."""
+        return f"{self.model}@{self.revision}" if self.revision else self.model
 
 
 class ChatPrm(_Prm):
@@ -74,12 +82,12 @@ def encode(prm: Prm, tokenizer: Any, question: str, steps: Sequence[str]) -> Enc
         case ChatPrm():
             return _encode_chat(tokenizer, question, steps)
         case TagPrm():
-            written = " ".join(f"Step {n}: {step} {prm.tag}\n" for n, step in enumerate(steps, start=1)).strip()
+            written = "\n".join(f"Step {n}: {step} {prm.tag}" for n, step in enumerate(steps, start=1))
             return _at_token(tokenizer(f"{question} {written}")["input_ids"], token_id(tokenizer, prm.tag), len(steps))
         case TokenPrm():
             answer = "".join(f"{step}{prm.separator}" for step in steps)
             turns = [("system", prm.system), ("user", question), ("assistant", answer)]
-            ids = _chat_ids(tokenizer, turns, prompt=False)
+            ids = _ids(tokenizer, _chat_text(tokenizer, turns, prompt=False))
             return _at_token(ids, token_id(tokenizer, prm.separator), len(steps))
 
 
@@ -91,33 +99,58 @@ def control_token(tokenizer: Any, texts: Sequence[str]) -> str | None:
 
 def token_id(tokenizer: Any, text: str) -> int:
     """Of the one token that `text` is; a mark of a word's beginning before it is no part of it."""
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    ids = _ids(tokenizer, text)
     if not ids or tokenizer.decode([ids[-1]]).strip() != text:
         raise ConfigError(f"grading.scorer: {text!r} is no single token of this model's tokenizer; check `type`")
     return int(ids[-1])
 
 
 def _encode_chat(tokenizer: Any, question: str, steps: Sequence[str]) -> Encoded:
+    """The whole conversation is tokenised once, and the end of each prefix once more, from its last control token on:
+    what stands before a control token is tokenised the same whatever follows it.
+    """
     turns, prefixes = [], []
     for index, step in enumerate(steps):
         turns.append(("user", step if index else f"{question} {step}"))
-        prefixes.append(_chat_ids(tokenizer, turns, prompt=True))
+        prefixes.append(_chat_text(tokenizer, turns, prompt=True))
         turns.append(("assistant", GOOD))
-    ids = _chat_ids(tokenizer, turns, prompt=False)
-    good = token_id(tokenizer, GOOD)
-    for prefix in prefixes:
-        if ids[: len(prefix)] != prefix or ids[len(prefix) : len(prefix) + 1] != [good]:
+    text = _chat_text(tokenizer, turns, prompt=False)
+    ids, starts = _with_starts(tokenizer, text)
+    place_of = {start: place for place, start in enumerate(starts) if ids[place] == token_id(tokenizer, GOOD)}
+    places = [place_of.get(len(prefix)) for prefix in prefixes]
+    for prefix, place in zip(prefixes, places, strict=True):
+        if place is None or not text.startswith(prefix) or not _is_prefix(tokenizer, prefix, ids[:place], starts):
             raise ConfigError("grading.scorer: this chat template writes no '+' turn after a step; check `type`")
-    return Encoded(tuple(ids), tuple(len(prefix) - 1 for prefix in prefixes))
+    return Encoded(tuple(ids), tuple(place - 1 for place in places if place is not None))
 
 
-def _chat_ids(tokenizer: Any, turns: Sequence[tuple[str, str]], *, prompt: bool) -> list[int]:
+def _is_prefix(tokenizer: Any, text: str, ids: list[int], starts: Sequence[int]) -> bool:
+    """Whether the tokens of `text` are `ids`, the first ones of a longer text whose tokens begin at `starts`."""
+    controls = tokenizer.added_tokens_decoder
+    last = next((place for place in reversed(range(len(ids))) if ids[place] in controls), None)
+    if last is None:  # all of it could be different
+        return _ids(tokenizer, text) == ids
+    return _ids(tokenizer, text[starts[last] :]) == ids[last:]
+
+
+def _chat_text(tokenizer: Any, turns: Sequence[tuple[str, str]], *, prompt: bool) -> str:
     if not tokenizer.chat_template:
         raise ConfigError("grading.scorer: this model has no chat template; check `type`, or use another model")
     messages = [{"role": role, "content": content} for role, content in turns]
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt)
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt))
+
+
+def _ids(tokenizer: Any, text: str) -> list[int]:
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids
+
+
+def _with_starts(tokenizer: Any, text: str) -> tuple[list[int], list[int]]:
+    """Tokens, and at which character each begins."""
+    if not tokenizer.is_fast:
+        raise ConfigError("grading.scorer: this model has no fast tokenizer (tokenizer.json); convert it")
+    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    return found["input_ids"], [start for start, _ in found["offset_mapping"]]
 
 
 def _at_token(ids: Sequence[int], mark: int, num_steps: int) -> Encoded:

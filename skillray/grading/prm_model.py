@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,10 @@ from skillray.grading.prm import Encoded, Prm, batches, control_token, encode
 
 Item = tuple[str, Sequence[str]]
 """(question, its response's steps)"""
+Scored = list[float] | str
+"""One reward in [0, 1] a step, or why there are none."""
+Score = Callable[[Sequence[Item]], list[Scored]]
+"""A reward model, wherever it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,9 @@ class PrmModel:
     max_length: int
     """Tokens that the model was made for."""
 
-    def score(self, items: Sequence[Item]) -> list[list[float] | str]:
-        """One reward in [0, 1] a step, or why there are none (a response longer than the model's context)."""
-        found: list[list[float] | str] = [[] for _ in items]
+    def score(self, items: Sequence[Item]) -> list[Scored]:
+        """In order; a response that is longer than the model's context has none."""
+        found: list[Scored] = [[] for _ in items]
         todo: list[tuple[int, Encoded]] = []
         for index, (question, steps) in enumerate(items):
             if not steps:

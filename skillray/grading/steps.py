@@ -13,7 +13,8 @@ from skillray.domains.arithmetic.annotations import check_annotations
 from skillray.errors import ConfigError
 from skillray.grading.answers import Verdict, extract_answer
 from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
-from skillray.grading.prm_model import PrmModel
+from skillray.grading.prm_model import Score, Scored
+from skillray.grading.splitting import StepSplit
 from skillray.protocols import Domain, StepScorer
 from skillray.types import Question, StepScore, Value
 
@@ -82,12 +83,12 @@ def make_step_scorer(
     domain: Domain | None = None,
     grade: Grade | None = None,
     same: Same | None = None,
-    prm: PrmModel | None = None,
+    prm: Score | None = None,
 ) -> StepScorer:
     """The scorer that `settings` name; `ConfigError` when it needs a domain and there is none.
 
     Args:
-        prm: what the settings of a neural scorer name, opened.
+        prm: the reward model that the settings of a neural scorer name.
     """
     match settings:
         case DomainSteps():
@@ -107,7 +108,7 @@ def make_step_scorer(
             return _by_question(lambda responses: float(_mean_words(responses) < settings.max_words))
         case ChatPrm() | TagPrm() | TokenPrm():
             assert prm is not None, "a neural scorer is given its model"
-            return _neural(prm)
+            return _neural(settings.split, prm)
         case _:
             assert_never(settings)
 
@@ -133,16 +134,16 @@ def _by_question(score: Callable[[Sequence[str]], float]) -> StepScorer:
     return scorer
 
 
-def _neural(prm: PrmModel) -> StepScorer:
+def _neural(split: StepSplit, prm: Score) -> StepScorer:
     def scorer(answers: Sequence[tuple[Question, str]]) -> list[tuple[StepScore, ...] | str]:
-        steps = [prm.settings.split.steps(response) for _, response in answers]
-        scored = prm.score([(question.question, each) for (question, _), each in zip(answers, steps, strict=True)])
+        steps = [split.steps(response) for _, response in answers]
+        scored = prm([(question.question, each) for (question, _), each in zip(answers, steps, strict=True)])
         return [_paired(texts, scores) for texts, scores in zip(steps, scored, strict=True)]
 
     return scorer
 
 
-def _paired(texts: Sequence[str], scores: list[float] | str) -> tuple[StepScore, ...] | str:
+def _paired(texts: Sequence[str], scores: Scored) -> tuple[StepScore, ...] | str:
     if isinstance(scores, str):
         return scores
     return tuple(StepScore(text=text, score=score) for text, score in zip(texts, scores, strict=True))

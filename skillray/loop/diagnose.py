@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
 from skillray.diagnosis.profile import cap_difficult, labels_as_missing
+from skillray.diagnosis.votes import Vote, vote
 from skillray.errors import StageError
 from skillray.loop.questions import question_of
-from skillray.protocols import OpenTeacher
+from skillray.protocols import Ask, OpenTeacher
 from skillray.skills.graph import SkillGraph
 from skillray.store.schemas import GAPS
 from skillray.store.tables import Table
-from skillray.teacher.tasks import NameMissingSkills, Outcome, Reply, Task
+from skillray.teacher.tasks import NameMissingSkills, Outcome, Task
 from skillray.types import Id
 
 Row = dict[str, Any]
@@ -33,26 +35,30 @@ class Diagnose:
     """The vocabulary; a question may only miss skills of its subject."""
     teacher: OpenTeacher | None
     """None takes the question's own labels (AdaptMI's plain variant, arXiv 2505.00147)."""
+    votes: int = 1
+    """Samples of the teacher for each question."""
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
         ask = self.teacher() if self.teacher else None
 
         def diagnose(graded: pa.Table) -> pa.Table:
             rows = [row for row in graded.to_pylist() if row["judged"] and row["question_id"] in self.chosen]
-            replies = (
-                ask(Task.NAME_MISSING_SKILLS, [self._request(row) for row in rows])
-                if ask
-                else [labels_as_missing(row["skills"]) for row in rows]
-            )
-            gaps = [_gap(row, reply) for row, reply in zip(rows, replies, strict=True)]
+            votes = self._votes(ask, rows) if ask else [Vote(labels_as_missing(row["skills"]), None) for row in rows]
+            gaps = [_gap(row, vote) for row, vote in zip(rows, votes, strict=True)]
             return pa.Table.from_pylist(gaps, schema=GAPS)
 
         return diagnose
 
-    def _request(self, row: Row) -> NameMissingSkills:
+    def _votes(self, ask: Ask, rows: list[Row]) -> list[Vote]:
+        """All samples of all questions in one call."""
+        requests = [self._request(row, sample) for row in rows for sample in range(self.votes)]
+        replies = iter(ask(Task.NAME_MISSING_SKILLS, requests))
+        return [vote(list(islice(replies, self.votes))) for _ in rows]
+
+    def _request(self, row: Row, sample: int) -> NameMissingSkills:
         question = question_of(row)
         allowed = self.graph.allowed(question.subject)
-        return NameMissingSkills(question=question, response=row["response"], allowed=allowed)
+        return NameMissingSkills(question=question, response=row["response"], allowed=allowed, sample=sample)
 
 
 def choose_difficult(graded: Table, limit: int, seed: int) -> frozenset[Id]:
@@ -62,9 +68,10 @@ def choose_difficult(graded: Table, limit: int, seed: int) -> frozenset[Id]:
     return frozenset(cap_difficult(difficult, limit=limit, seed=seed))
 
 
-def _gap(row: Row, reply: Reply) -> Row:
+def _gap(row: Row, voted: Vote) -> Row:
+    reply = voted.reply
     if reply.outcome is Outcome.UNSUPPORTED:
         raise StageError(f"diagnose: the teacher could not name missing skills ({reply.outcome})")
     missing = list(reply.value) if reply.outcome is Outcome.OK else []
     kept = {name: row[name] for name in ("question_id", "question", "response", "skills")}
-    return kept | {"missing_skills": missing, "outcome": str(reply.outcome)}
+    return kept | {"missing_skills": missing, "outcome": str(reply.outcome), "agreement": voted.agreement}

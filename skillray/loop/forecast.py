@@ -116,7 +116,7 @@ def _evidence(config: RunConfig, student: StudentConfig, index: int, sizes: dict
             if sizes["profile"] is None
             else min(config.diagnosis.max_difficult, sizes["profile"])
         )
-        calls = most if config.diagnosis.source == "teacher" else 0
+        calls = most * config.diagnosis.votes if config.diagnosis.source == "teacher" else 0
         tokens = _written(config, {Task.NAME_MISSING_SKILLS: calls})
         steps.append(
             Step(

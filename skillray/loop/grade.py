@@ -15,8 +15,8 @@ from skillray.errors import DataError
 from skillray.grading.answers import Verdict
 from skillray.grading.difficulty import check_scores, judged_sample
 from skillray.grading.pool import AnswerPool
+from skillray.grading.prm_model import Score
 from skillray.grading.steps import make_step_scorer
-from skillray.loop.prm import NEURAL, open_prm
 from skillray.loop.questions import question_of
 from skillray.store.schemas import GRADED
 from skillray.types import StepScore
@@ -31,13 +31,13 @@ class Grade:
     settings: GradingSettings
     domain: str | None
     """Where the questions come from, when a domain made them."""
-    device: str = "cpu"
-    """Of a neural scorer."""
+    open_prm: Callable[[], Score] | None = None
+    """Connects to the reward model, where the scorer is a neural one."""
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
         pool = AnswerPool(deadline_s=self.settings.answer_timeout_s)
         domain = DOMAINS[self.domain] if self.domain else None
-        prm = open_prm(self.settings.scorer, self.device) if isinstance(self.settings.scorer, NEURAL) else None
+        prm = self.open_prm() if self.open_prm else None
 
         def grade(rollouts: pa.Table) -> pa.Table:
             rows = rollouts.to_pylist()

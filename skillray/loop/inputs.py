@@ -62,7 +62,7 @@ def _inputs(config: RunConfig) -> dict[str, Input]:
     if config.rollout.recorded is not None:
         found["rollout.recorded"] = QuestionSource(path=config.rollout.recorded.path)
     if isinstance(config.grading.scorer, NEURAL):
-        found["grading.scorer.model"] = config.grading.scorer.model
+        found["grading.scorer.model"] = config.grading.scorer.source
     if config.embedding is not None:
         found["embedding.model"] = config.embedding.model
     return found | {_model_field(student.name): student.model for student in config.students}

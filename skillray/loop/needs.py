@@ -28,6 +28,8 @@ def _workers(config: RunConfig) -> list[str]:
         f"fine_tune: up to {place.train.max_workers} at once x {config.training.num_workers} x ({_ask(place.train)})",
         f"teacher: {_teacher(config)}",
     ]
+    if isinstance(config.grading.scorer, NEURAL):
+        lines.append(f"prm: up to {place.prm.max_workers} x ({_ask(place.prm)})")
     if any(Need.NEIGHBOURS in student.curriculum.needs for student in config.students):
         lines.append(f"embed: up to {place.embed.max_workers} x ({_ask(place.embed)})")
     return lines
@@ -73,7 +75,7 @@ def _serving(config: RunConfig) -> list[str]:
     scorer = config.grading.scorer
     found = {("roll_out", student.model, _dtype(place.rollout)) for student in config.students}
     if isinstance(scorer, NEURAL):
-        found.add(("grade", scorer.model, scorer.dtype))
+        found.add(("prm", scorer.model, scorer.dtype))
     if config.embedding is not None:
         found.add(("embed", config.embedding.model, _dtype(place.embed)))
     if isinstance(config.teacher, VllmTeacherConfig):
@@ -98,7 +100,8 @@ def least_gpus(config: RunConfig) -> float:
     """Without which the run waits for ever: the teacher's, beside one chain of answering or one worker group."""
     place = config.placement
     teacher = getattr(config.teacher, "replicas", 0) * place.teacher.num_gpus
-    answering = place.rollout.num_gpus + place.grade.num_gpus
+    prm = place.prm.num_gpus if isinstance(config.grading.scorer, NEURAL) else 0.0
+    answering = place.rollout.num_gpus + place.grade.num_gpus + prm
     training = config.training.num_workers * place.train.num_gpus
     return float(teacher + max(answering, training, place.embed.num_gpus))
 

@@ -8,6 +8,7 @@ name rows. What would have to be downloaded is left to the run.
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -19,11 +20,19 @@ from skillray.curriculum import Hard
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError, DataError, MissingExtraError
 from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
+from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
 from skillray.loop.sources import check_source, num_rows
+from skillray.store.files import is_url
 from skillray.teacher.prompting import Prompts
 from skillray.training.checkpoint import ADAPTER, is_adapter, need_quantizer
-from skillray.training.model_folder import check_model, check_weights, read_settings
+from skillray.training.model_folder import (
+    check_language_model,
+    check_model,
+    check_token_classifier,
+    check_weights,
+    read_settings,
+)
 
 MAX_REHEARSED = 12_000
 """Rows of pool, probe set and labels together; they take about half a second of one core."""
@@ -70,11 +79,18 @@ def _check_engine(config: RunConfig) -> None:
 
 def _check_scorer(config: RunConfig) -> None:
     scorer = config.grading.scorer
+    if not isinstance(scorer, NEURAL):
+        return
+    if scorer.revision and (os.path.isdir(scorer.model) or is_url(scorer.model)):
+        raise ConfigError(f"grading.scorer.revision: {scorer.model} is no Hugging Face id; remove it")
     with _naming("grading.scorer.model"):
-        if isinstance(scorer, ChatPrm):
-            check_model(scorer.model)
-        elif isinstance(scorer, TagPrm | TokenPrm):
-            check_weights(scorer.model)
+        match scorer:
+            case ChatPrm():
+                check_model(scorer.source)
+            case TagPrm():
+                check_language_model(scorer.source)
+            case TokenPrm():
+                check_token_classifier(scorer.source)
 
 
 def _check_teacher(config: RunConfig) -> None:

@@ -15,12 +15,13 @@ NEURAL = (ChatPrm, TagPrm, TokenPrm)
 
 def open_prm(settings: Prm, device: str) -> PrmModel:
     """Load it. `DataError` or `ConfigError` with one line for a folder that is no such model."""
-    folder, tokenizer = resolve_model(settings.model), load_tokenizer(settings.model)
+    folder = resolve_model(settings.source)
+    tokenizer = load_tokenizer(folder)
     encode(settings, tokenizer, "1+1=?", ["2"])  # refuses a tokenizer that does not fit, before any weight is read
     if isinstance(settings, TokenPrm):
         body, head = _with_classes(folder, settings)
     else:
-        model = load_model(settings.model, settings.dtype)
+        model = load_model(folder, settings.dtype)
         body, head = model.get_decoder(), with_words(model, tokenizer)
     body, head = body.to(device).eval(), head.to(device).eval()
     return PrmModel(settings, tokenizer, body, head, int(body.config.max_position_embeddings))

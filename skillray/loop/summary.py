@@ -82,7 +82,7 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
     gaps, graded = folder.table("gaps"), folder.table("graded")
     if not gaps.complete():
         return None
-    rows = gaps.read(["missing_skills", "outcome"])
+    rows = gaps.read(["missing_skills", "outcome", "agreement"])
     profile = profile_of(rows["missing_skills"].to_pylist(), rows["outcome"].to_pylist())
     return {
         "counts": profile.counts,
@@ -90,6 +90,7 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
         "questions": len(set(graded.read(["question_id"])["question_id"].to_pylist())),
         "judged_correct": profile.outcomes.get(Outcome.JUDGED_CORRECT, 0),
         "outcomes": profile.outcomes,
+        "agreement": pc.mean(rows["agreement"]).as_py(),
     }
 
 

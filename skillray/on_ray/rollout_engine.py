@@ -16,7 +16,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ from skillray.on_ray.data import Link, worker_resources
 from skillray.on_ray.runner import namespace_of
 from skillray.on_ray.train import CommittedLog
 from skillray.on_ray.vllm_engine import Adapter, Request, Sampling, VllmEngine, Weights, room_for
-from skillray.on_ray.warm import Warm, WarmActor
+from skillray.on_ray.warm import Load, Warm, WarmActor
 from skillray.store.fence import Fence
 from skillray.training.checkpoint import ADAPTER, base_of, is_adapter, load_tokenizer, resolve_model, weights_hash
 from skillray.training.model_folder import read_settings
@@ -50,7 +50,7 @@ class RollOutByEngines:
     engines: tuple[Warm, ...]
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
-        load = Load(len(self.engines))
+        load = Load(len(self.engines), BATCHES)
 
         def roll_out(questions: pa.Table) -> pa.Table:
             ids, texts = questions["question_id"].to_pylist(), questions["question"].to_pylist()
@@ -59,25 +59,6 @@ class RollOutByEngines:
             return with_answers(questions, answers, self.roll_out.samples)
 
         return roll_out
-
-
-class Load:
-    """Batches under way, by engine: the first is filled before the next one is started."""
-
-    def __init__(self, engines: int) -> None:
-        self._batches = [0] * engines
-        self._lock = threading.Lock()
-
-    @contextlib.contextmanager
-    def of_next(self) -> Iterator[int]:
-        with self._lock:
-            index = next((at for at, count in enumerate(self._batches) if count < BATCHES), len(self._batches) - 1)
-            self._batches[index] += 1
-        try:
-            yield index
-        finally:
-            with self._lock:
-                self._batches[index] -= 1
 
 
 class Turns:

@@ -18,6 +18,7 @@ from skillray.loop.fulfil import Fulfil
 from skillray.loop.grade import Grade
 from skillray.loop.inputs import model_content, note_inputs
 from skillray.loop.merge import ids_of, merge
+from skillray.loop.prm import NEURAL
 from skillray.loop.questions import (
     SPLITS,
     from_domain,
@@ -122,11 +123,9 @@ class Runner:
         ]
         if any(student.curriculum.needs for student in self.students):
             jobs.append(Job(self.run.questions("profile"), (profile.table("rollouts"), profile.table("graded"))))
-        domain = self.config.data.domain if self.config.data.type == "domain" else None
-        grade_on = self.config.placement.grade
         links = [
             self._answering(),
-            Link(Grade(self.config.grading, domain, device_of(grade_on)), grade_on),
+            self._grading(),
         ]
         with self._timed("answer"):
             self._chain(jobs, links, self.config.rollout.batch_size)
@@ -144,7 +143,7 @@ class Runner:
         with self._timed("diagnose"):
             chosen = choose_difficult(graded, settings.max_difficult, self.config.seed)
             graph = graph_from_json(read_json(self.run.graph))
-            stage = Diagnose(chosen, graph, self._teacher() if settings.source == "teacher" else None)
+            stage = Diagnose(chosen, graph, self._teacher() if settings.source == "teacher" else None, settings.votes)
             links = [Link(stage, self.config.placement.grade)]
             self._chain([Job(graded, (folder.table("gaps"),))], links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
@@ -282,6 +281,16 @@ class Runner:
 
         return by_engines(roll_out, self.config, self.fence)
 
+    def _grading(self) -> Link:
+        config = self.config
+        domain = config.data.domain if config.data.type == "domain" else None
+        if not isinstance(config.grading.scorer, NEURAL):
+            return Link(Grade(config.grading, domain), config.placement.grade)
+        from skillray.on_ray.scorer import CALLS, warm_scorers
+
+        stage = Grade(config.grading, domain, warm_scorers(config, self.fence))
+        return Link(stage, config.placement.grade, calls=CALLS)
+
     def _chain(self, jobs: Sequence[Job], links: Sequence[Link], unit_rows: int) -> None:
         run_chain(jobs, links, unit_rows=unit_rows, fence=self.fence, progress=self.report_progress)
 
@@ -322,7 +331,7 @@ class Runner:
         settings = (
             config.seed,
             config.rollout,
-            config.grading.scorer,
+            config.grading.scorer.model_dump(mode="json", exclude={"max_batch_tokens"}),
             config.grading.filter,
             config.diagnosis,
             identify(config.teacher).model,

@@ -23,6 +23,7 @@ import ray
 from skillray.config import RunConfig, load_config
 from skillray.coordinator.fleet import one_line
 from skillray.errors import DeadlineError, SkillrayError, StageError
+from skillray.loop.prm import NEURAL
 from skillray.on_ray.runner import LIVES, hold_lease
 from skillray.store.fence import Fence
 from skillray.store.layout import RunFolder
@@ -85,6 +86,7 @@ def crowded(config: RunConfig) -> bool:
         (place.grade, place.grade.max_workers),
         (place.train, place.train.max_workers * config.training.num_workers),
         (place.teacher, teacher_replicas),
+        (place.prm, place.prm.max_workers if isinstance(config.grading.scorer, NEURAL) else 0),
     )
     gpus = sum(role.num_gpus * workers for role, workers in roles)
     cpus = sum(role.num_cpus * workers for role, workers in roles)
@@ -145,3 +147,25 @@ class Warm:
                 return
             time.sleep(0.2)
         raise DeadlineError(f"{self.name}: it is ending, and did not end within {GONE_S:.0f} s")
+
+
+class Load:
+    """Calls of one worker that are under way, by actor: one that has `enough` leaves the next to the next actor, which
+    may have to be started first; when all have, the one with the fewest gets it.
+    """
+
+    def __init__(self, actors: int, enough: int) -> None:
+        self._calls, self._enough = [0] * actors, enough
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def of_next(self) -> Iterator[int]:
+        with self._lock:
+            least = self._calls.index(min(self._calls))
+            index = next((at for at, count in enumerate(self._calls) if count < self._enough), least)
+            self._calls[index] += 1
+        try:
+            yield index
+        finally:
+            with self._lock:
+                self._calls[index] -= 1

@@ -49,6 +49,8 @@ class Profile(Record):
     difficult: int = 0
     questions: int = 0
     judged_correct: int = 0
+    agreement: float | None = None
+    """Of the teacher's samples on a question, on average; None where it was asked once."""
 
 
 class Round(Record):

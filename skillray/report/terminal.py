@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skillray.report.inputs import Inputs, Profile, Student, read_inputs
-from skillray.report.text import after_name, line, percent, visible
+from skillray.report.text import NONE, after_name, line, percent, visible
 from skillray.report.views import accuracy_table, by_subject, short
 from skillray.store.layout import RunFolder
 
@@ -95,6 +95,9 @@ def _profile(name: str, student: Student, subjects: Mapping[str, str]) -> str:
     skills = sorted(found, key=lambda skill: (*(-counts.get(skill, 0) for counts in missed), skill))
     rows = _skill_rows(skills, [profile for _, profile in student.profiled], subjects)
     total = ["difficult questions", *(f"{p.difficult} of {p.questions}" for _, p in student.profiled)]
+    agreed = [NONE if p.agreement is None else percent(p.agreement, 0) for _, p in student.profiled]
+    if set(agreed) != {NONE}:
+        rows.append(["agreement of the teacher's samples, percent", *agreed])
     title = f"{name}: difficult questions that miss the skill, and percent of the difficult ones"
     return _text(title, ["skill", *(after_name(index) for index, _ in student.profiled)], [*rows, total], texts=1)
 

@@ -66,6 +66,7 @@ GAPS = pa.schema(
         pa.field("skills", STRINGS, nullable=False),
         pa.field("missing_skills", STRINGS, nullable=False),
         pa.field("outcome", pa.string(), nullable=False),  # teacher.tasks.Outcome
+        pa.field("agreement", pa.float64()),  # of the teacher's samples; null where it was asked once
     ]
 )
 

@@ -32,7 +32,7 @@ class TeacherId:
     """Whether it is a language model, whose sampling settings matter; a domain teacher samples nothing."""
 
     def key(self, task: Task, request: Request) -> Id:
-        return reply_key(self.model, task, request, sampling_of(task) if self.samples else {})
+        return reply_key(self.model, task, request, sampling_of(task, request) if self.samples else {})
 
 
 def identify(config: TeacherConfig) -> TeacherId:

@@ -32,6 +32,8 @@ SAMPLING: Mapping[Task, Mapping[str, Any]] = {
 }
 """Our choice: STAT (arXiv 2510.10023, C.1) prints its students' settings and not its teacher's. What is asked once is
 greedy; what is asked several times for different texts is sampled."""
+AGAIN = {"temperature": 1.0}
+"""For all but the first sample of what is greedy."""
 _KINDS: Mapping[Task, tuple[type, ...]] = {
     Task.LABEL_SKILLS: (LabelSkills,),
     Task.NAME_MISSING_SKILLS: (NameMissingSkills,),
@@ -97,7 +99,7 @@ class LLMTeacher:
             prompt = self.prompts.render(request)
         except PromptTooLongError as error:
             return Reply(outcome=Outcome.FAILED, raw=str(error))
-        sampling = {**sampling_of(task), "seed": self._seed(task, request)}
+        sampling = {**sampling_of(task, request), "seed": self._seed(task, request)}
         completion = await self.completer.complete(prompt, sampling, schema(request))
         failed = completion.finish_reason == "error"
         reply = (
@@ -109,13 +111,14 @@ class LLMTeacher:
 
     def _seed(self, task: Task, request: Request) -> int:
         """Of the key, in 31 bits: samples of one question differ, and the same request is the same everywhere."""
-        return int.from_bytes(reply_key(self.model, task, request, sampling_of(task))[:4], "big") >> 1
+        return int.from_bytes(reply_key(self.model, task, request, sampling_of(task, request))[:4], "big") >> 1
 
 
 def name_of(model: str, prompts: Prompts) -> str:
     return f"{model}+prompts-{prompts.version}+parser-{PARSER}"
 
 
-def sampling_of(task: Task) -> Mapping[str, Any]:
+def sampling_of(task: Task, request: Request) -> Mapping[str, Any]:
     """Sampling settings that enter the key of a reply."""
-    return SAMPLING.get(task, {})
+    again = AGAIN if isinstance(request, NameMissingSkills) and request.sample else {}
+    return {**SAMPLING.get(task, {}), **again}

@@ -51,6 +51,8 @@ class Outcome(StrEnum):
     """The teacher, or the service before it, declined to answer."""
     JUDGED_CORRECT = "judged_correct"
     """Asked for missing skills, the teacher found the response correct."""
+    NO_MAJORITY = "no_majority"
+    """Of several samples of the teacher no more than half say the same; of a vote, never of a single reply."""
     FAILED = "failed"
     """No answer came: the service was down or too slow. Never data, never used again."""
     UNSUPPORTED = "unsupported"
@@ -73,6 +75,8 @@ class NameMissingSkills:
     question: Question
     response: str
     allowed: tuple[str, ...]
+    sample: int = 0
+    """0-based; tells repetitions apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +142,13 @@ def written(question: Question) -> dict[str, Any]:
 
 
 def canonical_json(request: Request) -> str:
-    """The same text for equal requests in every process. Ids of questions are left out: their content is there."""
-    return json.dumps(_without_ids(asdict(request)), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    """The same text for equal requests in every process. Ids of questions are left out: their content is there. So is
+    the first sample of what is mostly asked once.
+    """
+    fields = asdict(request)
+    if isinstance(request, NameMissingSkills) and request.sample == 0:
+        del fields["sample"]
+    return json.dumps(_without_ids(fields), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def reply_key(model: str, task: Task, request: Request, sampling: Mapping[str, Any]) -> Id:

@@ -27,8 +27,8 @@ _WEIGHTS = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 def resolve_model(model: str) -> str:
     """The folder of `model` on this machine: 'embedded', a folder, or what is fetched once a node.
 
-    That is an s3:// or gs:// folder, or a Hugging Face id; HF_HUB_OFFLINE is respected. Raises `DataError` when there
-    is no such model.
+    That is an s3:// or gs:// folder, or a Hugging Face id, perhaps with a revision as ID@REVISION; HF_HUB_OFFLINE is
+    respected. Raises `DataError` when there is no such model.
     """
     if model == "embedded":
         return str(EMBEDDED)
@@ -40,8 +40,9 @@ def resolve_model(model: str) -> str:
         raise DataError(f"model {model}: there is no such folder; give a Hugging Face folder or id")
     from huggingface_hub import snapshot_download
 
+    name, _, revision = model.partition("@")
     try:
-        return str(snapshot_download(model, allow_patterns=list(_WEIGHTS)))
+        return str(snapshot_download(name, revision=revision or None, allow_patterns=list(_WEIGHTS)))
     except (OSError, ValueError) as error:  # no such id, no network, no access: all the user's to mend
         raise DataError(f"model {model}: not a folder, and the Hugging Face hub says: {_line(error)}") from None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from skillray.errors import DataError
 from skillray.store.files import is_url, names_in
 from skillray.training.checkpoint import ADAPTER, is_adapter, resolve_model
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(@[A-Za-z0-9][\w./-]*)?", re.ASCII)
+"""And, where there is one, its revision."""
 _CAUSAL = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 """Ends of the names of classes that write text; the last one only where there is no separate encoder."""
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
@@ -28,6 +30,14 @@ def check_model(model: str) -> str | None:
     Raises:
         DataError: there is no such model, or it cannot be a student; says what is missing.
     """
+    folder = check_language_model(model)
+    if folder is not None:
+        _check_template(folder, f"model {model}")
+    return folder
+
+
+def check_language_model(model: str) -> str | None:
+    """Like `check_model`, for one that need not have a chat template."""
     folder = _find(model)
     if folder is None:
         return None
@@ -42,11 +52,32 @@ def check_model(model: str) -> str | None:
 
 
 def check_weights(model: str) -> None:
-    """Like `check_model`, for one that need not write text or have a chat template."""
+    """Like `check_model`, for one that need not write text."""
     folder = _find(model)
     if folder is not None:
         _check_weights(folder, f"model {model}")
         read_settings(folder, "config.json", f"model {model}")
+
+
+def check_token_classifier(model: str) -> None:
+    """A transformer with a head of two layers, `score.0` and `score.2`, that tells two classes; and a chat template."""
+    folder = _find(model)
+    if folder is None:
+        return
+    where = f"model {model}"
+    _check_weights(folder, where)
+    config = read_settings(folder, "config.json", where)
+    shapes = _shapes(folder, ("score.0.weight", "score.2.weight"))
+    first, last = shapes.get("score.0.weight"), shapes.get("score.2.weight")
+    if first is None or last is None:
+        raise DataError(f"{where}: it has no head with two classes a token (score.0, score.2); check `type`")
+    if last[0] != 2 or last[1] != first[0] or first[1] != config.get("hidden_size"):
+        raise DataError(
+            f"{where}: its head (score.0 {first}, score.2 {last}) does not lead from a hidden state of "
+            f"{config.get('hidden_size')} to 2 classes; check `type`"
+        )
+    _check_tokenizer(folder, where)
+    _check_template(folder, where)
 
 
 def read_settings(folder: str, name: str, where: str) -> dict[str, Any]:
@@ -125,6 +156,18 @@ def _check_headers(folder: Path, names: list[str], where: str) -> None:
             raise DataError(f"{where}: {name} holds no weights; restore it")
 
 
+def _shapes(folder: str, names: Sequence[str]) -> dict[str, list[int]]:
+    """Of those of the tensors that the folder has."""
+    from safetensors import safe_open
+
+    found: dict[str, list[int]] = {}
+    for path in Path(folder).glob("*.safetensors"):
+        with safe_open(path, framework="numpy") as tensors:
+            known = set(tensors.keys())
+            found |= {name: tensors.get_slice(name).get_shape() for name in names if name in known}
+    return found
+
+
 def _check_architecture(folder: str, where: str) -> None:
     config = read_settings(folder, "config.json", where)
     classes = config.get("architectures") or []
@@ -140,6 +183,10 @@ def _check_tokenizer(folder: str, where: str) -> None:
     path = Path(folder)
     if not any((path / name).exists() for name in _TOKENIZERS):
         raise DataError(f"{where}: there is no tokenizer in the folder; save it there too")
+
+
+def _check_template(folder: str, where: str) -> None:
+    path = Path(folder)
     written = any((path / name).exists() for name in ("chat_template.jinja", "chat_template.json"))
     if not written and not read_settings(folder, "tokenizer_config.json", where).get("chat_template"):
         raise DataError(f"{where}: its tokenizer has no chat template; use an instruction-tuned model")

@@ -31,7 +31,7 @@ def run(local_ray, tmp_path_factory) -> RunFolder:
     sets += [f"students.{n}.curriculum.num_examples=12" for n in students]
     sets += [f"data.{name}={{path: {inputs / name}.jsonl}}" for name in ("pool", "probe")]
     sets += [f"grading.scorer.model={scorer}", f"embedding.model={save_tiny_bert(inputs / 'bert')}"]
-    sets += [f"placement.{role}.num_gpus=0" for role in ("rollout", "grade", "embed", "train")]
+    sets += [f"placement.{role}.num_gpus=0" for role in ("rollout", "prm", "embed", "train")]
     sets += ["placement.grade.num_cpus=0.1", "rollout.max_new_tokens=16", "data.profile_share=0.5"]
     sets += [] if find_spec("bitsandbytes") else ["training.lora.quantize=null"]
     config = load_config(str(RECIPE), sets)

@@ -127,6 +127,8 @@ CONTRADICTIONS = [
     field("recorded-for-nobody", "seed=1", "rollout.recorded: no student uses it", config=UNRECORDED),
     field("recorded-to-a-domain", "rollout.recorded.path=x.jsonl", "rollout.recorded", "data.type to 'tables'"),
     field("domain-scorer-on-tables", "grading.scorer.type=domain", "grading.scorer.type 'domain'", config=TABLES),
+    field("votes-of-a-domain", "diagnosis.votes=3", "diagnosis.votes is 3: a domain teacher says the same every time"),
+    field("votes-of-labels", "diagnosis.votes=3", "diagnosis.votes is 3: labels say the same", config=TABLES),
     field("teacher-on-tables", "diagnosis.source=teacher", "diagnosis.source must be 'labels'", config=TABLES),
     field("synthesis-on-tables", "seed=1", "student 'a': curriculum 'stat-syn'", "use 'stat-sel'", config=SYNTHETIC),
     field(

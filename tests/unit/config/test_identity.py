@@ -21,6 +21,7 @@ MAY_CHANGE = {
     "placement",
     "rounds",
     "budget",
+    "grading.scorer.max_batch_tokens",
     "teacher.replicas",
     "teacher.timeout_s",
     "teacher.concurrency",
@@ -43,7 +44,7 @@ ON_GPUS: dict[str, Any] = {
     "students": [{"name": "a", "curriculum": {"type": "stat-syn"}}],
     "rollout": {"temperature": 0.5},
     "training": {"zero_stage": 3},
-    "placement": {role: {"num_gpus": 1} for role in ("rollout", "grade", "embed", "train", "teacher")},
+    "placement": {role: {"num_gpus": 1} for role in ("rollout", "grade", "embed", "train", "teacher", "prm")},
     "embedding": {"model": "embedded"},
 }
 """Where most values are right."""

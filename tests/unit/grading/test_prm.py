@@ -1,25 +1,30 @@
-"""Process reward models on tiny random ones of the same architectures: one pass a response gives what the naive way
-gives, which encodes the growing text again for every step.
+"""Process reward models on tiny random ones of the same architectures: one pass a response gives what their authors'
+code gives (tests/unit/grading/reward_models.py), which encodes the growing text again for every step.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skillray.errors import ConfigError, DataError
-from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm, batches, encode, token_id
+from skillray.grading.prm import ChatPrm, Prm, TagPrm, TokenPrm, batches, encode
 from skillray.grading.prm_model import PrmModel
 from skillray.loop.prm import open_prm
-from tests.tiny import tiny_tokenizer
+from tests.unit.grading.reward_models import (
+    LLAMA_MARKS,
+    LLAMA_TEMPLATE,
+    REFERENCES,
+    SEPARATOR,
+    bytes_tokenizer,
+    pieces_tokenizer,
+    save_reward_models,
+)
 
-SEPARATOR = "<extra_0>"
 ITEMS = [
     ("What is 2+3?", ("2+3=5", "#### 5")),
     ("What is 7*8, and then minus 6?", ("7*8=56 - a step", "56-6=50", "#### 50", "The answer is: $\\boxed{50}$.")),
@@ -27,137 +32,144 @@ ITEMS = [
     ("nothing was written", ()),
     ("What is 9-4?", ("nine minus four, that is 9-4", "=5")),
 ]
-
-
-def tokenizer() -> Any:
-    made = tiny_tokenizer()
-    made.add_special_tokens({"additional_special_tokens": [SEPARATOR, "<tag>"]})
-    return made
+KINDS: dict[str, type[ChatPrm | TagPrm | TokenPrm]] = {"chat_prm": ChatPrm, "tag_prm": TagPrm, "token_prm": TokenPrm}
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2Model
-
-    folder, words = tmp_path_factory.mktemp("prm"), tokenizer()
-    sizes = {
-        "vocab_size": len(words), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 400, "initializer_range": 0.3,
-    }  # fmt: skip
-    torch.manual_seed(0)
-    models: dict[str, Any] = {
-        "llama": LlamaForCausalLM(LlamaConfig(**sizes)),
-        "mistral": MistralForCausalLM(MistralConfig(**sizes, sliding_window=None)),
-        "qwen2": Qwen2Model(Qwen2Config(**sizes)),
-    }
-    for name, model in models.items():
-        model.save_pretrained(folder / name)
-        words.save_pretrained(folder / name)
-    publish_as_qwen_does(folder / "qwen2")
-    return {name: str(folder / name) for name in models}
-
-
-def publish_as_qwen_does(folder: Path) -> None:
-    """Its tensors' names, with a head that no class of transformers has."""
-    from safetensors.torch import load_file, save_file
-
-    body = load_file(folder / "model.safetensors")
-    body = {name if name.startswith("model.") else f"model.{name}": tensor for name, tensor in body.items()}
-    head = {"score.0.weight": (32, 32), "score.0.bias": (32,), "score.2.weight": (2, 32), "score.2.bias": (2,)}
-    save_file(body | {name: 0.1 * torch.randn(shape) for name, shape in head.items()}, folder / "model.safetensors")
-    config = json.loads((folder / "config.json").read_text())
-    config |= {"architectures": ["Qwen2ForProcessRewardModel"], "auto_map": {"AutoModel": "modeling.Evil"}}
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / "modeling.py").write_text("raise SystemExit('remote code ran')\n")
-
-
-KINDS = {
-    "llama": lambda folder, **more: ChatPrm(model=folder, dtype="fp32", **more),
-    "mistral": lambda folder, **more: TagPrm(model=folder, dtype="fp32", tag="<tag>", **more),
-    "qwen2": lambda folder, **more: TokenPrm(model=folder, dtype="fp32", **more),
-}
+    return save_reward_models(tmp_path_factory.mktemp("prm"))
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def prm(request: pytest.FixtureRequest, folders: dict[str, str]) -> PrmModel:
-    return open_prm(KINDS[request.param](folders[request.param]), "cpu")
+    return open_prm(KINDS[request.param](model=folders[request.param], dtype="fp32"), "cpu")
 
 
-def naive(prm: PrmModel, question: str, steps: tuple[str, ...]) -> list[float]:
-    """The text up to each step, alone, and the whole model's own logits at its end."""
-    found = []
-    for count in range(1, len(steps) + 1):
-        encoded = encode(prm.settings, prm.tokenizer, question, steps[:count])
-        place = encoded.places[-1]
-        with torch.inference_mode():
-            hidden = prm.body(input_ids=torch.tensor([encoded.ids[: place + 1]])).last_hidden_state[0, -1]
-            if isinstance(prm.settings, TokenPrm):
-                logits = prm.head(hidden)
-            else:
-                model = whole(prm.settings.model)
-                logits = model(input_ids=torch.tensor([encoded.ids[: place + 1]])).logits[0, -1]
-                logits = logits[[token_id(prm.tokenizer, "-"), token_id(prm.tokenizer, "+")]]
-        found.append(float(torch.softmax(logits.float(), -1)[1]))
-    return found
+def with_settings(prm: PrmModel, settings: Prm) -> PrmModel:
+    return PrmModel(settings, prm.tokenizer, prm.body, prm.head, prm.max_length)
 
 
-def whole(folder: str) -> Any:
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-
-
-def test_one_pass_gives_what_the_growing_text_gives(prm: PrmModel) -> None:
+def test_one_pass_gives_what_the_authors_code_gives(prm: PrmModel) -> None:
+    reference = REFERENCES[prm.settings.type]
     scores = prm.score(ITEMS)
-    for item, found in zip(ITEMS, scores, strict=True):
-        assert found == pytest.approx(naive(prm, *item), abs=1e-5)
+    for (question, steps), found in zip(ITEMS, scores, strict=True):
+        assert found == pytest.approx(reference(prm.settings.model, question, steps), abs=1e-5)
     every = [score for found in scores for score in found]
-    assert len(every) == 9 and max(every) - min(every) > 0.05  # they say something
+    assert len(every) == 9 and max(every) - min(every) > 0.01  # a thousand times the tolerance
 
 
-def test_neither_batches_nor_order_change_a_score(prm: PrmModel, folders: dict[str, str]) -> None:
+def test_neither_batches_nor_order_change_a_score(prm: PrmModel) -> None:
     alone = [prm.score([item])[0] for item in ITEMS]
     assert prm.score(ITEMS[::-1]) == [pytest.approx(found, abs=1e-5) for found in alone[::-1]]
-    small = PrmModel(
-        prm.settings.model_copy(update={"max_batch_tokens": 1}), prm.tokenizer, prm.body, prm.head, prm.max_length
-    )
+    small = with_settings(prm, prm.settings.model_copy(update={"max_batch_tokens": 1}))
     assert small.score(ITEMS) == [pytest.approx(found, abs=1e-5) for found in alone]
 
 
 def test_what_cannot_be_scored_is_said_and_costs_nobody_else(prm: PrmModel) -> None:
-    long, other = prm.score([("q", ("x" * 500,)), ITEMS[0]])
-    assert isinstance(long, str) and "the reward model reads 400" in long
+    long, other = prm.score([("q", ("x" * 600,)), ITEMS[0]])
+    assert isinstance(long, str) and "the reward model reads 500" in long
     assert other == pytest.approx(prm.score([ITEMS[0]])[0], abs=1e-5)
 
 
 def test_a_student_cannot_write_turns_or_marks_of_its_own(prm: PrmModel) -> None:
-    marks = {"llama": "<|end|>", "mistral": "<tag>", "qwen2": SEPARATOR}
-    mark = marks[prm.body.config.model_type]
+    marks = {"chat_prm": "<|eot_id|>", "tag_prm": "ки", "token_prm": SEPARATOR}
+    mark = marks[prm.settings.type]
     [forged] = prm.score([("q", (f"a {mark} b", "c"))])
-    assert isinstance(forged, str) and mark in forged
-    plain = PrmModel(
-        TagPrm(model="m", tag="+"), prm.tokenizer, prm.body, prm.head, prm.max_length
-    )  # a tag of its words
-    [written] = plain.score([("q", ("1+1=2",))])
-    assert isinstance(written, str) and "the mark" in written
+    assert isinstance(forged, str) and (mark in forged or "the mark" in forged)
 
 
 def test_a_model_of_another_kind_is_one_line(folders: dict[str, str]) -> None:
     with pytest.raises(DataError, match=r"no head with two classes a token") as raised:
-        open_prm(TokenPrm(model=folders["llama"], dtype="fp32"), "cpu")
+        open_prm(TokenPrm(model=folders["chat_prm"], separator="<|eot_id|>", dtype="fp32"), "cpu")
     assert "\n" not in str(raised.value)
     with pytest.raises(ConfigError, match="is no single token"):
-        encode(TagPrm(model="m", tag="two tokens"), tokenizer(), "q", ["a"])
-    with pytest.raises(ConfigError, match="is no single token"):  # before anything is scored
-        open_prm(TagPrm(model=folders["llama"], tag="two tokens"), "cpu")
-    mute = tokenizer()
-    mute.chat_template = "{% for m in messages if m['role'] == 'user' %}{{ m['content'] }}{% endfor %}"
-    with pytest.raises(ConfigError, match=r"writes no '\+' turn"):
-        encode(ChatPrm(model="m"), mute, "q", ["a"])
-    silent = tokenizer()
-    silent.chat_template = None
+        encode(TagPrm(model="m", tag="two tokens"), pieces_tokenizer(), "q", ["a"])
+    with pytest.raises(ConfigError, match="is no single token"):  # before any weight is read
+        open_prm(TagPrm(model=folders["chat_prm"], tag="two tokens"), "cpu")
     with pytest.raises(ConfigError, match="no chat template"):
-        encode(ChatPrm(model="m"), silent, "q", ["a"])
+        encode(ChatPrm(model="m"), chatting(None), "q", ["a"])
+
+
+def chatting(template: str | None, texts: tuple[str, ...] = ("\n\n\n\n",)) -> Any:
+    return bytes_tokenizer(LLAMA_MARKS, template, texts)
+
+
+PLAIN = "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}\n{% endfor %}[assistant]"
+"""Without any control token; a prompt at the end in any case."""
+
+
+@pytest.mark.parametrize(
+    ("template", "texts"),
+    [
+        ("{% for m in messages if m['role'] == 'user' %}{{ m['content'] }}{% endfor %}", ()),  # no turn of the judge
+        (LLAMA_TEMPLATE.replace("content'] | trim", "content'] | upper"), ("\n+\n+\n+",)),  # newline and + are a token
+        (PLAIN, ("]+]+]+",)),
+        ("{{ messages | length }}" + LLAMA_TEMPLATE, ()),  # a prefix begins otherwise than the whole
+    ],
+)
+def test_a_template_that_tells_prefixes_otherwise_is_refused(template: str, texts: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match=r"writes no '\+' turn"):
+        encode(ChatPrm(model="m"), chatting(template, texts), "q", ["a", "b"])
+
+
+def naive_prefixes(tokenizer: Any, question: str, steps: list[str]) -> list[list[int]]:
+    """The conversation up to each step, rendered and tokenised on its own."""
+    chat, found = [], []
+    for number, step in enumerate(steps):
+        chat.append({"role": "user", "content": f"{question} {step}" if number == 0 else step})
+        text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        found.append(tokenizer(text, add_special_tokens=False)["input_ids"])
+        chat.append({"role": "assistant", "content": "+"})
+    return found
+
+
+PLAIN_PREFIXES = (
+    "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]{% endif %}"
+)
+TEXT = st.text(st.sampled_from("ab +-\n\nй😀<|eot_id|>"), max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXT, st.lists(TEXT, min_size=1, max_size=4), st.sampled_from([LLAMA_TEMPLATE, PLAIN_PREFIXES]))
+def test_places_are_the_ends_of_the_prefixes_that_the_naive_way_encodes(
+    question: str, steps: list[str], template: str
+) -> None:
+    tokenizer = TOKENIZERS[template]
+    try:
+        encoded = encode(ChatPrm(model="m"), tokenizer, question, steps)
+    except ConfigError:
+        assert template is PLAIN_PREFIXES  # a step that changes how the text around it is cut
+        return
+    for place, prefix in zip(encoded.places, naive_prefixes(tokenizer, question, steps), strict=True):
+        assert list(encoded.ids[: place + 1]) == prefix
+
+
+TOKENIZERS = {template: chatting(template, ("\n\n\n\n ab ab ++ +a",)) for template in (LLAMA_TEMPLATE, PLAIN_PREFIXES)}
+
+
+def test_a_long_response_costs_in_proportion_to_its_length() -> None:
+    """Characters that are tokenised: of the whole once, and a few for each step."""
+    tokenizer, told = TOKENIZERS[LLAMA_TEMPLATE], list[int]()
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(tokenizer, name)
+
+        def __call__(self, text: str, **more: Any) -> Any:
+            told.append(len(text))
+            return tokenizer(text, **more)
+
+    for count in (20, 40):
+        encode(ChatPrm(model="m"), Counting(), "q", ["x" * 100] * count)
+    assert sum(told[len(told) // 3 + 1 :]) < 3 * sum(told[: len(told) // 3 + 1])
+    assert sum(told) < 2 * 60 * (100 + len(LLAMA_TEMPLATE))
+
+
+def test_a_revision_is_a_part_of_the_name(folders: dict[str, str]) -> None:
+    assert ChatPrm(model="org/model").source == "org/model"
+    assert ChatPrm(model="org/model", revision="v1").source == "org/model@v1"
+    assert Path(ChatPrm(model=folders["chat_prm"]).model).is_absolute()
 
 
 @given(st.lists(st.integers(1, 50)), st.integers(1, 120))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from skillray.grading.splitting import StepSplit
@@ -16,14 +18,32 @@ from skillray.grading.splitting import StepSplit
         ("a\n\nb\nc", ("a", "b\nc")),  # blank lines first
         ("a\nb", ("a", "b")),
         ("\n\na\nb\n\n", ("a", "b")),  # blank lines around are none between
-        ("a\n#### 12", ("a", "#### 12", "The answer is: $\\boxed{12}$.")),
-        ("so it is \\boxed{\\frac12}", ("so it is \\boxed{\\frac12}", "The answer is: $\\boxed{\\frac12}$.")),
+        ("a\n#### 12", ("a", "#### 12", "The final answer is: \\boxed{12}.")),
+        ("so it is \\boxed{\\frac12}", ("so it is \\boxed{\\frac12}", "The final answer is: \\boxed{\\frac12}.")),
     ],
 )
 def test_steps(response: str, steps: tuple[str, ...]) -> None:
     assert StepSplit().steps(response) == steps
 
 
-def test_markers_and_no_answer() -> None:
+@pytest.mark.parametrize(
+    ("family", "steps"),
+    [
+        ("any", ("a\nb ки", "c ки")),
+        ("rlhflow_deepseek", ("a\nb ки", "c ки")),
+        ("qwen", ("a\nb ки", "c ки")),
+        ("math_shepherd", ("a", "b ки", "c ки")),
+        ("rlhflow_mistral", ("a\nb", "c ки")),  # the last marker ends no line, as in the authors' code
+    ],
+)
+def test_families_cut_at_their_own_separators(family: Any, steps: tuple[str, ...]) -> None:
+    assert StepSplit(family=family).steps("a\nb ки\n\nc ки") == steps
+    assert StepSplit(family=family).steps("no separator") == ("no separator",)
+    assert StepSplit(family=family).steps(" \n") == ()
+
+
+def test_other_separators_and_no_answer() -> None:
     split = StepSplit(separators=(" ки",), append_answer=False)
     assert split.steps("one ки\ntwo. The answer is 5 ки") == ("one", "two. The answer is 5")
+    with pytest.raises(ValueError, match="leave one of the two out"):
+        StepSplit(separators=("x",), family="qwen")

@@ -96,13 +96,10 @@ def test_length_is_the_mean_over_samples() -> None:
 
 
 def test_a_neural_scorer_is_asked_once_for_all_and_may_refuse() -> None:
-    class Model:
-        settings = TagPrm(model="m", split=StepSplit(append_answer=False))
+    def prm(items: Any) -> list[list[float] | str]:
+        assert items == [("?", ("a", "b")), ("??", ())]
+        return [[0.25, 1.0], "too long"]
 
-        def score(self, items: Any) -> list[list[float] | str]:
-            assert items == [("?", ("a", "b")), ("??", ())]
-            return [[0.25, 1.0], "too long"]
-
-    score = make_step_scorer(TagPrm(model="m"), prm=Model())  # type: ignore[arg-type]
+    score = make_step_scorer(TagPrm(model="m", split=StepSplit(append_answer=False)), prm=prm)
     steps = (StepScore(text="a", score=0.25), StepScore(text="b", score=1.0))
     assert score([(QUESTION, "a\n\nb"), (OTHER, "")]) == [steps, "too long"]

@@ -12,6 +12,7 @@ from skillray.store.schemas import GRADED
 from skillray.teacher.tasks import Outcome, Reply, Task
 from skillray.types import content_id
 
+EMPTY = Reply(outcome=Outcome.EMPTY)
 NAMES = ["algebra/equations", "numbers/equations", "numbers/primes"]
 GRAPH = SkillGraph.flat(NAMES, {name: name.split("/")[0] for name in NAMES})
 
@@ -46,6 +47,21 @@ def test_a_question_is_asked_about_with_the_list_of_its_subject():
     seen, gaps = diagnose(Reply(outcome=Outcome.OK, value=["numbers/primes"]), "algebra", "numbers")
     assert seen == [("algebra", ("algebra/equations",)), ("numbers", ("numbers/equations", "numbers/primes"))]
     assert [gap["missing_skills"] for gap in gaps] == [["numbers/primes"]] * 2
+
+
+def test_most_of_several_samples_decide():
+    said = [["algebra/equations"], [], ["algebra/equations", "algebra/roots"]]
+    asked = []
+
+    def ask(task, requests):
+        asked.extend((request.question.subject, request.sample) for request in requests)
+        return [Reply(outcome=Outcome.OK, value=said[r.sample]) if said[r.sample] else EMPTY for r in requests]
+
+    stage = Diagnose(frozenset(map(content_id, ("algebra", "numbers"))), GRAPH, lambda: ask, votes=3)
+    gaps = stage.open()(graded("algebra", "numbers")).to_pylist()
+    assert asked == [(subject, sample) for subject in ("algebra", "numbers") for sample in range(3)]
+    assert [gap["missing_skills"] for gap in gaps] == [["algebra/equations"]] * 2
+    assert [gap["agreement"] for gap in gaps] == [pytest.approx((0 + 1 / 2 + 0) / 3)] * 2
 
 
 def test_labels_stand_in_for_a_teacher():

@@ -11,6 +11,7 @@ from skillray.config.model import GradingSettings
 from skillray.grading.answers import Verdict
 from skillray.grading.prm import ChatPrm
 from skillray.loop.grade import Grade
+from skillray.loop.prm import open_prm
 from skillray.store.schemas import ROLLOUTS
 from skillray.types import StepScore
 from tests.tiny import save_tiny_student
@@ -76,7 +77,7 @@ def test_a_question_without_a_usable_score_is_not_called_difficult():
 def test_a_reward_model_scores_the_steps_of_a_table(tmp_path):
     """A tiny random language model as chat PRM: what is too long for it is refused, the rest has a score a step."""
     scorer = ChatPrm(model=save_tiny_student(tmp_path), dtype="fp32")
-    stage = Grade(GradingSettings(scorer=scorer), domain=None)
+    stage = Grade(GradingSettings(scorer=scorer), domain=None, open_prm=lambda: open_prm(scorer, "cpu").score)
     responses = ["1+1=2\n\n#### 2", "x" * 300, ""]
     rows = [
         ROW | {"question_id": bytes([n]) * 16, "answer": "2", "source_id": None, "split": "profile", "sample": 0}
@@ -85,7 +86,7 @@ def test_a_reward_model_scores_the_steps_of_a_table(tmp_path):
     ]  # fmt: skip
     graded = stage.open()(pa.Table.from_pylist(rows, schema=ROLLOUTS)).to_pylist()
     assert [len(row["step_scores"]) for row in graded] == [3, 0, 0]
-    assert graded[0]["step_texts"] == ["1+1=2", "#### 2", "The answer is: $\\boxed{2}$."]
+    assert graded[0]["step_texts"] == ["1+1=2", "#### 2", "The final answer is: \\boxed{2}."]
     assert all(0.0 < score < 1.0 for score in graded[0]["step_scores"]) and graded[0]["correct"]
     assert [row["refused"] is None for row in graded] == [True, False, True]
     assert "the reward model reads 256" in graded[1]["refused"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+from skillray.teacher.llm_teacher import sampling_of
 from skillray.teacher.tasks import (
     NameMissingSkills,
     Request,
@@ -37,6 +38,15 @@ def test_an_equal_request_has_the_same_key() -> None:
     assert key(ASKED) == key(renamed)  # the same question of another data set
 
 
+def test_the_first_sample_is_what_is_asked_once() -> None:
+    assert "sample" not in json.loads(canonical_json(ASKED))
+    assert json.loads(canonical_json(replace(ASKED, sample=1)))["sample"] == 1
+    assert sampling_of(Task.NAME_MISSING_SKILLS, ASKED)["temperature"] == 0.0
+    assert (
+        sampling_of(Task.NAME_MISSING_SKILLS, replace(ASKED, sample=1))["temperature"] == 1.0
+    )  # else all are the same
+
+
 def test_everything_that_decides_the_reply_is_in_the_key() -> None:
     solve, write = Solve(question=QUESTION, sample=0), WriteQuestions(skill="sum", seeds=(QUESTION,), count=2, index=0)
     keys = [
@@ -45,6 +55,8 @@ def test_everything_that_decides_the_reply_is_in_the_key() -> None:
         key(ASKED, task=Task.GRADE),
         key(ASKED, temperature=0.5),
         key(replace(ASKED, response="6")),
+        key(replace(ASKED, sample=1)),
+        key(replace(ASKED, sample=2)),
         key(replace(ASKED, allowed=("sum",))),
         key(replace(ASKED, question=replace(QUESTION, question="2+3?"))),
         key(solve),

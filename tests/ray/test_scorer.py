@@ -1,0 +1,114 @@
+"""The reward model as a warm actor: one for all callers, with the scores of the model itself, replaced when it dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from skillray.config import RunConfig, dump_config, parse
+from skillray.errors import DataError
+from skillray.grading.prm import ChatPrm
+from skillray.loop.prm import open_prm
+from skillray.store.files import read_json
+from skillray.store.layout import RunFolder
+from skillray.store.lock import writing
+from tests.ray.test_loop import SMALL, supervise
+from tests.tiny import save_tiny_student
+from tests.unit.grading.reward_models import as_rlhflow, save_reward_models
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
+ITEMS = [(f"What is {n}+1?", (f"{n}+1={n + 1}", f"#### {n + 1}")) for n in range(12)]
+STUDENTS = [{"name": name, "curriculum": {"type": "stat-sel", "num_examples": 20}} for name in ("a", "b")]
+
+
+def config_with(model: str, **more: Any) -> RunConfig:
+    scorer = {"type": "chat_prm", "model": model, "dtype": "fp32"}
+    return parse(SMALL | {"name": "scored", "students": STUDENTS, "grading": {"scorer": scorer}} | more, "test")
+
+
+class Coordinator:
+    """As far as a lease looks at one."""
+
+
+@pytest.fixture
+def started(local_ray, tmp_path, request):
+    """A run that has begun: (its config, the writer), and a coordinator that lives."""
+    import ray
+
+    from skillray.on_ray.runner import COORDINATOR, end_all, namespace_of
+
+    model = save_reward_models(tmp_path / "models")["chat_prm"] if request.param is None else request.param
+    config = config_with(model)
+    with writing(str(tmp_path / "run")) as fence:
+        fence.commit(RunFolder(fence.run).config, dump_config(config).encode())
+        namespace = namespace_of(config.name, fence)
+        coordinator = ray.remote(num_cpus=0.1)(Coordinator).options(name=COORDINATOR, namespace=namespace).remote()
+        yield config, fence
+        end_all(namespace)
+        ray.kill(coordinator)
+
+
+def pid_of(name: str, config: RunConfig, fence: Any) -> int:
+    import ray
+
+    actor = ray.get_actor(name, namespace=f"{config.name}-{fence.epoch}")
+    return int(ray.get(actor.__ray_call__.remote(lambda self: os.getpid())))
+
+
+@pytest.mark.parametrize("started", [None], indirect=True)
+def test_callers_share_one_model_that_is_replaced_when_it_dies(started) -> None:
+    from skillray.on_ray.scorer import warm_scorers
+
+    config, fence = started
+    scorer = config.grading.scorer
+    expected = [pytest.approx(as_rlhflow(scorer.model, *item), abs=1e-5) for item in ITEMS[:3]]
+    score = warm_scorers(config, fence)()
+    assert score(ITEMS[:3]) == expected
+    first = pid_of("prm-0", config, fence)
+
+    with ThreadPoolExecutor(4) as workers:  # each with its own handle, as workers of a stage have
+        calls = [workers.submit(lambda at=at: warm_scorers(config, fence)()(ITEMS[at : at + 3])) for at in (0, 3, 6, 9)]
+        shared = [found for call in calls for found in call.result()]
+    model = open_prm(scorer, "cpu")
+    assert shared == [pytest.approx(found, abs=1e-5) for found in model.score(ITEMS)]
+    assert pid_of("prm-0", config, fence) == first  # warm, and the same for all
+
+    os.kill(first, signal.SIGKILL)
+    assert score(ITEMS[:3]) == expected
+    assert pid_of("prm-0", config, fence) != first
+
+
+@pytest.mark.parametrize("started", ["./none"], indirect=True)
+def test_a_model_that_cannot_be_loaded_is_one_line(started) -> None:
+    from skillray.on_ray.scorer import warm_scorers
+
+    config, fence = started
+    with pytest.raises(DataError, match=r"there is no such folder"):
+        warm_scorers(config, fence)()(ITEMS[:1])
+
+
+def test_a_run_scores_with_it_and_leaves_none_behind(local_ray, tmp_path) -> None:
+    import ray
+
+    model = save_tiny_student(tmp_path / "model")
+    config, path = config_with(model, diagnosis={"source": "labels"}), str(tmp_path / "run")
+    assert supervise(config, path)
+    run = RunFolder(path)
+    graded = run.round("a", 0).table("graded").read(["question", "step_texts", "step_scores", "refused"]).to_pylist()
+    scored = [row for row in graded if row["refused"] is None and row["step_texts"]]
+    assert len(scored) > len(graded) / 2
+    prm = open_prm(ChatPrm(model=model, dtype="fp32"), "cpu")
+    found = prm.score([(row["question"], row["step_texts"]) for row in scored])
+    assert [row["step_scores"] for row in scored] == [pytest.approx(scores, abs=1e-5) for scores in found]
+    assert read_json(run.summary)["students"]["a"]
+    left = [actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True) if "prm" in actor["name"]]
+    deadline = time.monotonic() + 20
+    while left and time.monotonic() < deadline:
+        time.sleep(0.5)
+        left = [actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True) if "prm" in actor["name"]]
+    assert left == []
