@@ -37,5 +37,6 @@ def test_it_can_be_planned(path: Path, tmp_path: Path, monkeypatch, capsys) -> N
     assert (stopped.value.code, err) == (0, "")
     assert "3 epochs, QLoRA, ZeRO 1, bf16, 1 worker(s)" in out
     assert "8B-PRM-Mistral-Data: weights 14.9 GiB in bf16" in out  # 8e9 * 2 bytes
-    # (7,500 + 3 * 9,500) examples * 3 epochs * 2,048 tokens at 1,000 a second
-    assert "train: at most 221,184,000 tokens; at 1000 tokens/s at most 61.44 hours" in out
+    assert "teacher: 1 engine(s) x 4 x (1 CPU, 1 GPU)" in out
+    # (7,500 + 6 * 9,500) examples * 3 epochs * 2,048 tokens at 1,000 a second
+    assert "train: at most 396,288,000 tokens; at 1000 tokens/s at most 110.08 hours" in out
