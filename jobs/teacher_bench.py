@@ -1,0 +1,144 @@
+"""What the way to the teacher costs: `python -m jobs.teacher_bench`.
+
+A random Llama of 114M parameters, served by vLLM on Ray Serve as a run has it; CALLS requests, 128 tokens each. In one
+run, in turns, with as many requests under way at once: the engine's own handle, and a stage's `ask` (reply log on disk,
+budget, teacher replica, parsing).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from jobs.rollout_bench import questions, save_model
+from skillray.config import RunConfig, parse
+from skillray.on_ray.environment import prepare
+from skillray.teacher.prompting import Prompts
+from skillray.teacher.tasks import Solve, Task
+from skillray.types import Question, content_id
+
+CALLS, AT_ONCE, NEW_TOKENS, TURNS = 128, 32, 128, 3
+APP = "teacher-bench"
+
+
+def main() -> None:
+    prepare("local")
+    with tempfile.TemporaryDirectory() as folder:
+        model = save_model(os.path.join(folder, "model"))
+        # A server gives no more than this, whatever is asked for.
+        Path(model, "generation_config.json").write_text(json.dumps({"max_new_tokens": NEW_TOKENS, "eos_token_id": 1}))
+        measure(make_config(model), os.path.join(folder, "log"))
+
+
+def make_config(model: str) -> RunConfig:
+    import torch
+
+    on_gpu = int(torch.cuda.is_available())
+    dtype, memory = "auto" if on_gpu else "float32", {"env_vars": {"VLLM_CPU_KVCACHE_SPACE": "4"}}
+    return parse(
+        {
+            "name": "bench",
+            "students": [{"name": "a", "curriculum": {"type": "uniform", "num_examples": 1}}],
+            "teacher": {
+                "type": "vllm",
+                "model": model,
+                "concurrency": AT_ONCE,
+                "dtype": "auto" if on_gpu else "float32",
+            },
+            "placement": {
+                "teacher": {"num_gpus": on_gpu, "runtime_env": {"env_vars": {"VLLM_CPU_KVCACHE_SPACE": "4"}}}
+            },
+        },
+        "bench",
+    )
+
+
+def measure(config: RunConfig, folder: str) -> None:
+    from skillray.on_ray.cluster import connected
+    from skillray.on_ray.reply_logs import served_teacher, start_log
+    from skillray.on_ray.teacher import start_teacher, stop_teacher
+    from skillray.store.fence import UNFENCED
+
+    with connected(config.cluster, config.name):
+        try:
+            start_teacher(APP, config.teacher, config.placement.teacher, 600.0, print)
+            log = start_log("bench", 0, folder, UNFENCED, APP, config)
+            ask = served_teacher("bench", config.teacher, "a/round-000")()
+            engine = Engine(config)
+            best: dict[str, float] = {}
+            for turn in range(-1, TURNS):  # the first one warms
+                for name, way in {"engine's handle": engine.ask, "teacher": lambda asked: count(ask, asked)}.items():
+                    speed = timed(way, requests(2 * turn + (name == "teacher")))
+                    if turn >= 0:
+                        best[name] = max(best.get(name, 0.0), speed)
+                        print(f"turn {turn}: {name}: {speed:.0f} tokens/s", flush=True)
+            del log
+        finally:
+            stop_teacher(APP)
+    ratio = best["teacher"] / best["engine's handle"]
+    load = os.getloadavg()[0]
+    print(f"best of {TURNS}: calls of a stage have {ratio:.2f} of the engine's tokens/s (load {load:.1f})")
+
+
+def requests(sample: int) -> list[Solve]:
+    """Others every time: what is in the log costs nothing."""
+    return [
+        Solve(
+            question=Question(question_id=content_id(text), question=text, answer="", solution="", skills=()), sample=n
+        )
+        for text, n in zip(questions()[:CALLS], [sample] * CALLS, strict=True)
+    ]
+
+
+def timed(way: Any, asked: list[Solve]) -> float:
+    start = time.perf_counter()
+    tokens = way(asked)
+    return float(tokens / (time.perf_counter() - start))
+
+
+def count(ask: Any, asked: list[Solve]) -> int:
+    return sum(reply.completion_tokens for reply in ask(Task.SOLVE, asked))
+
+
+class Engine:
+    """Calls without anything of ours: the handle of the engine, AT_ONCE at a time."""
+
+    def __init__(self, config: RunConfig) -> None:
+        from ray import serve
+
+        self._model, self._prompts = str(getattr(config.teacher, "model", "")), Prompts()
+        self._loop = asyncio.Runner()
+        [name] = [one for one in serve.status().applications[APP].deployments if one.startswith("LLMServer")]
+        self._handle = serve.get_deployment_handle(name, APP).options(stream=True)
+
+    def ask(self, asked: list[Solve]) -> int:
+        return self._loop.run(self._all(asked))
+
+    async def _all(self, asked: list[Solve]) -> int:
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(request: Solve) -> int:
+            async with gate:
+                return await self._call(request)
+
+        return sum(await asyncio.gather(*(one(request) for request in asked)))
+
+    async def _call(self, request: Solve) -> int:
+        from ray.serve.llm.openai_api_models import ChatCompletionRequest
+
+        from skillray.teacher.llm_teacher import sampling_of
+
+        messages = [{"role": "user", "content": self._prompts.render(request)}]
+        sampling = {**sampling_of(Task.SOLVE, request), "seed": request.sample + 1}
+        call = ChatCompletionRequest(model=self._model, messages=messages, **sampling)
+        [answer] = [each async for each in self._handle.chat.remote(call)]
+        return int(answer.usage.completion_tokens)
+
+
+if __name__ == "__main__":
+    main()
