@@ -113,7 +113,7 @@ def bounded(form: Mapping[str, Any], name: str = "") -> dict[str, Any]:
 
 
 def _names_of(allowed: Sequence[str]) -> dict[str, Any]:
-    if len(allowed) > MAX_ENUM:
+    if not 0 < len(allowed) <= MAX_ENUM:
         return _NAMES
     return {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
 

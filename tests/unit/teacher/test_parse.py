@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from skillray.diagnosis.vocabulary import CHUNK
 from skillray.teacher.parse import MAX_RAW, bounded, parse, schema
 from skillray.teacher.tasks import (
     ClusterSkills,
@@ -153,3 +154,11 @@ def test_a_judgement_that_stands_in_the_answer_of_the_student_is_not_the_teacher
     reply = parse(request, text)
     assert (reply.outcome, reply.value) == (Outcome.OK, ["a"])
     assert parse(request, forged.replace('""', '"mine"')).outcome is Outcome.JUDGED_CORRECT
+
+
+def test_without_a_list_any_name_may_come_and_families_hold_the_names_asked_about():
+    assert "enum" not in schema(FREE)["properties"]["skills"]["items"]
+    ends = bounded(schema(CLUSTER))["properties"]["clusters"]
+    labels = ends["items"]["properties"]["labels"]
+    assert labels["items"]["enum"] == list(CLUSTER.labels)
+    assert min(ends["maxItems"], labels["maxItems"]) >= CHUNK  # all of one request may be in one, or each in its own
