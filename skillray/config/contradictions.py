@@ -46,8 +46,15 @@ def _recorded(config: RunConfig) -> Iterator[str]:
 def _tables(config: RunConfig, data: TableData) -> Iterator[str]:
     if data.pool == data.probe:
         yield f"data.pool and data.probe are both {data.pool.path}: no question would be left to train on"
+    if data.labelling is not None and data.labels is not None:
+        yield "data.labelling and data.labels: the teacher labels questions that have none; leave one of the two out"
     if config.teacher.type != "domain":
         return
+    if data.labelling is not None:
+        yield (
+            "data.labelling: a domain teacher knows only its own questions; set teacher.type to 'vllm', 'serve' or "
+            "'openai', or give data.labels"
+        )
     if config.diagnosis.source == "teacher":
         yield (
             "diagnosis.source must be 'labels': a domain teacher knows only its own questions; or set teacher.type to "

@@ -61,6 +61,14 @@ class QuestionSource(Value):
     """Of a Hugging Face data set."""
 
 
+class LabellingSettings(Value):
+    """The teacher makes a vocabulary of the pool and labels pool and probe with it: Didolkar et al. (arXiv 2405.12205),
+    and up to five skills a question, as STAT (arXiv 2510.10023, C.3.1)."""
+
+    families: PositiveInt = 18
+    """Skills that it is to find, about, for each subject. STAT's lists have some 18."""
+
+
 class TableData(Value):
     """Questions that somebody has: a training pool, and a probe set cut by hash into profile and held-out."""
 
@@ -69,6 +77,8 @@ class TableData(Value):
     probe: QuestionSource
     labels: QuestionSource | None = None
     """Skill labels (columns question and skills) for questions that carry none."""
+    labelling: LabellingSettings | None = None
+    """Where no question carries a skill: let the teacher label them."""
     unanswered: Literal["refuse", "leave_out"] = "refuse"
     """Pool questions without a reference answer; what is left out is counted in the report. MATH's train set has a few
     with an empty box."""

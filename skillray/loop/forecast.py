@@ -54,7 +54,8 @@ class Forecast:
 
 def forecast(config: RunConfig) -> Forecast:
     sizes = _sizes(config)
-    steps = [Step(student="(all)", round=0, verb="prepare", rows=_text(sizes)), *_embedding(config, sizes)]
+    steps = [Step(student="(all)", round=0, verb="prepare", rows=_text(sizes)), *_labelling(config, sizes)]
+    steps += _embedding(config, sizes)
     shared: set[tuple[str, str | None]] = set()
     for student in config.students:
         first = (student.model, student.recorded) not in shared
@@ -86,6 +87,16 @@ def _sizes(config: RunConfig) -> dict[str, int | None]:
 
 def _text(sizes: dict[str, int | None]) -> str:
     return ", ".join(f"{split} {'?' if rows is None else rows}" for split, rows in sizes.items())
+
+
+def _labelling(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:
+    """The pool twice, everything else once; the few calls that make families are not counted."""
+    if config.data.type != "tables" or config.data.labelling is None:
+        return []
+    calls = _sum(sizes["pool"], *sizes.values()) or 0
+    tokens = _written(config, {Task.LABEL_SKILLS: calls})
+    rows = "labels of every question"
+    return [Step(student="(all)", round=0, verb="label", rows=rows, teacher_calls=calls, role="teacher", tokens=tokens)]
 
 
 def _embedding(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:

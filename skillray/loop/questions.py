@@ -35,16 +35,17 @@ def from_domain(data: DomainData, seed: int) -> tuple[dict[str, pa.Table], Skill
 
 
 def from_tables(
-    data: TableData, tell: Callable[[str], None] = lambda note: None
+    data: TableData, tell: Callable[[str], None] = lambda note: None, named: Mapping[str, list[str]] | None = None
 ) -> tuple[dict[str, pa.Table], SkillGraph]:
     """Questions that somebody has; the probe set is cut by the hash of the question, pool copies of it are dropped.
 
     `tell` is given a line for whatever was left out. Where there are several subjects, skills are named by subject.
+    `named`: the skills of each question, by a teacher; before there are any (`data.labelling`) no question has one.
 
     Raises:
         DataError: a file, a column or a row is not what it must be; names it.
     """
-    labels = _labels(data.labels) if data.labels else {}
+    labels = named or (_labels(data.labels) if data.labels else {})
     probe = _distinct(_normal(row, labels) for row in read_source(data.probe))
     known = {row["question_id"] for row in probe}
     whole = _distinct(_normal(row, labels) for row in _answered(read_source(data.pool), data, tell))
@@ -55,14 +56,21 @@ def from_tables(
     for row in probe:
         splits["profile" if _fraction(row["question_id"]) < data.profile_share else "held_out"].append(row)
     splits["held_out"] = sorted(splits["held_out"], key=lambda row: row["question_id"])[: data.max_held_out]
-    if labels and not any(row["question"] in labels for rows in splits.values() for row in rows):
+    if data.labels and not any(row["question"] in labels for rows in splits.values() for row in rows):
         raise DataError(
             f"data.labels: none of its {len(labels)} questions is in data.pool or data.probe; use their words"
         )
     for split, rows in splits.items():
         if not rows:
             raise DataError(f"data: no question is left for the {split} split; give more rows or another profile_share")
-    if not any(row["skills"] for row in pool):
+    labelled = next((row for rows in splits.values() for row in rows if row["skills"]), None)
+    if data.labelling and named is None:
+        if labelled:
+            raise DataError(
+                f"data.labelling: some questions have skills ({labelled['question'][:40]!r}); remove the column, or "
+                "leave out labelling"
+            )
+    elif not any(row["skills"] for row in pool):
         raise DataError(f"data.pool {data.pool.path}: no row has skills; add a column `skills` or set data.labels.path")
     splits, graph = by_subject(splits)
     return {split: as_table([row | {"split": split} for row in rows]) for split, rows in splits.items()}, graph

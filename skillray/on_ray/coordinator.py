@@ -94,12 +94,17 @@ class RayVerbs:
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """The questions, and the teacher: neither waits for the other."""
+        """The questions, and the teacher: neither waits for the other, unless the teacher is to label the questions."""
         if (job := this_job()) not in self._status.jobs:
             self._status.jobs.append(job)
             self._status.save()
         self._sweeper = asyncio.create_task(self._sweep())
-        await asyncio.gather(self._runner(Verb.PREPARE, self._config.students[:1], 0), self._start_teacher())
+        data, first = self._config.data, self._config.students[:1]
+        if data.type == "tables" and data.labelling is not None:
+            await self._start_teacher()
+            await self._runner(Verb.PREPARE, first, 0)
+        else:
+            await asyncio.gather(self._runner(Verb.PREPARE, first, 0), self._start_teacher())
 
     async def stop(self) -> None:
         """Nothing of ours outlives the run: groups, app, runners, logs. What is another driver's now stays."""

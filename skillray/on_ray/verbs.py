@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from skillray.config import RunConfig, StudentConfig, identity_hash
+from skillray.config.model import LabellingSettings
 from skillray.curriculum.base import WRITTEN, Need, Plan
 from skillray.loop.diagnose import Diagnose, choose_difficult
 from skillray.loop.fulfil import Fulfil
@@ -34,6 +35,7 @@ from skillray.loop.select import Select
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
 from skillray.on_ray.data import Job, Link, Progress, run_chain
+from skillray.on_ray.labelling import label_questions
 from skillray.on_ray.neighbours import embed_questions, find_neighbours
 from skillray.on_ray.reply_logs import ServedTeacher, served_teacher
 from skillray.on_ray.runner import namespace_of
@@ -90,9 +92,12 @@ class Runner:
 
     def _make_questions(self) -> None:
         data, notes = self.config.data, list[str]()
-        tables, graph = (
-            from_domain(data, self.config.seed) if data.type == "domain" else from_tables(data, notes.append)
-        )
+        if data.type == "domain":
+            tables, graph = from_domain(data, self.config.seed)
+        else:
+            tables, graph = from_tables(data, notes.append)
+            if data.labelling is not None:
+                tables, graph = from_tables(data, named=self._labelled(tables, data.labelling, notes))
         for split in SPLITS:
             self.run.questions(split).write(tables[split], fence=self.fence)
         if self.config.rollout.recorded is not None:
@@ -101,6 +106,14 @@ class Runner:
         if notes:
             self.fence.commit_json(self.run.data_notes, notes)
         self.fence.commit_json(self.run.graph, graph_json(graph))
+
+    def _labelled(
+        self, tables: dict[str, pa.Table], settings: LabellingSettings, notes: list[str]
+    ) -> dict[str, list[str]]:
+        place = self.config.placement.grade
+        return label_questions(
+            self.run, tables, settings, self._teacher(), place, self._chain, self.fence, notes.append
+        )
 
     def _check_recorded(self) -> None:
         """A student that was added may be one whose answers nobody recorded."""

@@ -63,6 +63,16 @@ class RunFolder:
         return Table(self.file("data", "recorded"))
 
     @property
+    def labelling(self) -> RoundFolder:
+        """Questions without skills, and what the teacher said of them; only where it labels them."""
+        return RoundFolder(self.file("data", "labelling"))
+
+    @property
+    def vocabulary(self) -> str:
+        """Subject -> the skills that the teacher's names came to."""
+        return self.file("data", "labelling", "vocabulary.json")
+
+    @property
     def graph(self) -> str:
         return self.file("data", "graph.json")
 

@@ -70,6 +70,16 @@ GAPS = pa.schema(
     ]
 )
 
+LABELS = pa.schema(
+    [
+        pa.field("question_id", ID, nullable=False),
+        pa.field("question", pa.string(), nullable=False),
+        pa.field("subject", pa.string(), nullable=False),
+        pa.field("skills", STRINGS, nullable=False),
+        pa.field("outcome", pa.string(), nullable=False),  # teacher.tasks.Outcome
+    ]
+)
+
 EMBEDDINGS = pa.schema(
     [
         pa.field("question_id", ID, nullable=False),
@@ -161,6 +171,7 @@ TABLES: dict[str, pa.Schema] = {
     "graded": GRADED,
     "scores": GRADED,
     "gaps": GAPS,
+    "labels": LABELS,
     "embeddings": EMBEDDINGS,
     "candidates": NEIGHBOURS,
     "neighbours": NEIGHBOURS,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from skillray.teacher.parse import MAX_RAW, parse, schema
 from skillray.teacher.prompting import Prompts, PromptTooLongError
 from skillray.teacher.tasks import (
+    ClusterSkills,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -26,6 +27,7 @@ PARSER = 1
 """Raised when the same text is read otherwise: replies are kept as they were read."""
 SAMPLING: Mapping[Task, Mapping[str, Any]] = {
     Task.LABEL_SKILLS: {"temperature": 0.0, "max_tokens": 512},
+    Task.CLUSTER_SKILLS: {"temperature": 0.0, "max_tokens": 8192},
     Task.NAME_MISSING_SKILLS: {"temperature": 0.0, "max_tokens": 1024},
     Task.WRITE_QUESTIONS: {"temperature": 1.0, "max_tokens": 4096},
     Task.SOLVE: {"temperature": 1.0, "max_tokens": 2048},
@@ -36,6 +38,7 @@ AGAIN = {"temperature": 1.0}
 """For all but the first sample of what is greedy."""
 _KINDS: Mapping[Task, tuple[type, ...]] = {
     Task.LABEL_SKILLS: (LabelSkills,),
+    Task.CLUSTER_SKILLS: (ClusterSkills,),
     Task.NAME_MISSING_SKILLS: (NameMissingSkills,),
     Task.WRITE_QUESTIONS: (WriteQuestions,),
     Task.SOLVE: (Solve, Rewrite),

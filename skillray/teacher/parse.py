@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skillray.teacher.tasks import (
+    ClusterSkills,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -26,6 +27,8 @@ MAX_RAW = 2_000
 """Characters kept of a text that could not be read."""
 MAX_SKILLS = 5
 """Labels of a question (STAT, arXiv 2510.10023, C.3.1)."""
+MAX_NAME = 80
+"""Characters of a new name of a skill."""
 MAX_STARTS = 50
 """Places at which an object is looked for: a text of braces alone must not take a second."""
 MAX_TAGGED = 20_000
@@ -33,6 +36,8 @@ MAX_TAGGED = 20_000
 
 MAX_ITEMS, MAX_ASIDE, MAX_TEXT = 8, 300, 2_000
 """Of a list; characters of a reason or sketch, and of a question: where the server takes bounds."""
+MAX_LABELS = 200
+"""Of a list of families, or of one: as many as may be asked about at once, and more."""
 MAX_ENUM = 500
 """Names that a schema lists; servers refuse thousands."""
 
@@ -50,6 +55,9 @@ def schema(request: Request) -> dict[str, Any] | None:
     match request:
         case LabelSkills():
             return _object(reason=_TEXT, skills=_names_of(request.allowed))
+        case ClusterSkills():
+            members = _object(name=_TEXT, labels=_names_of(request.labels))
+            return _object(clusters={"type": "array", "items": members})
         case NameMissingSkills():
             judge = {"type": "string", "enum": ["correct", "incorrect"]}
             return _object(judge=judge, reason=_TEXT, skills=_names_of(request.allowed))
@@ -75,7 +83,10 @@ def parse(request: Request, text: str, finish_reason: str = "stop") -> Reply:
         return _refused(text) or _without_value(Outcome.MALFORMED, text)
     match request:
         case LabelSkills():
-            return _skills(_strings(body.get("skills")), request.allowed, text, MAX_SKILLS)
+            names = _strings(body.get("skills"))
+            return _skills(names, request.allowed, text, MAX_SKILLS) if request.allowed else _named(names, text)
+        case ClusterSkills():
+            return _clusters(body.get("clusters"), request.labels, text)
         case NameMissingSkills():
             return _missing(body, request, text)
         case WriteQuestions():
@@ -90,15 +101,19 @@ def bounded(form: Mapping[str, Any], name: str = "") -> dict[str, Any]:
         case {"type": "object", "properties": properties}:
             return {**form, "properties": {key: bounded(inner, key) for key, inner in properties.items()}}
         case {"type": "array", "items": items}:
-            return {**form, "items": bounded(items), "maxItems": MAX_ITEMS}
+            return {
+                **form,
+                "items": bounded(items),
+                "maxItems": MAX_LABELS if name in ("clusters", "labels") else MAX_ITEMS,
+            }
         case {"type": "string"} if "enum" not in form:
-            return {**form, "maxLength": MAX_ASIDE if name in ("reason", "draft") else MAX_TEXT}
+            return {**form, "maxLength": MAX_ASIDE if name in ("reason", "draft", "name") else MAX_TEXT}
         case _:
             return dict(form)
 
 
 def _names_of(allowed: Sequence[str]) -> dict[str, Any]:
-    if len(allowed) > MAX_ENUM:
+    if not 0 < len(allowed) <= MAX_ENUM:
         return _NAMES
     return {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
 
@@ -140,7 +155,7 @@ def _objects(text: str, quoted: str) -> list[dict[str, Any]]:
             continue
         if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
             value = {"skills": value, "questions": value}
-        if isinstance(value, dict) and {"skills", "judge", "questions"} & value.keys():
+        if isinstance(value, dict) and {"skills", "judge", "questions", "clusters"} & value.keys():
             found.append(value)
     return found
 
@@ -165,6 +180,28 @@ def _skills(named: Sequence[str] | None, allowed: Sequence[str], text: str, most
     if known:
         return Reply(outcome=Outcome.OK, value=known[:most])
     return _without_value(Outcome.UNKNOWN_SKILL if named else Outcome.EMPTY, text)
+
+
+def _named(named: Sequence[str] | None, text: str) -> Reply:
+    """The first name, written as ours are."""
+    if named is None:
+        return _without_value(Outcome.MALFORMED, text)
+    names = [name for one in named if 0 < len(name := "_".join(normalised(one).split())) <= MAX_NAME]
+    return Reply(outcome=Outcome.OK, value=names[:1]) if names else _without_value(Outcome.EMPTY, text)
+
+
+def _clusters(clusters: Any, labels: Sequence[str], text: str) -> Reply:
+    """A label counts in the first family that has it; names that were not asked about are dropped."""
+    if not isinstance(clusters, list):
+        return _without_value(Outcome.MALFORMED, text)
+    left, found = {normalised(label): label for label in labels}, dict[str, list[str]]()
+    for cluster in clusters:
+        named = _named(_strings([cluster.get("name")]), text).value if isinstance(cluster, dict) else None
+        members = _strings(cluster.get("labels")) if named else None
+        known = [left.pop(key) for member in members or () if (key := normalised(member)) in left]
+        if named and known:
+            found.setdefault(named[0], []).extend(known)
+    return Reply(outcome=Outcome.OK, value=found) if found else _without_value(Outcome.UNKNOWN_SKILL, text)
 
 
 def _questions(body: dict[str, Any], request: WriteQuestions, text: str) -> Reply:

@@ -12,7 +12,15 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from skillray.errors import ConfigError
-from skillray.teacher.tasks import LabelSkills, NameMissingSkills, Request, Rewrite, Solve, WriteQuestions
+from skillray.teacher.tasks import (
+    ClusterSkills,
+    LabelSkills,
+    NameMissingSkills,
+    Request,
+    Rewrite,
+    Solve,
+    WriteQuestions,
+)
 from skillray.types import Question
 
 BUILT_IN = Path(__file__).parent / "prompts"
@@ -76,6 +84,9 @@ def _fields(request: Request) -> tuple[str, dict[str, Any]]:
     match request:
         case LabelSkills():
             return "label_skills", {"question": request.question.question, "allowed": request.allowed}
+        case ClusterSkills():
+            asked = {"labels": request.labels, "subject": request.subject, "families": request.families}
+            return "cluster_skills", asked
         case NameMissingSkills():
             asked = {"question": request.question.question, "response": request.response, "allowed": request.allowed}
             return "name_missing_skills", asked

@@ -16,6 +16,8 @@ class Task(StrEnum):
 
     LABEL_SKILLS = "label_skills"
     """Which skills of the vocabulary does this question need? (`LabelSkills`)"""
+    CLUSTER_SKILLS = "cluster_skills"
+    """Which of these names of skills belong together? (`ClusterSkills`)"""
     NAME_MISSING_SKILLS = "name_missing_skills"
     """Which skills did this response fail to use? (`NameMissingSkills`)"""
     WRITE_QUESTIONS = "write_questions"
@@ -65,7 +67,17 @@ class LabelSkills:
 
     question: Question
     allowed: tuple[str, ...]
-    """The vocabulary of the question's subject."""
+    """The vocabulary of the question's subject; empty for one name in the teacher's own words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSkills:
+    """Value of the reply: name of a family -> those of the labels that are in it, each in one family."""
+
+    labels: tuple[str, ...]
+    subject: str
+    families: int
+    """About how many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +127,7 @@ class Rewrite:
     """0-based; tells repetitions apart."""
 
 
-Request = LabelSkills | NameMissingSkills | WriteQuestions | Solve | Rewrite
+Request = LabelSkills | ClusterSkills | NameMissingSkills | WriteQuestions | Solve | Rewrite
 """A request holds whole questions, reference included: exact teachers need it, and a prompt must never show the
 reference of the question it asks about (but for `Rewrite`). Its JSON is in the key, so no two kinds of one task may
 have the same field names."""

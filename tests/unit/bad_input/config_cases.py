@@ -9,6 +9,8 @@ from tests.unit.bad_input.kinds import DOMAIN, RECORDED, TABLES, Case, field, te
 GOOD = json.dumps(DOMAIN)
 STUDENTS = "students: [{name: a, curriculum: {type: stat-sel}}]\n"
 TWO = DOMAIN | {"students": [{"name": n, "curriculum": {"type": "hard", "min_level": 1}} for n in ("a", "b")]}
+BY_TEACHER = {"teacher": {"type": "openai", "model": "m"}}
+LABELLED = TABLES | BY_TEACHER | {"data": TABLES["data"] | {"labelling": {}}}
 SYNTHETIC = TABLES | {"students": [{"name": "a", "curriculum": {"type": "stat-syn"}}]}
 ON_GPU = DOMAIN | {"placement": {"train": {"num_gpus": 1}}}
 UNRECORDED = RECORDED | {"students": DOMAIN["students"]}
@@ -129,6 +131,15 @@ CONTRADICTIONS = [
     field("domain-scorer-on-tables", "grading.scorer.type=domain", "grading.scorer.type 'domain'", config=TABLES),
     field("votes-of-a-domain", "diagnosis.votes=3", "diagnosis.votes is 3: a domain teacher says the same every time"),
     field("votes-of-labels", "diagnosis.votes=3", "diagnosis.votes is 3: labels say the same", config=TABLES),
+    field("labels-by-a-domain", "data.labelling={}", "data.labelling: a domain teacher knows only its", config=TABLES),
+    field("labels-twice", "data.labels.path=x.jsonl", "data.labelling and data.labels:", config=LABELLED),
+    field(
+        "labels-of-no-families",
+        "data.labelling.families=0",
+        "data.labelling.families",
+        "greater than 0",
+        config=LABELLED,
+    ),
     field("teacher-on-tables", "diagnosis.source=teacher", "diagnosis.source must be 'labels'", config=TABLES),
     field("synthesis-on-tables", "seed=1", "student 'a': curriculum 'stat-syn'", "use 'stat-sel'", config=SYNTHETIC),
     field(

@@ -37,7 +37,10 @@ def without(rows: list[dict], name: str) -> list[dict]:
 
 
 HARD = TABLES | {"students": [{"name": "a", "curriculum": {"type": "hard", "min_level": 5}}]}
+TO_LABEL = TABLES | {"data": TABLES["data"] | {"labelling": {}}, "teacher": {"type": "openai", "model": "m"}}
 LABELLED = TABLES | {"data": TABLES["data"] | {"labels": {"path": "labels.jsonl"}}}
+
+UNLABELLED = {"pool": without(POOL, "skills"), "probe": without(PROBE, "skills")}
 
 QUESTIONS = [
     field("pool-missing", "data.pool.path=none.parquet", "data.pool: ", "none.parquet: no such file", config=TABLES),
@@ -140,6 +143,7 @@ QUESTIONS = [
         pool=without(POOL, "skills"),
         labels=[{"question": POOL[0]["question"], "skills": [" "]}],
     ),
+    tables("labels-by-nobody", "data.labelling: some questions have skills", config=TO_LABEL, pool=POOL, probe=PROBE),
     tables(
         "labels-of-others",
         "data.labels: none of its 1 questions is in data.pool",

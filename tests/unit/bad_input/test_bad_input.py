@@ -54,6 +54,7 @@ RIGHT = [
     ),
     model("model", lambda folder: None),
     model("adapter", lambda folder: None, write=write_adapter, value="training.lora={}"),
+    tables("to-be-labelled", config=file_cases.TO_LABEL, **file_cases.UNLABELLED),
     *scorer_cases.RIGHT,
 ]
 

@@ -52,6 +52,7 @@ PAID: dict[str, Any] = ON_GPUS | {
     "teacher": {"type": "openai", "model": "m", "price": {"prompt": 1.0, "completion": 2.0}, "url": "https://here/v1"},
     "budget": {"max_calls": 1},
 }
+LABELLED: dict[str, Any] = TABLES | {"teacher": PAID["teacher"]}
 IN_STAGE_2 = {"name": "r", "students": ON_GPUS["students"], "training": {"lora": {}}}
 """Where four bits are right."""
 ANY_DATA = {name: value for name, value in TABLES.items() if name != "data"}
@@ -86,7 +87,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
 
 @pytest.fixture
 def found() -> list[Change]:
-    return [*changes([ON_GPUS, PAID, IN_STAGE_2, ANY_DATA, TABLES, RECORDED]), WITH_RECORDED]
+    return [*changes([ON_GPUS, PAID, IN_STAGE_2, ANY_DATA, TABLES, RECORDED, LABELLED]), WITH_RECORDED]
 
 
 def is_execution(change: Change) -> bool:

@@ -59,6 +59,15 @@ def test_tokens_are_as_many_as_may_be():
     assert forecast(parse(config | {"training": {"max_tokens": 700}}, "c")).tokens("train") == 2 * 700
 
 
+def test_labels_by_a_teacher_are_calls(tmp_path):
+    for name, rows in (("pool", 30), ("probe", 20)):
+        (tmp_path / f"{name}.jsonl").write_text('{"question": "?"}\n' * rows)
+    data = {"type": "tables", "labelling": {}} | {n: {"path": f"{tmp_path / n}.jsonl"} for n in ("pool", "probe")}
+    config = {"name": "r", "data": data, "students": [{"name": "u", "curriculum": {"type": "uniform"}}]}
+    config |= {"teacher": {"type": "openai", "model": "m"}, "grading": {"scorer": {"type": "outcome"}}}
+    assert forecast(parse(config, "c")).teacher_calls == 30 + 30 + 20  # the pool is named, and everything labelled
+
+
 def test_what_is_alike_is_embedded_once():
     student = {"name": "near", "curriculum": {"type": "embed-syn", "num_examples": 40}}
     config = {"name": "r", "data": DATA, "students": [student], "embedding": {"model": "embedded", "max_length": 50}}

@@ -8,8 +8,18 @@ from collections import Counter
 
 import pytest
 
+from skillray.diagnosis.vocabulary import CHUNK
 from skillray.teacher.parse import MAX_RAW, bounded, parse, schema
-from skillray.teacher.tasks import LabelSkills, NameMissingSkills, Outcome, Request, Rewrite, Solve, WriteQuestions
+from skillray.teacher.tasks import (
+    ClusterSkills,
+    LabelSkills,
+    NameMissingSkills,
+    Outcome,
+    Request,
+    Rewrite,
+    Solve,
+    WriteQuestions,
+)
 from skillray.types import Question, content_id
 
 QUESTION = Question(question_id=content_id("q"), question="2+2?", answer="4", solution="so 4", skills=("sum",), level=2)
@@ -18,7 +28,9 @@ LABEL = LabelSkills(question=QUESTION, allowed=ALLOWED)
 MISSING = NameMissingSkills(question=QUESTION, response="5", allowed=ALLOWED)
 WRITE = WriteQuestions(skill="sum_skills", seeds=(QUESTION,), count=2, index=0)
 SOLVE = Solve(question=QUESTION, sample=0)
-REQUESTS: tuple[Request, ...] = (LABEL, MISSING, WRITE, SOLVE, Rewrite(question=QUESTION, index=0))
+FREE = LabelSkills(question=QUESTION, allowed=())
+CLUSTER = ClusterSkills(labels=("add_two", "add three", "primes"), subject="", families=2)
+REQUESTS: tuple[Request, ...] = (LABEL, FREE, CLUSTER, MISSING, WRITE, SOLVE, Rewrite(question=QUESTION, index=0))
 
 
 @pytest.mark.parametrize(
@@ -39,9 +51,26 @@ def test_labels_are_read_in_every_form_that_models_use(text: str) -> None:
     assert (reply.outcome, reply.value) == (Outcome.OK, ["sum_skills"])
 
 
+def test_names_are_written_alike_and_one_is_taken() -> None:
+    assert parse(FREE, '{"skills": ["Adding two-digit Numbers", "x"]}').value == ["adding_two_digit_numbers"]
+    assert parse(FREE, json.dumps({"skills": ["n" * 200, "x"]})).value == ["x"]  # that is no name
+
+
+def test_each_name_is_in_one_family() -> None:
+    text = """So: {"clusters": [{"name": "Adding", "labels": ["add_two", "Add Three", "other"]},
+        {"name": "rest", "labels": ["primes", "add_two"]}, {"name": "adding", "labels": []}]}"""
+    assert parse(CLUSTER, text).value == {"adding": ["add_two", "add three"], "rest": ["primes"]}
+
+
 @pytest.mark.parametrize(
     ("request_", "text", "reason", "outcome"),
     [
+        (FREE, '{"skills": ["", "?"]}', "stop", Outcome.EMPTY),
+        (FREE, '{"skills": 3}', "stop", Outcome.MALFORMED),
+        (CLUSTER, '{"clusters": [{"name": "x", "labels": ["other"]}]}', "stop", Outcome.UNKNOWN_SKILL),
+        (CLUSTER, '{"clusters": [3, {"labels": ["primes"]}, {"name": "x"}]}', "stop", Outcome.UNKNOWN_SKILL),
+        (CLUSTER, '{"clusters": {"a": ["primes"]}}', "stop", Outcome.MALFORMED),
+        (CLUSTER, '{"skills": ["primes"]}', "stop", Outcome.MALFORMED),
         (LABEL, " ", "stop", Outcome.EMPTY),
         (LABEL, '{"skills": []}', "stop", Outcome.EMPTY),
         (LABEL, '{"skills": ["algebra"]}', "stop", Outcome.UNKNOWN_SKILL),
@@ -96,7 +125,7 @@ def test_ten_thousand_fuzzed_replies_are_each_counted_under_an_outcome() -> None
         outcomes[reply.outcome] += 1
         assert (reply.value is not None) is (reply.outcome is Outcome.OK)
         json.dumps([reply.value, reply.raw], ensure_ascii=False).encode()  # the reply log can hold it
-        if reply.outcome is Outcome.OK and isinstance(request, LabelSkills | NameMissingSkills):
+        if reply.outcome is Outcome.OK and request in (LABEL, MISSING):
             assert set(reply.value) <= set(ALLOWED)
     assert outcomes.total() == 10_000
     assert set(outcomes) >= {Outcome.OK, Outcome.EMPTY, Outcome.MALFORMED, Outcome.TRUNCATED, Outcome.REFUSED}
@@ -125,3 +154,11 @@ def test_a_judgement_that_stands_in_the_answer_of_the_student_is_not_the_teacher
     reply = parse(request, text)
     assert (reply.outcome, reply.value) == (Outcome.OK, ["a"])
     assert parse(request, forged.replace('""', '"mine"')).outcome is Outcome.JUDGED_CORRECT
+
+
+def test_without_a_list_any_name_may_come_and_families_hold_the_names_asked_about():
+    assert "enum" not in schema(FREE)["properties"]["skills"]["items"]
+    ends = bounded(schema(CLUSTER))["properties"]["clusters"]
+    labels = ends["items"]["properties"]["labels"]
+    assert labels["items"]["enum"] == list(CLUSTER.labels)
+    assert min(ends["maxItems"], labels["maxItems"]) >= CHUNK  # all of one request may be in one, or each in its own

@@ -10,7 +10,7 @@ import pytest
 
 from skillray.errors import ConfigError
 from skillray.teacher.prompting import MAX_CHARS, Prompts, PromptTooLongError
-from skillray.teacher.tasks import LabelSkills, NameMissingSkills, Rewrite, Solve, WriteQuestions
+from skillray.teacher.tasks import ClusterSkills, LabelSkills, NameMissingSkills, Rewrite, Solve, WriteQuestions
 from skillray.types import Question, content_id
 
 QUESTION = Question(
@@ -24,6 +24,7 @@ def test_the_reference_of_the_question_asked_about_is_shown_for_a_rewrite_alone(
     prompts = Prompts()
     for request in (
         LabelSkills(question=QUESTION, allowed=("sum",)),
+        LabelSkills(question=QUESTION, allowed=()),
         NameMissingSkills(question=QUESTION, response="5", allowed=("sum",)),
         Solve(question=QUESTION, sample=0),
     ):
@@ -32,6 +33,13 @@ def test_the_reference_of_the_question_asked_about_is_shown_for_a_rewrite_alone(
         assert not any(secret in text for secret in ("ANSWER", "SOLUTION", "LABEL"))
     assert "SOLUTION" in prompts.render(Rewrite(question=QUESTION, index=0))
     assert "SOLUTION" in prompts.render(WriteQuestions(skill="sum", seeds=(QUESTION,), count=2, index=0))
+
+
+def test_names_are_asked_for_without_a_list_and_put_into_families() -> None:
+    free = Prompts().render(LabelSkills(question=QUESTION, allowed=()))
+    assert "Name the one skill" in free and "list" not in free and '"skills": ["name"]}' in free
+    text = Prompts().render(ClusterSkills(labels=("a_b", "c"), subject="algebra", families=7))
+    assert "- a_b\n- c\n" in text and "of algebra" in text and "about 7 families" in text
 
 
 def test_new_questions_are_for_a_skill_or_like_their_seeds() -> None:
