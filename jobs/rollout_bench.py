@@ -173,15 +173,15 @@ def question_table() -> Any:
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def save_model(folder: str) -> str:
-    """Random, with a tokenizer of a word a token; its end token is never the likely one."""
+def save_model(folder: str, *, vocabulary: int = 32_000, layers: int = 12, positions: int = 1024) -> str:
+    """Random, with a tokenizer of a word a token; its end token is as likely as any other."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     torch.manual_seed(0)
     special = ["<unk>", "<|end|>", "<|user|>", "<|assistant|>"]
-    words = [*special, *(f"w{n}" for n in range(32_000 - len(special)))]
+    words = [*special, *(f"w{n}" for n in range(vocabulary - len(special)))]
     tokenizer = Tokenizer(models.WordLevel({word: n for n, word in enumerate(words)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.decoder = decoders.WordPiece()
@@ -190,10 +190,10 @@ def save_model(folder: str) -> str:
         vocab_size=len(words),
         hidden_size=768,
         intermediate_size=2048,
-        num_hidden_layers=12,
+        num_hidden_layers=layers,
         num_attention_heads=12,
         num_key_value_heads=12,
-        max_position_embeddings=1024,
+        max_position_embeddings=positions,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=1,

@@ -1,18 +1,16 @@
 """What the way to the teacher costs: `python -m jobs.teacher_bench`.
 
-A random Llama of 114M parameters, served by vLLM on Ray Serve as a run has it; CALLS requests, 128 tokens each. In one
-run, in turns, with as many requests under way at once: the engine's own handle, and a stage's `ask` (reply log on disk,
-budget, teacher replica, parsing).
+A random Llama of 113M parameters, served by vLLM on Ray Serve as a run has it; CALLS requests. Its vocabulary has 128
+words, one of them the end, so that an answer has 128 tokens on average. In one run, in turns, with as many requests
+under way at once: the engine's own handle, and a stage's `ask` (reply log on disk, budget, replica, parsing).
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from jobs.rollout_bench import questions, save_model
@@ -22,16 +20,14 @@ from skillray.teacher.prompting import Prompts
 from skillray.teacher.tasks import Solve, Task
 from skillray.types import Question, content_id
 
-CALLS, AT_ONCE, NEW_TOKENS, TURNS = 128, 32, 128, 3
+CALLS, AT_ONCE, MEAN_TOKENS, TURNS = 96, 32, 128, 2
 APP = "teacher-bench"
 
 
 def main() -> None:
     prepare("local")
     with tempfile.TemporaryDirectory() as folder:
-        model = save_model(os.path.join(folder, "model"))
-        # A server gives no more than this, whatever is asked for.
-        Path(model, "generation_config.json").write_text(json.dumps({"max_new_tokens": NEW_TOKENS, "eos_token_id": 1}))
+        model = save_model(os.path.join(folder, "model"), vocabulary=MEAN_TOKENS, layers=16, positions=4096)
         measure(make_config(model), os.path.join(folder, "log"))
 
 
@@ -40,22 +36,10 @@ def make_config(model: str) -> RunConfig:
 
     on_gpu = int(torch.cuda.is_available())
     dtype, memory = "auto" if on_gpu else "float32", {"env_vars": {"VLLM_CPU_KVCACHE_SPACE": "4"}}
-    return parse(
-        {
-            "name": "bench",
-            "students": [{"name": "a", "curriculum": {"type": "uniform", "num_examples": 1}}],
-            "teacher": {
-                "type": "vllm",
-                "model": model,
-                "concurrency": AT_ONCE,
-                "dtype": "auto" if on_gpu else "float32",
-            },
-            "placement": {
-                "teacher": {"num_gpus": on_gpu, "runtime_env": {"env_vars": {"VLLM_CPU_KVCACHE_SPACE": "4"}}}
-            },
-        },
-        "bench",
-    )
+    teacher = {"type": "vllm", "model": model, "concurrency": AT_ONCE, "dtype": dtype}
+    students = [{"name": "a", "curriculum": {"type": "uniform", "num_examples": 1}}]
+    placement = {"teacher": {"num_gpus": on_gpu, "runtime_env": memory}}
+    return parse({"name": "bench", "students": students, "teacher": teacher, "placement": placement}, "bench")
 
 
 def measure(config: RunConfig, folder: str) -> None:
@@ -137,6 +121,7 @@ class Engine:
         sampling = {**sampling_of(Task.SOLVE, request), "seed": request.sample + 1}
         call = ChatCompletionRequest(model=self._model, messages=messages, **sampling)
         [answer] = [each async for each in self._handle.chat.remote(call)]
+        assert hasattr(answer, "usage"), answer
         return int(answer.usage.completion_tokens)
 
 
