@@ -20,7 +20,9 @@ from skillray.teacher.prompting import Prompts
 from skillray.teacher.tasks import Solve, Task
 from skillray.types import Question, content_id
 
-CALLS, AT_ONCE, MEAN_TOKENS, TURNS = 96, 32, 128, 2
+CALLS, AT_ONCE, MEAN_TOKENS, TURNS = 64, 16, 128, 2
+WARM = 8
+"""Calls before anything is measured."""
 APP = "teacher-bench"
 
 
@@ -57,7 +59,8 @@ def measure(config: RunConfig, folder: str) -> None:
             best: dict[str, float] = {}
             for turn in range(-1, TURNS):  # the first one warms
                 for name, way in {"engine's handle": engine.ask, "teacher": lambda asked: count(ask, asked)}.items():
-                    speed = timed(way, requests(2 * turn + (name == "teacher")))
+                    asked = requests(2 * turn + (name == "teacher"))
+                    speed = timed(way, asked if turn >= 0 else asked[:WARM])
                     if turn >= 0:
                         best[name] = max(best.get(name, 0.0), speed)
                         print(f"turn {turn}: {name}: {speed:.0f} tokens/s", flush=True)

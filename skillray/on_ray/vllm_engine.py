@@ -16,7 +16,11 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from importlib.util import find_spec
+from socket import gethostname
 from typing import Any, TypeVar
+
+from skillray.errors import MissingExtraError
 
 T = TypeVar("T")
 ENVIRONMENT = {
@@ -84,6 +88,9 @@ class VllmEngine:
         def start() -> int:
             for name, value in ENVIRONMENT.items():
                 os.environ.setdefault(name, value)
+            if find_spec("vllm") is None:
+                where, command = gethostname(), 'pip install "skillray[vllm]"'
+                raise MissingExtraError(f"rollout.engine is vllm, which is not on {where}: {command}")
             from vllm import EngineArgs
             from vllm.usage.usage_lib import UsageContext
             from vllm.v1.engine.llm_engine import LLMEngine
