@@ -30,6 +30,8 @@ class Expert:
     solutions: dict[str, str] = field(default_factory=dict)
     answered: Counter[str] = field(default_factory=Counter)
     """Bodies that got a whole answer."""
+    babbled: set[str] = field(default_factory=set)
+    """Those whose answer is of no use: they may be asked again."""
 
     def __call__(self, body: dict[str, Any], before: int) -> Answer:
         rng = random.Random(text := json.dumps(body))
@@ -37,6 +39,7 @@ class Expert:
             return Answer(reset=True) if fault < 0.05 else Answer(status=503)
         self.answered[text] += 1
         if fault > 0.95:
+            self.babbled.add(text)
             return Answer(text="Well, where to begin?")
         return Answer(text=self._say(prompt_of(body), rng))
 
@@ -69,8 +72,9 @@ def test_a_run_ends_at_its_budget_and_goes_on_with_a_larger_one(local_ray: Path,
 
         assert supervise(config_of(server.url, tmp_path / "key", max_calls=2000, max_usd=5.0), run.path)
         teacher = read_json(run.status)["usage"]["teacher"]
-        assert set(expert.answered.values()) == {1}, "an answer was paid for twice"
-        assert teacher["calls"] == len(expert.answered)
+        twice = {body for body, count in expert.answered.items() if count > 1}
+        assert twice <= expert.babbled, "an answer was paid for twice"
+        assert teacher["calls"] == sum(expert.answered.values())
         assert teacher["by_task"].keys() == {"name_missing_skills", "write_questions", "solve"}
         assert teacher["by_round"].keys() == {"stat-syn/round-000", "stat-syn/round-001"}
         tokens = teacher["prompt_tokens"] + 2 * teacher["completion_tokens"]
