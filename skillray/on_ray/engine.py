@@ -72,6 +72,8 @@ def _engine_arguments(config: VllmTeacherConfig, *, on_gpu: bool) -> dict[str, A
         "dtype": config.dtype,
         "revision": config.revision,
         "trust_remote_code": False,
+        # Compact JSON: a weak model fills what whitespace it may write.
+        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
     }
     if config.max_model_len is not None:
         found["max_model_len"] = config.max_model_len

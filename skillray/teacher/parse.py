@@ -141,7 +141,7 @@ def _body(text: str, quoted: str) -> dict[str, Any] | None:
 
 def _objects(text: str, quoted: str) -> list[dict[str, Any]]:
     """JSON objects that have a field of ours, outermost only, in order. A bare list of strings counts as its list."""
-    decoder, found, place = json.JSONDecoder(), [], 0
+    decoder, found, place = json.JSONDecoder(strict=False), [], 0
     for _ in range(MAX_STARTS):
         start = _START.search(text, place)
         if start is None:

@@ -64,7 +64,7 @@ def test_every_reply_is_typed_and_skills_are_those_that_were_allowed(served: tup
     [solved] = ask(Task.SOLVE, [Solve(question=QUESTIONS[0], sample=0)])
     [written] = ask(Task.WRITE_QUESTIONS, [WriteQuestions(skill=ALLOWED[0], seeds=(), count=1, index=0)])
     assert solved.outcome in (Outcome.OK, Outcome.TRUNCATED)
-    assert written.outcome in (Outcome.OK, Outcome.TRUNCATED, Outcome.EMPTY)
+    assert written.outcome in (Outcome.OK, Outcome.TRUNCATED, Outcome.EMPTY, Outcome.MALFORMED)  # any bytes
 
 
 def test_who_attaches_to_the_app_gets_the_same_and_leaves_it_there(served: tuple[Any, Any]) -> None:
