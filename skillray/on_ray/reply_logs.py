@@ -111,7 +111,7 @@ class ReplyLogActor:
     async def _sent(self, task: Task, requests: list[Request]) -> list[Reply]:
         try:
             return await self._ask_teacher(task, requests)
-        except BaseException:
+        except BaseException:  # whatever it was, also a cancellation: nothing came back to be booked
             self._unbooked -= len(requests)
             raise
 

@@ -143,7 +143,7 @@ class RolloutEngine(WarmActor):
         sampling = Sampling(settings.temperature, settings.max_new_tokens, stop)
         try:
             written = await self._all(self._engine.generate(requests, sampling, student.adapter))
-        except Exception as error:
+        except Exception as error:  # vLLM has no base error: whatever it raised, the engine is not used again
             raise self._break(student.weights, f"it broke while {settings.model} answered", error) from None
         return await asyncio.to_thread(lambda: [as_answer(student.tokenizer, tokens, stop) for tokens in written])
 
@@ -165,7 +165,7 @@ class RolloutEngine(WarmActor):
         limit = self.config.cluster.start_timeout_s
         try:
             self._room = await asyncio.wait_for(asyncio.wrap_future(self._engine.load(weights)), limit)
-        except Exception as error:
+        except Exception as error:  # out of memory, a wrong model, a package: the user gets its words
             if isinstance(error, TimeoutError):
                 error = DeadlineError(f"not within cluster.start_timeout_s = {limit:.0f} s")
             raise self._break(weights, f"it does not start with {weights.folder}", error) from None
@@ -183,7 +183,7 @@ class RolloutEngine(WarmActor):
             before = await self._all(self._engine.log_probabilities(probes))
             await asyncio.wrap_future(self._engine.reload(weights.folder))
             after = await self._all(self._engine.log_probabilities(probes))
-        except Exception as error:
+        except Exception as error:  # a swap that failed in any way ends in a restart
             return one_line(error)
         wanted = await asyncio.to_thread(log_probabilities, weights.folder, probes, self._engine.dtype)
         return verdict(before, after, wanted, self._engine.dtype)
@@ -206,7 +206,7 @@ class RolloutEngine(WarmActor):
                     self._students[model] = await asyncio.to_thread(self._open, model)
                 except SkillrayError:
                     raise
-                except Exception as error:
+                except Exception as error:  # what transformers raises for a folder that it cannot read
                     raise self._failed(f"model {model} cannot be read", error) from None
             return self._students[model]
 

@@ -164,7 +164,7 @@ class VllmEngine:
         def run() -> None:
             try:
                 future.set_result(work())
-            except BaseException as error:
+            except BaseException as error:  # the thread goes on; whoever waits gets it
                 future.set_exception(error)
 
         self._inbox.put(run)
