@@ -26,8 +26,7 @@ import pyarrow.compute as pc
 
 from jobs.evidence_table import Evidence, FilterCount, Line, as_markdown
 from skillray.cli.main import guarded
-from skillray.config import load_config
-from skillray.config.model import StudentConfig
+from skillray.config import StudentConfig, load_config
 from skillray.errors import ConfigError, StageError
 from skillray.evaluation.seeds import Answers, effect_of
 from skillray.grading.difficulty import AdaptmiFilter, DifficultyFilter, StatFilter

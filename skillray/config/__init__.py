@@ -2,8 +2,9 @@
 
 from skillray.config.identity import identity_hash, refuse_changes
 from skillray.config.load import dump_config, load_config, parse
-from skillray.config.model import RunConfig, StudentConfig
+from skillray.config.model import RunConfig
 from skillray.config.strict_yaml import parse_yaml
+from skillray.config.students import StudentConfig
 
 __all__ = [
     "RunConfig",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from skillray.curriculum.base import Need
+from skillray.curriculum.base import Curriculum, Need
 
 if TYPE_CHECKING:  # the model asks here, so it cannot be imported
     from skillray.config.model import Placement, RunConfig, TableData
+    from skillray.training.settings import TrainingSettings
 
 
 def contradictions(config: RunConfig) -> Iterator[str]:
@@ -16,10 +17,10 @@ def contradictions(config: RunConfig) -> Iterator[str]:
     yield from _recorded(config)
     if config.data.type == "tables":
         yield from _tables(config, config.data)
-    looking = [student for student in config.students if Need.NEIGHBOURS in student.curriculum.needs]
+    looking = _of_curricula(config, lambda curriculum: Need.NEIGHBOURS in curriculum.needs)
     if looking and config.embedding is None:
         yield (
-            f"student {looking[0].name!r}: curriculum {looking[0].curriculum.type!r} looks for similar questions; set "
+            f"student {looking[0][0]!r}: curriculum {looking[0][1]!r} looks for similar questions; set "
             "embedding.model, a Hugging Face id or folder"
         )
     yield from _training(config)
@@ -32,6 +33,11 @@ def contradictions(config: RunConfig) -> Iterator[str]:
         yield f"cluster.address must be 'local', 'auto' or HOST:PORT; got {address!r}"
     for role in ("rollout", "grade", "embed", "train", "teacher", "prm"):
         yield from _placement(f"placement.{role}", getattr(config.placement, role))
+
+
+def _of_curricula(config: RunConfig, which: Callable[[Curriculum], bool]) -> list[tuple[str, str]]:
+    """(student, type) of those that `which` picks."""
+    return [(student.name, one.type) for student in config.students for one in student.curricula if which(one)]
 
 
 def _recorded(config: RunConfig) -> Iterator[str]:
@@ -60,9 +66,9 @@ def _tables(config: RunConfig, data: TableData) -> Iterator[str]:
             "diagnosis.source must be 'labels': a domain teacher knows only its own questions; or set teacher.type to "
             "'vllm', 'serve' or 'openai'"
         )
-    if writing := [student for student in config.students if student.curriculum.writes]:
+    if writing := _of_curricula(config, lambda curriculum: curriculum.writes):
         yield (
-            f"student {writing[0].name!r}: curriculum {writing[0].curriculum.type!r} has a teacher write, and a domain "
+            f"student {writing[0][0]!r}: curriculum {writing[0][1]!r} has a teacher write, and a domain "
             "teacher knows only its own questions; use 'stat-sel', 'hard' or 'uniform', or a teacher.type of 'vllm', "
             "'serve' or 'openai'"
         )
@@ -103,16 +109,10 @@ def _training(config: RunConfig) -> Iterator[str]:
         yield "training.offload.optimizer needs training.zero_stage 1, 2 or 3, not 0"
     if training.attention == "flash_attention_2" and not on_gpu:
         yield "training.attention 'flash_attention_2' needs a GPU; use 'sdpa', or set placement.train.num_gpus"
-    if training.micro_batch_size > training.batch_size:
-        yield (
-            f"training.micro_batch_size is {training.micro_batch_size}, training.batch_size {training.batch_size}: a "
-            "part of a step cannot have more examples than the step; lower micro_batch_size"
-        )
-    if training.num_workers > training.batch_size:
-        yield (
-            f"training.num_workers is {training.num_workers}, training.batch_size {training.batch_size}: some workers "
-            "would have no example of any step; lower num_workers"
-        )
+    yield from _steps("training", training)
+    for student in config.students:
+        for index, stage in enumerate(student.stages):
+            yield from _steps(f"student {student.name!r}: stages.{index}.training", stage.training.over(training))
     if not all(0.0 <= beta < 1.0 for beta in training.betas):
         yield f"training.betas: each must be at least 0 and below 1; got {list(training.betas)}"
     if training.lora is not None and training.lora.quantize and training.zero_stage == 3:
@@ -122,6 +122,19 @@ def _training(config: RunConfig) -> Iterator[str]:
         )
     if training.lora is not None and not training.lora.target_modules:
         yield "training.lora.target_modules: must name a module, or nothing is trained; leave it out for the usual ones"
+
+
+def _steps(where: str, training: TrainingSettings) -> Iterator[str]:
+    if training.micro_batch_size > training.batch_size:
+        yield (
+            f"{where}.micro_batch_size is {training.micro_batch_size}, {where.split()[-1]}.batch_size "
+            f"{training.batch_size}: a part of a step cannot have more examples than the step; lower micro_batch_size"
+        )
+    if training.num_workers > training.batch_size:
+        yield (
+            f"training.num_workers is {training.num_workers}, {where}.batch_size {training.batch_size}: some workers "
+            "would have no example of any step; lower num_workers"
+        )
 
 
 def _placement(where: str, placement: Placement) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from skillray.config.contradictions import contradictions
-from skillray.curriculum import Augment, EmbedSel, EmbedSyn, Hard, StatSel, StatSyn, Uniform
+from skillray.config.students import Name, StudentConfig
 from skillray.domains import DOMAINS
 from skillray.grading.difficulty import AdaptmiFilter, StatFilter
 from skillray.grading.steps import DomainSteps, StepScorerSettings
@@ -22,13 +22,6 @@ from skillray.store.paths import DataPath
 from skillray.teacher.settings import AnyTeacher, Budget, DomainTeacherConfig
 from skillray.training.settings import TrainingSettings
 from skillray.types import Value
-
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-"""Names become folders, actors and Serve apps: lower case letters, digits, '-' and '_'."""
-
-AnyCurriculum = Annotated[
-    Uniform | Hard | StatSel | StatSyn | Augment | EmbedSel | EmbedSyn, Field(discriminator="type")
-]
 
 
 class DomainData(Value):
@@ -92,17 +85,6 @@ class RecordedRollouts(Value):
     """Answers that somebody already has: a Parquet or JSONL file with question_id, student, sample, response."""
 
     path: DataPath
-
-
-class StudentConfig(Value):
-    """One student: a model and the method that decides what it studies."""
-
-    name: Name
-    curriculum: AnyCurriculum
-    model: DataPath = "embedded"
-    """'embedded', a Hugging Face id, or a path to a Hugging Face folder."""
-    recorded: str | None = None
-    """Diagnose the answers of this student of `rollout.recorded` instead of those of `model`, in the first round."""
 
 
 class RolloutSettings(Value):

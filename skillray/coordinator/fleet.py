@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from skillray.config.model import StudentConfig
+from skillray.config.students import StudentConfig
 from skillray.errors import SkillrayError
 from skillray.loop.rounds import Verbs, run_student
 from skillray.store.fence import Fence
@@ -77,9 +77,9 @@ async def run_fleet(
     """Run every student to its end; True when none failed."""
 
     async def one(student: StudentConfig) -> bool:
-        status.student(student.name, state="running", error=None, method=student.curriculum.type)
+        status.student(student.name, state="running", error=None, method=student.method)
         try:
-            stop = await run_student(student, rounds, on)
+            stop = await run_student(student, student.rounds(rounds), on)
         except Exception as error:  # whatever broke one student must not touch the others
             status.student(student.name, state="failed", error=describe(error))
             return False

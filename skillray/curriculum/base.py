@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from skillray.skills.graph import SkillGraph
 from skillray.types import Id, Value, content_id
 
 Memory = Mapping[str, Any]
@@ -24,9 +25,19 @@ class OrderKind(StrEnum):
     """A teacher writes `count` new questions for `skill` after these seed questions."""
     AUGMENT = "augment"
     """A teacher puts the solution of this pool question in other words, up to `count` times."""
+    TEXTBOOK = "textbook"
+    """A teacher writes `count` textbook passages on `skill`."""
+    EXERCISE = "exercise"
+    """A teacher writes `count` exercises that use `skill`."""
+    COMPOSE = "compose"
+    """A teacher makes one harder question of these, which are easy for the student."""
+    CARRY = "carry"
+    """Go on with these examples of the segment before, with this weight."""
 
 
-WRITTEN = frozenset({OrderKind.SYNTHESIZE, OrderKind.AUGMENT})
+WRITTEN = frozenset(
+    {OrderKind.SYNTHESIZE, OrderKind.AUGMENT, OrderKind.TEXTBOOK, OrderKind.EXERCISE, OrderKind.COMPOSE}
+)
 """What a teacher writes; the rest comes from the pool."""
 
 
@@ -50,6 +61,8 @@ class Order:
     question_ids: tuple[Id, ...]
     count: int
     weight: float = 1.0
+    unit: int = 0
+    """Place in the order of study: an epoch goes by it. 0 for all where the order does not matter."""
 
     def order_id(self, index: int) -> Id:
         """`index` is the order's place in the plan: the same draw may be wanted twice."""
@@ -94,6 +107,8 @@ class Evidence:
     """Empty when the curriculum did not ask for them, or when the student fails nothing."""
     neighbours: tuple[Neighbours, ...] = ()
     """Of every difficult question; empty likewise."""
+    graph: SkillGraph | None = None
+    """The run's; None in tests of curricula that do not look at it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +125,7 @@ class Plan:
 class Curriculum(Value):
     """A method: its fields are its settings, their defaults the vetted ones, and `plan` is pure."""
 
+    type: str
     needs: ClassVar[frozenset[Need]] = frozenset()
     writes: ClassVar[bool] = False
     """Whether its orders have a teacher write something."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -14,8 +16,8 @@ _SUMS = (("observations", "sum"), ("total", "sum"), ("squares", "sum"), ("early"
 _NAMES = ["example_id", *(name for name, _ in _SUMS)]
 
 
-def losses_by_example(learning: Table) -> pa.Table:
-    """The loss history of every example of a LEARNING table, whatever the order of its rows.
+def losses_by_example(*learning: Table) -> pa.Table:
+    """The loss history of every example of LEARNING tables (one a segment), whatever the order of their rows.
 
     DSA (arXiv 2412.19361; `L^_i` and `sigma^_i` of its dynamic training) averages an example's loss over its epochs.
     Whether its spread is the standard deviation or the variance is not known: this is the standard deviation over
@@ -29,7 +31,7 @@ def losses_by_example(learning: Table) -> pa.Table:
         (float64): the losses at its first and last step.
     """
     folded, pending = _empty(), [_empty()]
-    for part in learning.iterate(["example_id", "step", "loss"]):
+    for part in chain.from_iterable(table.iterate(["example_id", "step", "loss"]) for table in learning):
         pending.append(_summed(_observed(part)))
         if sum(rows.num_rows for rows in pending) >= PENDING_ROWS:
             folded, pending = _summed(pa.concat_tables([folded, *pending])), []

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from skillray.config.model import DomainData, RunConfig, StudentConfig
+from skillray.config.model import DomainData, RunConfig
+from skillray.config.students import StudentConfig
 from skillray.curriculum.base import Need
 from skillray.domains import DOMAINS
 from skillray.loop.needs import needs_of
@@ -61,7 +62,7 @@ def forecast(config: RunConfig) -> Forecast:
         first = (student.model, student.recorded) not in shared
         shared.add((student.model, student.recorded))
         steps += _evidence(config, student, 0, sizes) if first else []
-        for index in range(config.rounds):
+        for index in range(student.rounds(config.rounds)):
             steps += [_study(config, student, index, sizes["pool"]), _training(config, student, index)]
             steps += _evidence(config, student, index + 1, sizes)
     needs, problems = needs_of(config)
@@ -100,7 +101,7 @@ def _labelling(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:
 
 
 def _embedding(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:
-    if config.embedding is None or not any(Need.NEIGHBOURS in s.curriculum.needs for s in config.students):
+    if config.embedding is None or not any(Need.NEIGHBOURS in s.needs for s in config.students):
         return []
     questions = _sum(sizes["pool"], sizes["profile"])
     rows = "?" if questions is None else f"{questions} questions"
@@ -112,8 +113,9 @@ def _evidence(config: RunConfig, student: StudentConfig, index: int, sizes: dict
     """answer and diagnose before round `index`."""
     sharing = [s for s in config.students if (s.model, s.recorded) == (student.model, student.recorded)]
     asking = sharing if index == 0 else [student]
-    gaps = any(Need.GAPS in s.curriculum.needs for s in asking)
-    questions = _sum(sizes["held_out"], sizes["profile"] if any(s.curriculum.needs for s in asking) else 0)
+    needed = [s.stage(index).curriculum.needs for s in asking]
+    gaps = any(Need.GAPS in needs for needs in needed)
+    questions = _sum(sizes["held_out"], sizes["profile"] if any(needed) else 0)
     samples = config.rollout.samples
     rows = "?" if questions is None else f"{questions * samples} answers to {questions} questions"
     made = index - 1
@@ -151,7 +153,7 @@ def _written(config: RunConfig, calls: dict[Task, int]) -> int:
 
 
 def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | None) -> Step:
-    curriculum: Any = student.curriculum
+    curriculum: Any = student.stage(index).curriculum
     wanted = getattr(curriculum, "num_examples", None)
     rows = "one for each order" if wanted is None else f"at most {wanted} examples"
     calls: dict[Task, int] = {}
@@ -174,11 +176,11 @@ def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | No
 
 
 def _training(config: RunConfig, student: StudentConfig, index: int) -> Step:
-    settings = config.training
+    settings = student.training(index, config.training)
     amount = f"{settings.max_tokens} tokens" if settings.max_tokens else f"{settings.epochs} epochs"
     method = ("QLoRA" if settings.lora.quantize else "LoRA") if settings.lora else "full"
     rows = f"{amount}, {method}, ZeRO {settings.zero_stage}, {settings.dtype}, {settings.num_workers} worker(s)"
-    examples = getattr(student.curriculum, "num_examples", None)
+    examples = getattr(student.stage(index).curriculum, "num_examples", None)
     most = None if examples is None else settings.epochs * examples * settings.max_length
     tokens = settings.max_tokens or most
     return Step(student=student.name, round=index, verb="fine_tune", rows=rows, role="train", tokens=tokens)

@@ -125,6 +125,7 @@ def _draft(order: Row, question: str, response: str, skills: list[str], parents:
         "parents": parents,
         "multiplicity": 1,
         "weight": order["weight"],
+        "unit": order["unit"],
     }
 
 

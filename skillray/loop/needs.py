@@ -30,7 +30,7 @@ def _workers(config: RunConfig) -> list[str]:
     ]
     if isinstance(config.grading.scorer, NEURAL):
         lines.append(f"prm: up to {place.prm.max_workers} x ({_ask(place.prm)})")
-    if any(Need.NEIGHBOURS in student.curriculum.needs for student in config.students):
+    if any(Need.NEIGHBOURS in student.needs for student in config.students):
         lines.append(f"embed: up to {place.embed.max_workers} x ({_ask(place.embed)})")
     return lines
 

@@ -167,11 +167,12 @@ def _rows(field: str, source: QuestionSource) -> int | None:
 
 def _check_levels(config: RunConfig, highest: int | None) -> None:
     for place, student in enumerate(config.students):
-        curriculum = student.curriculum
-        if isinstance(curriculum, Hard) and curriculum.min_level > (highest or 0):
+        for name, curriculum in student.named_curricula():
+            if not isinstance(curriculum, Hard) or curriculum.min_level <= (highest or 0):
+                continue
             found = f"the highest is {highest}" if highest else "it has no levels"
             raise ConfigError(
-                f"students.{place}.curriculum.min_level: the pool has no question of level {curriculum.min_level} or "
+                f"students.{place}.{name}.min_level: the pool has no question of level {curriculum.min_level} or "
                 f"more ({found}); lower it"
             )
 

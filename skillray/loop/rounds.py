@@ -13,7 +13,7 @@ import asyncio
 from enum import StrEnum
 from typing import Protocol
 
-from skillray.config.model import StudentConfig
+from skillray.config.students import StudentConfig
 
 
 class Verb(StrEnum):
@@ -61,7 +61,7 @@ async def run_student(student: StudentConfig, rounds: int, on: Verbs) -> Stop:
     async with asyncio.TaskGroup() as tasks:
         for index in range(rounds + 1):
             evidence = tasks.create_task(_evidence(student, index, on))
-            if student.curriculum.needs:
+            if student.stage(index).curriculum.needs:
                 await evidence
             if index == rounds:
                 return Stop.ROUNDS_DONE

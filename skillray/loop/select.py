@@ -42,16 +42,17 @@ class Select:
 
 
 def draws_of(orders: Table) -> pa.Table:
-    """What is wanted of the pool: question_id, multiplicity, and kind and weight of the first order that drew it."""
-    rows = orders.read(["kind", "question_ids", "weight"])
+    """What is wanted of the pool: question_id, multiplicity, and the kind, weight and unit of the first order."""
+    rows = orders.read(["kind", "question_ids", "weight", "unit"])
     rows = rows.filter(pc.invert(pc.is_in(rows["kind"], value_set=pa.array(sorted(WRITTEN)))))
     owner = pc.list_parent_indices(rows["question_ids"])
-    columns = {name: rows[name].take(owner) for name in ("kind", "weight")}
+    columns = {name: rows[name].take(owner) for name in ("kind", "weight", "unit")}
     draws = pa.table({"question_id": pc.list_flatten(rows["question_ids"])} | columns)
     # One thread keeps the order of the rows, which `first` goes by.
     grouped = draws.group_by("question_id", use_threads=False)
-    found = grouped.aggregate([("kind", "first"), ("weight", "first"), ([], "count_all")])
-    return found.rename_columns({"kind_first": "origin", "weight_first": "weight", "count_all": "multiplicity"})
+    found = grouped.aggregate([("kind", "first"), ("weight", "first"), ("unit", "first"), ([], "count_all")])
+    names = {"kind_first": "origin", "weight_first": "weight", "unit_first": "unit", "count_all": "multiplicity"}
+    return found.rename_columns(names)
 
 
 def response_of(row: dict[str, Any]) -> str:
@@ -74,5 +75,6 @@ def _drafts(tokenizer: Any, rows: pa.Table, draws: pa.Table) -> pa.Table:
         "multiplicity": draws["multiplicity"].cast(pa.int32()),
         "origin": draws["origin"],
         "weight": draws["weight"],
+        "unit": draws["unit"],
     }
     return pa.table(columns | token_columns(encode_chats(tokenizer, chats)), schema=EXAMPLES)

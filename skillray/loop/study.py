@@ -70,6 +70,7 @@ def orders_table(plan: Plan) -> pa.Table:
             "question_ids": list(order.question_ids),
             "count": order.count,
             "weight": order.weight,
+            "unit": order.unit,
         }
         for index, order in enumerate(plan.orders)
     ]

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skillray.config.model import RunConfig, StudentConfig
+from skillray.config.model import RunConfig
+from skillray.config.students import StudentConfig
 from skillray.diagnosis.profile import profile_of
 from skillray.evaluation.accuracy import Share, accuracy_of, compare
 from skillray.loop.health import study_notes, warnings_of
@@ -45,7 +46,7 @@ def _student(run: RunFolder, student: StudentConfig, status: dict[str, Any]) -> 
             entry["seconds"] = {key.rsplit("/", 1)[1]: status["seconds"][key] for key in keys}
     stop = status["students"].get(student.name, {}).get("stop_reason")
     return {
-        "method": student.curriculum.type,
+        "method": student.method,
         "model": student.model,
         "diagnosed": student.recorded or student.model,
         "stop_reason": stop,

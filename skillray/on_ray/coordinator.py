@@ -189,7 +189,7 @@ class RayVerbs:
     def _answered(self, verb: Verb, student: StudentConfig, index: int) -> bool:
         from skillray.curriculum.base import Need
 
-        needs = student.curriculum.needs
+        needs = student.stage(index).curriculum.needs
         following = self._run.round(student.name, index)
         if verb is Verb.DIAGNOSE:
             return Need.GAPS not in needs or following.table("gaps").complete()

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from skillray.config import RunConfig, StudentConfig, identity_hash
 from skillray.config.model import LabellingSettings
+from skillray.config.students import Stage
 from skillray.curriculum.base import WRITTEN, Need, Plan
 from skillray.loop.diagnose import Diagnose, choose_difficult
 from skillray.loop.fulfil import Fulfil
@@ -46,6 +47,7 @@ from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import PART_ROWS, Table
 from skillray.teacher.identity import identify
 from skillray.training.examples import as_schedule
+from skillray.training.settings import TrainingSettings
 from skillray.training.sft import TrainJob
 from skillray.types import seed_for
 
@@ -78,6 +80,14 @@ class Runner:
     def student(self) -> StudentConfig:
         return self.students[0]
 
+    @property
+    def stage(self) -> Stage:
+        return self.student.stage(self.round)
+
+    @property
+    def training(self) -> TrainingSettings:
+        return self.student.training(self.round, self.config.training)
+
     def prepare(self) -> None:
         """The questions, and which are alike, once; and at every start, that models and files are what they were."""
         with self._timed("prepare"):
@@ -86,7 +96,7 @@ class Runner:
                 self._check_recorded()
             else:
                 self._make_questions()
-        if any(Need.NEIGHBOURS in student.curriculum.needs for student in self.config.students):
+        if any(Need.NEIGHBOURS in student.needs for student in self.config.students):
             with self._timed("embed"):
                 embed_questions(self.run, self.config, self._chain)
 
@@ -134,7 +144,7 @@ class Runner:
                 (held_out.folder("held_out").table("rollouts"), held_out.table("scores")),
             )
         ]
-        if any(student.curriculum.needs for student in self.students):
+        if any(self._needs(student) for student in self.students):
             jobs.append(Job(self.run.questions("profile"), (profile.table("rollouts"), profile.table("graded"))))
         links = [
             self._answering(),
@@ -144,7 +154,7 @@ class Runner:
             self._chain(jobs, links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
             self._link(held_out.table("scores"), self.run.base(student.name).table("scores"))
-            if student.curriculum.needs:
+            if self._needs(student):
                 for name in ("rollouts", "graded"):
                     self._link(profile.table(name), self.run.round(student.name, 0).table(name))
 
@@ -160,13 +170,13 @@ class Runner:
             links = [Link(stage, self.config.placement.grade)]
             self._chain([Job(graded, (folder.table("gaps"),))], links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
-            if Need.GAPS in student.curriculum.needs:
+            if Need.GAPS in self._needs(student):
                 self._link(folder.table("gaps"), self.run.round(student.name, 0).table("gaps"))
 
     def study(self) -> None:
         """plan, fulfil and the schedule of the round's one segment."""
         segment = self._segment()
-        if Need.NEIGHBOURS in self.student.curriculum.needs:
+        if Need.NEIGHBOURS in self.stage.curriculum.needs:
             with self._timed("neighbours"):
                 self._find_neighbours(segment)
         with self._timed("plan"):
@@ -180,7 +190,7 @@ class Runner:
         folder, segment = self._folder(), self._segment()
         return TrainJob(
             model=self._checkpoint(self.round),
-            settings=self.config.training,
+            settings=self.training,
             examples=segment.table("examples").folder,
             schedule=segment.table("schedule").folder,
             learning=segment.table("learning").folder,
@@ -200,11 +210,11 @@ class Runner:
     def _find_neighbours(self, segment: RoundFolder) -> None:
         limit = self.config.diagnosis.max_difficult
         chosen = choose_difficult(self._folder().table("graded"), limit, self.config.seed)
-        count: int = getattr(self.student.curriculum, "neighbours", 0)
+        count: int = getattr(self.stage.curriculum, "neighbours", 0)
         find_neighbours(self.run, chosen, count, segment, self.config.placement.grade, self._chain, self.fence)
 
     def _plan(self, segment: RoundFolder) -> Plan:
-        curriculum = self.student.curriculum
+        curriculum = self.stage.curriculum
         seed = seed_for(self.config.seed, "plan", self.round)
         memory_path = os.path.join(self.run.round(self.student.name, self.round - 1).segment().path, "study.json")
         memory = read_json(memory_path)["memory"] if self.round else {}
@@ -229,7 +239,7 @@ class Runner:
             )
         if examples.num_rows() and not schedule.complete():
             seed = seed_for(self.config.seed, "schedule", self.round)
-            schedule.write(as_schedule(examples, self.config.training, seed), fence=self.fence)
+            schedule.write(as_schedule(examples, self.training, seed), fence=self.fence)
 
     def _drafts(
         self, segment: RoundFolder, plan: Plan, forbidden: pa.Array
@@ -266,7 +276,7 @@ class Runner:
         return drafts
 
     def _fulfilling(self, wave: int) -> Fulfil:
-        curriculum = self.student.curriculum
+        curriculum = self.stage.curriculum
         return Fulfil(
             pool=self.run.questions("pool").folder,
             model=self.student.model,
@@ -314,8 +324,11 @@ class Runner:
     def _recorded_names(self) -> list[str]:
         return [student.recorded for student in self.config.students if student.recorded]
 
+    def _needs(self, student: StudentConfig) -> frozenset[Need]:
+        return student.stage(self.round).curriculum.needs
+
     def _needs_gaps(self) -> bool:
-        return any(Need.GAPS in student.curriculum.needs for student in self.students)
+        return any(Need.GAPS in self._needs(student) for student in self.students)
 
     def _checkpoint(self, index: int) -> str:
         """What round `index` starts from: the model itself, or what the round before made."""

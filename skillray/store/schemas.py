@@ -104,6 +104,7 @@ ORDERS = pa.schema(
         pa.field("question_ids", pa.list_(ID), nullable=False),  # select, keep: what to train on; synthesize: seeds
         pa.field("count", pa.int32(), nullable=False),  # examples wanted
         pa.field("weight", pa.float32(), nullable=False),
+        pa.field("unit", pa.int32(), nullable=False),  # place in the order of study
     ]
 )
 
@@ -118,6 +119,7 @@ EXAMPLES = pa.schema(
         pa.field("parents", pa.list_(ID), nullable=False),  # seed questions, for what a teacher wrote
         pa.field("multiplicity", pa.int32(), nullable=False),  # how often it was drawn
         pa.field("weight", pa.float32(), nullable=False),
+        pa.field("unit", pa.int32(), nullable=False),  # place in the order of study: an epoch goes by it
         pa.field("input_ids", pa.list_(pa.int32()), nullable=False),
         pa.field("loss_mask", pa.list_(pa.bool_()), nullable=False),  # same length; True on response tokens
         pa.field("num_loss_tokens", pa.int32(), nullable=False),
@@ -144,6 +146,16 @@ LEARNING = pa.schema(
         pa.field("slot", pa.int32(), nullable=False),
         pa.field("loss", pa.float32(), nullable=False),  # mean over the example's loss tokens, nats
         pa.field("num_tokens", pa.int32(), nullable=False),  # loss tokens
+    ]
+)
+
+CATEGORIES = pa.schema(
+    [
+        pa.field("example_id", ID, nullable=False),
+        pa.field("category", pa.string(), nullable=False),  # error | hard | easy | ambiguous | unseen
+        pa.field("mean", pa.float64(), nullable=False),  # of its losses, nats
+        pa.field("std", pa.float64(), nullable=False),
+        pa.field("observations", pa.int64(), nullable=False),
     ]
 )
 
@@ -180,6 +192,7 @@ TABLES: dict[str, pa.Schema] = {
     "examples": EXAMPLES,
     "schedule": SCHEDULE,
     "learning": LEARNING,
+    "categories": CATEGORIES,
     "replies": REPLIES,
 }
 """Table name, the last folder of its path, to schema."""

@@ -48,6 +48,19 @@ def encode_chats(tokenizer: Any, chats: Sequence[Chat]) -> list[Encoded]:
         return [chat for batch in encoded for chat in batch]
 
 
+def encode_texts(tokenizer: Any, texts: Sequence[str]) -> list[Encoded]:
+    """Tokens of plain texts, for continual pre-training: every one is trained on but the first, which nothing precedes.
+
+    Raises:
+        ConfigError: a tokenizer without an end-of-sequence token, which ends a text.
+    """
+    if tokenizer.eos_token_id is None:
+        raise ConfigError(f"students.model: {_name(tokenizer)} has no end-of-sequence token to end a text with")
+    start = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
+    ids = _tokens(_plain(tokenizer), list(texts))
+    return [(np.array([*start, *text, tokenizer.eos_token_id], np.int32), 1) for text in ids]
+
+
 def token_columns(encoded: Sequence[Encoded]) -> dict[str, pa.Array]:
     """The EXAMPLES columns that hold tokens: input_ids, loss_mask, num_loss_tokens."""
     lengths = np.array([len(ids) for ids, _ in encoded], np.int64)
@@ -64,7 +77,7 @@ def token_columns(encoded: Sequence[Encoded]) -> dict[str, pa.Array]:
 
 def as_schedule(examples: Table, settings: TrainingSettings, seed: int) -> pa.Table:
     """SCHEDULE rows of an EXAMPLES table, however it is cut into parts; see `schedule.make_schedule`."""
-    columns = ["example_id", "num_loss_tokens", "multiplicity", "weight", "input_ids"]
+    columns = ["example_id", "num_loss_tokens", "multiplicity", "weight", "unit", "input_ids"]
     rows = pa.concat_tables([_with_lengths(part) for part in examples.iterate(columns)])
     return make_schedule(rows.sort_by("example_id"), settings, seed)
 

@@ -21,25 +21,25 @@ MicroBatch = Indices
 def make_schedule(examples: pa.Table, settings: TrainingSettings, seed: int) -> pa.Table:
     """Rows of the SCHEDULE schema in the order of (step, slot).
 
-    An epoch is a seeded shuffle of all examples, each as often as its multiplicity. The epochs make one stream that is
-    cut into steps of `batch_size`: a step may cross from one epoch to the next, and only the last step of all may be
-    shorter (our choice: no small, noisy step at each epoch's end). With `max_tokens` epochs repeat until the step that
-    reaches it, and every step is whole.
+    An epoch is all examples, each as often as its multiplicity, by their units and in a seeded shuffle within one. The
+    epochs make one stream that is cut into steps of `batch_size`: a step may cross from one epoch to the next, and only
+    the last step of all may be shorter (our choice: no small, noisy step at each epoch's end). With `max_tokens` epochs
+    repeat until the step that reaches it, and every step is whole.
 
     Args:
-        examples: columns example_id, num_tokens, num_loss_tokens, multiplicity and weight, one row an example.
+        examples: columns example_id, num_tokens, num_loss_tokens, multiplicity, weight and unit, one row an example.
 
     Raises:
         DataError: no examples, one without loss tokens, or a weight that is not positive and finite.
     """
-    names = ("num_tokens", "num_loss_tokens", "multiplicity", "weight")
-    num_tokens, num_loss_tokens, multiplicity, weight = (examples[name].to_numpy() for name in names)
+    names = ("num_tokens", "num_loss_tokens", "multiplicity", "weight", "unit")
+    num_tokens, num_loss_tokens, multiplicity, weight, unit = (examples[name].to_numpy() for name in names)
     _check(num_loss_tokens, weight)
     copies = np.repeat(np.arange(examples.num_rows), multiplicity)
     if not len(copies):
         raise DataError("examples: there is nothing to train on; the orders were not fulfilled")
     epochs = _epochs(int(num_tokens[copies].sum()), len(copies), settings)
-    chosen = np.concatenate([_shuffle(copies, seed, epoch) for epoch in range(epochs)])
+    chosen = np.concatenate([_epoch(copies, unit, seed, epoch) for epoch in range(epochs)])
     chosen = chosen[: _rows(num_tokens[chosen], settings)]
     place = np.arange(len(chosen))
     columns = {
@@ -115,5 +115,6 @@ def _rows(num_tokens: npt.NDArray[np.int32], settings: TrainingSettings) -> int:
     return (reached // settings.batch_size + 1) * settings.batch_size
 
 
-def _shuffle(copies: Indices, seed: int, epoch: int) -> Indices:
-    return np.random.default_rng(seed_for("schedule", seed, epoch)).permutation(copies)
+def _epoch(copies: Indices, unit: npt.NDArray[np.int32], seed: int, epoch: int) -> Indices:
+    shuffled = np.random.default_rng(seed_for("schedule", seed, epoch)).permutation(copies)
+    return shuffled[np.argsort(unit[shuffled], kind="stable")]

@@ -72,3 +72,19 @@ class TrainingSettings(Value):
     mid-round checkpoint."""
     checkpoint_every_s: NonNegativeFloat = 600.0
     """Seconds of training from one mid-round checkpoint to the next; 0 makes one after every step."""
+
+
+class StageTraining(Value):
+    """What one stage of a student's `stages` sets otherwise than the run's `training`; None is as there."""
+
+    epochs: PositiveInt | None = None
+    max_tokens: PositiveInt | None = None
+    batch_size: PositiveInt | None = None
+    micro_batch_size: PositiveInt | None = None
+    learning_rate: PositiveFloat | None = None
+    schedule: Literal["cosine", "constant"] | None = None
+    warmup: float | None = Field(None, ge=0.0, lt=1.0)
+
+    def over(self, settings: TrainingSettings) -> TrainingSettings:
+        """`settings` with what is set here."""
+        return settings.model_copy(update=self.model_dump(exclude_none=True))

@@ -176,7 +176,7 @@ def _undecided(run: RunFolder) -> Iterator[str]:
     config: RunConfig = load_config(run.config)
     for student in config.students:
         folder, seed = run.round(student.name, 0), seed_for(config.seed, "plan", 0)
-        plan = make_plan(student.curriculum, run.questions("pool"), folder.table("gaps"), {}, seed)
+        plan = make_plan(student.stage(0).curriculum, run.questions("pool"), folder.table("gaps"), {}, seed)
         if orders_table(plan) != folder.segment().table("orders").read():
             yield f"I6 {student.name}: the orders do not follow from the gaps"
 

@@ -85,7 +85,12 @@ NUM_ROWS = {"one-row": 1} | {f"one-step-zero{stage}": 4 for stage in (0, 1, 2, 3
 
 def write_examples(folder: Path, weight: float = 1.0, num_rows: int = ROWS) -> Table:
     tokenizer, rows = tiny_tokenizer(), []
-    row = dict.fromkeys(("question", "response", "origin"), "") | {"skills": [], "parents": [], "multiplicity": 1}
+    row = dict.fromkeys(("question", "response", "origin"), "") | {
+        "skills": [],
+        "parents": [],
+        "multiplicity": 1,
+        "unit": 0,
+    }
     for i in range(num_rows):
         ids, mask = encode_chat(tokenizer, f"What is {i} + {i}?", f"It is {2 * i}" + "!" * i)
         tokens = {"input_ids": ids, "loss_mask": mask, "num_loss_tokens": sum(mask), "weight": weight * (1 + i % 3)}

@@ -44,11 +44,19 @@ def write_study(
     folder.table("gaps").write(pa.Table.from_pylist(gaps, schema=GAPS), fence=UNFENCED)
     write_graded(folder.table("graded"), [graded_row(n) for n in range(30)])
     commit_json(f"{folder.segment().path}/study.json", {"memory": {}, "notes": notes})
-    order = {"kind": "select", "question_ids": [], "count": 1, "weight": 1.0}
+    order = {"kind": "select", "question_ids": [], "count": 1, "weight": 1.0, "unit": 0}
     rows = [order | {"order_id": content_id(n)} for n in range(orders)]
     folder.segment().table("orders").write(pa.Table.from_pylist(rows, schema=ORDERS), fence=UNFENCED)
     if examples is not None:
-        row = {"question": "?", "response": "1", "skills": [], "origin": "select", "parents": [], "multiplicity": 1}
+        row = {
+            "question": "?",
+            "response": "1",
+            "skills": [],
+            "origin": "select",
+            "parents": [],
+            "multiplicity": 1,
+            "unit": 0,
+        }
         row |= {"weight": 1.0, "input_ids": [1], "loss_mask": [True], "num_loss_tokens": 1}
         made = [row | {"example_id": content_id(n), "question_id": content_id(n)} for n in range(examples)]
         folder.segment().table("examples").write(pa.Table.from_pylist(made, schema=EXAMPLES), fence=UNFENCED)

@@ -18,7 +18,15 @@ NONE = pa.array([], ID)
 def drafts_of(path, *rows: dict, part: int = 3) -> list[Table]:
     """One table, cut into parts of three rows."""
     table = Table(str(path / "drafts"))
-    full = {"skills": [], "parents": [], "multiplicity": 1, "weight": 1.0, "loss_mask": [True], "num_loss_tokens": 1}
+    full = {
+        "skills": [],
+        "parents": [],
+        "multiplicity": 1,
+        "weight": 1.0,
+        "unit": 0,
+        "loss_mask": [True],
+        "num_loss_tokens": 1,
+    }
     whole = pa.Table.from_pylist([full | row for row in rows], schema=EXAMPLES)
     table.write_all([whole.slice(start, part) for start in range(0, len(rows), part)], fence=UNFENCED)
     return [table]

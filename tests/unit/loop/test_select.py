@@ -45,8 +45,8 @@ PLAN = (
 def test_draws_add_up_and_the_first_order_names_them(tmp_path):
     draws = {row.pop("question_id"): row for row in draws_of(orders(tmp_path, *PLAN)).to_pylist()}
     assert draws == {
-        A: {"origin": "select", "weight": 1.0, "multiplicity": 2},
-        B: {"origin": "keep", "weight": 0.5, "multiplicity": 3},
+        A: {"origin": "select", "weight": 1.0, "unit": 0, "multiplicity": 2},
+        B: {"origin": "keep", "weight": 0.5, "unit": 0, "multiplicity": 3},
     }
 
 

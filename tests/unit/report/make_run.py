@@ -138,6 +138,7 @@ def order(kind: str, skill: str | None, count: int) -> dict[str, Any]:
         "question_ids": [content_id("question", count)],
         "count": count,
         "weight": 1.0,
+        "unit": 0,
     }
 
 
@@ -153,6 +154,7 @@ def example(index: int, origin: str, question: str = "", response: str = "") -> 
         "parents": [],
         "multiplicity": 1 + index % 3,
         "weight": 1.0,
+        "unit": 0,
         "input_ids": [1, 2],
         "loss_mask": [False, True],
         "num_loss_tokens": 1,

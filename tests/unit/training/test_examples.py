@@ -92,7 +92,7 @@ def test_a_table_of_examples_becomes_a_schedule(tmp_path: Path, tokenizer: Any) 
     rows = []
     for i, answer in enumerate(["1", "22"]):
         ids, mask = encode_chat(tokenizer, "q", answer)
-        tokens = {"input_ids": ids, "loss_mask": mask, "num_loss_tokens": sum(mask), "multiplicity": i + 1}
+        tokens = {"input_ids": ids, "loss_mask": mask, "num_loss_tokens": sum(mask), "multiplicity": i + 1, "unit": 0}
         rows.append(row | tokens | {"example_id": content_id(i), "question_id": content_id(i)})
     examples = Table(str(tmp_path / "examples"))
     examples.write(pa.Table.from_pylist(rows, schema=EXAMPLES), fence=UNFENCED)

@@ -14,7 +14,12 @@ from skillray.training.settings import TrainingSettings
 from skillray.types import content_id
 
 
-def examples(num_tokens: list[int], multiplicity: list[int] | None = None, weight: list[float] | None = None) -> Any:
+def examples(
+    num_tokens: list[int],
+    multiplicity: list[int] | None = None,
+    weight: list[float] | None = None,
+    unit: list[int] | None = None,
+) -> Any:
     count = len(num_tokens)
     return pa.table(
         {
@@ -22,6 +27,7 @@ def examples(num_tokens: list[int], multiplicity: list[int] | None = None, weigh
             "num_tokens": pa.array(num_tokens, pa.int32()),
             "num_loss_tokens": pa.array([n // 2 for n in num_tokens], pa.int32()),
             "multiplicity": pa.array(multiplicity or [1] * count, pa.int32()),
+            "unit": pa.array(unit or [0] * count, pa.int32()),
             "weight": pa.array(weight or [1.0] * count, pa.float32()),
         }
     )
@@ -75,13 +81,21 @@ def test_a_weight_that_cannot_be_a_weight_is_refused(weight: float) -> None:
         make_schedule(examples([10, 10], weight=[1.0, weight]), TrainingSettings(), seed=0)
 
 
+def test_an_epoch_goes_by_units_and_is_shuffled_within_one() -> None:
+    table = examples([10] * 12, unit=[2, 0, 1] * 4)
+    schedule = make_schedule(table, TrainingSettings(epochs=2, batch_size=4), seed=0)
+    order = [table["example_id"].to_pylist().index(example) for example in schedule["example_id"].to_pylist()]
+    assert [place % 3 for place in order] == [1] * 4 + [2] * 4 + [0] * 4 + [1] * 4 + [2] * 4 + [0] * 4
+    assert order[:12] != order[12:]
+
+
 def test_a_million_examples_take_seconds() -> None:
     count = 10**6
     buffer = pa.py_buffer(np.arange(2 * count).tobytes())
     ids = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), count, [None, buffer])
     ints, ones = pa.array(np.full(count, 9, np.int32)), pa.array(np.ones(count, np.int32))
-    names = ["example_id", "num_tokens", "num_loss_tokens", "multiplicity", "weight"]
-    table = pa.table([ids, ints, ints, ones, ones.cast(pa.float32())], names=names)
+    names = ["example_id", "num_tokens", "num_loss_tokens", "multiplicity", "weight", "unit"]
+    table = pa.table([ids, ints, ints, ones, ones.cast(pa.float32()), ones], names=names)
     start = time.process_time()
     assert make_schedule(table, TrainingSettings(epochs=1), seed=0).num_rows == count
     assert time.process_time() - start < 5.0
