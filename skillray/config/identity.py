@@ -61,8 +61,15 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) ->
     another_type = old.get("type") != new.get("type")  # of a union: then all other fields are others too
     for key in ["type"] if another_type else sorted({*old, *new}):
         a, b = old.get(key), new.get(key)
+        if _numbered(a) and _numbered(b) and len(a) == len(b):
+            a, b = dict(enumerate(a)), dict(enumerate(b))
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             found += _differences(a, b, f"{prefix}{key}.")
         elif a != b:
             found.append(f"{prefix}{key} was {a!r}, now {b!r}")
     return found
+
+
+def _numbered(value: Any) -> bool:
+    """A list of settings, such as stages: what differs is told of the one that differs."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)

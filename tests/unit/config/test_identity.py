@@ -11,6 +11,7 @@ import pytest
 from skillray.cli.main import main
 from skillray.config import dump_config, parse, refuse_changes
 from skillray.config.identity import EXECUTION
+from skillray.curriculum import CURRICULA
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError
 from tests.unit.bad_input.kinds import ANSWERS, POOL, PROBE, RECORDED, TABLES, write_rows
@@ -53,6 +54,8 @@ PAID: dict[str, Any] = ON_GPUS | {
     "budget": {"max_calls": 1},
 }
 LABELLED: dict[str, Any] = TABLES | {"teacher": PAID["teacher"]}
+STAGES = [{"curriculum": {"type": name}, "dynamics": {}} for name in CURRICULA]
+STAGED = ON_GPUS | {"students": [{"name": "a", "stages": STAGES}]}
 IN_STAGE_2 = {"name": "r", "students": ON_GPUS["students"], "training": {"lora": {}}}
 """Where four bits are right."""
 ANY_DATA = {name: value for name, value in TABLES.items() if name != "data"}
@@ -87,7 +90,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
 
 @pytest.fixture
 def found() -> list[Change]:
-    return [*changes([ON_GPUS, PAID, IN_STAGE_2, ANY_DATA, TABLES, RECORDED, LABELLED]), WITH_RECORDED]
+    return [*changes([ON_GPUS, PAID, IN_STAGE_2, STAGED, ANY_DATA, TABLES, RECORDED, LABELLED]), WITH_RECORDED]
 
 
 def is_execution(change: Change) -> bool:

@@ -12,7 +12,11 @@ from pydantic import BaseModel
 from skillray.config import RunConfig, parse
 from skillray.errors import ConfigError
 
-VALUES: dict[str, Any] = {"cluster.address": "auto", "teacher.max_replicas": 1}
+VALUES: dict[str, Any] = {
+    "cluster.address": "auto",
+    "teacher.max_replicas": 1,
+    "students.*.stages.*.dynamics.actions": ["drop_error"],
+}
 """Where no value that the type alone suggests is right."""
 Place = tuple[str, str, str]
 """A field, students by '*'; the class it is a field of; the variant that it has now, where there are several."""
@@ -140,7 +144,9 @@ def is_constant(name: str, annotation: Any) -> bool:
 
 
 def dotted(path: tuple[Any, ...], student: str) -> str:
-    return ".".join(student if isinstance(part, int) else part for part in path)
+    """`student` stands for the first number, and '*' for all."""
+    numbers = iter([student, *("*" if student == "*" else None for _ in path)])
+    return ".".join(part if isinstance(part, str) else next(numbers) or str(part) for part in path)
 
 
 def _is(model: type[BaseModel], value: Any) -> bool:
