@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from skillray.config.model import RunConfig
 from skillray.errors import ConfigError
@@ -70,6 +70,6 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) ->
     return found
 
 
-def _numbered(value: Any) -> bool:
+def _numbered(value: Any) -> TypeGuard[list[Any]]:
     """A list of settings, such as stages: what differs is told of the one that differs."""
     return isinstance(value, list) and bool(value) and isinstance(value[0], Mapping)

@@ -69,14 +69,20 @@ class Feed:
     def _starts(self) -> npt.NDArray[np.int64]:
         """First row of each step, and one past the last."""
         steps = self.schedule["step"].to_numpy()
-        return np.searchsorted(steps, np.arange(int(steps[-1]) + 2))
+        return np.searchsorted(steps, np.arange(int(steps[0]), int(steps[-1]) + 2))
+
+    @cached_property
+    def first_step(self) -> int:
+        """Steps are counted over all segments of a round."""
+        return int(self.schedule["step"][0].as_py())
 
     @property
     def num_steps(self) -> int:
         return len(self._starts) - 1
 
     def rows(self, step: int) -> slice:
-        return slice(int(self._starts[step]), int(self._starts[step + 1]))
+        place = step - self.first_step
+        return slice(int(self._starts[place]), int(self._starts[place + 1]))
 
     def loss_weight(self, step: int) -> float:
         """What the step's loss is divided by: its loss tokens, times their weights."""

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from skillray.errors import ConfigError
 from skillray.store.tables import Table
-from skillray.training.schedule import make_schedule
+from skillray.training.schedule import make_schedule, make_segment
 from skillray.training.settings import TrainingSettings
 from skillray.types import Message, as_chat, user_turn
 
@@ -77,9 +77,18 @@ def token_columns(encoded: Sequence[Encoded]) -> dict[str, pa.Array]:
 
 def as_schedule(examples: Table, settings: TrainingSettings, seed: int) -> pa.Table:
     """SCHEDULE rows of an EXAMPLES table, however it is cut into parts; see `schedule.make_schedule`."""
+    return make_schedule(_outline(examples), settings, seed)
+
+
+def as_segment(examples: Table, settings: TrainingSettings, seed: int, index: int, num_steps: int | None) -> pa.Table:
+    """The same of one segment; see `schedule.make_segment`."""
+    return make_segment(_outline(examples), settings, seed, index, num_steps)
+
+
+def _outline(examples: Table) -> pa.Table:
     columns = ["example_id", "num_loss_tokens", "multiplicity", "weight", "unit", "input_ids"]
     rows = pa.concat_tables([_with_lengths(part) for part in examples.iterate(columns)])
-    return make_schedule(rows.sort_by("example_id"), settings, seed)
+    return rows.sort_by("example_id")
 
 
 def _with_lengths(rows: pa.Table) -> pa.Table:

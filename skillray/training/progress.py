@@ -85,13 +85,14 @@ def settled(checkpoint: str) -> bool:
     return checkpoint_complete(checkpoint) and not has_folder(progress_folder(checkpoint))
 
 
-def job_hash(job: TrainJob, world_size: int) -> str:
-    """32 hex digits of all that the bits of a mid-round checkpoint depend on.
+def job_hash(job: TrainJob, world_size: int, segments: int = 1) -> str:
+    """32 hex digits of all that the bits of a mid-round checkpoint depend on that has seen so many segments.
 
     Versions belong to it: other ones may compute other bits, and read other shards.
     """
     settings = job.settings.model_dump(mode="json", exclude=set(EXECUTION))
-    tables = [Table(folder).fingerprint() for folder in (job.schedule, job.examples)]
+    seen = [folder for segment in job.segments[:segments] for folder in (segment.schedule, segment.examples)]
+    tables = [Table(folder).fingerprint() for folder in seen]
     versions = [version(name) for name in ("torch", "deepspeed", "transformers", "peft")]
     return _digest([weights_hash(job.model), settings, tables, job.seed, job.device, world_size, versions])[:32]
 
@@ -127,16 +128,18 @@ def damaged_file(root: str, manifest: Manifest, share: slice) -> str | None:
     return None
 
 
-def candidates(root: str, job: str, world_size: int) -> list[Manifest | str]:
-    """Newest first: the manifest of what this job may go on from, or why a folder is passed over."""
+def candidates(root: str, job: Callable[[int], str], world_size: int) -> list[Manifest | str]:
+    """Newest first: the manifest of what this job may go on from, or why a folder is passed over.
+
+    `job` gives the job's hash at a step.
+    """
     found: list[Manifest | str] = []
     for name in reversed(_steps(root)):
         try:
             manifest = read_manifest(root, name)
+            found.append(_other(name, manifest, job, world_size) or manifest)
         except TableError as error:
             found.append(f"{name}: {error}")
-            continue
-        found.append(_other(name, manifest, job, world_size) or manifest)
     return found
 
 
@@ -177,12 +180,14 @@ def _steps(root: str) -> list[str]:
     return [name for name in names_in(root) if re.fullmatch(r"step_\d{8}", name)]
 
 
-def _other(name: str, manifest: Manifest, job: str, world_size: int) -> str | None:
+def _other(name: str, manifest: Manifest, job: Callable[[int], str], world_size: int) -> str | None:
     if name != os.path.basename(step_folder("", manifest.step)):
         return f"{name}: it holds step {manifest.step}"
     if manifest.world_size != world_size:
         return f"{name}: written by {manifest.world_size} worker(s), not {world_size}; ZeRO's shards cannot be re-cut"
-    return f"{name}: of another job (model, settings, examples, seed or versions)" if manifest.job != job else None
+    if manifest.job != job(manifest.step):
+        return f"{name}: of another job (model, settings, examples, seed or versions)"
+    return None
 
 
 def _digest(value: Any) -> str:

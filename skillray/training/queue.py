@@ -19,6 +19,7 @@ from skillray.store.fence import Fence
 from skillray.store.files import commit_json, exists, names_in, read_json
 from skillray.training.group import from_rank_0
 from skillray.training.progress import newest_step
+from skillray.training.segments import Segment
 from skillray.training.settings import TrainingSettings
 from skillray.training.sft import Alive, TrainJob, train
 
@@ -52,6 +53,8 @@ class JobQueue:
         values = {field.name: getattr(job, field.name) for field in fields(job)} | {
             "settings": settings,
             "fence": asdict(job.fence),
+            "later": [asdict(segment) for segment in job.later],
+            "stop": self._path(f"{key}.stop.json"),
         }
         commit_json(self._path(f"{number:06d}-{key}{_JOB}"), values)
 
@@ -70,7 +73,12 @@ class JobQueue:
     def job(self, key: str) -> TrainJob:
         values = read_json(self._path(self._name(key) + _JOB))
         settings, fence = TrainingSettings.model_validate(values["settings"]), Fence(**values["fence"])
-        return TrainJob(**values | {"settings": settings, "fence": fence})
+        later = tuple(Segment(**segment) for segment in values["later"])
+        return TrainJob(**values | {"settings": settings, "fence": fence, "later": later})
+
+    def stop(self, key: str, reason: str) -> None:
+        """The job's next segment will not come; where it waits for one, it ends."""
+        commit_json(self._path(f"{key}.stop.json"), {"reason": reason})
 
     def finish(self, key: str, error: SkillrayError | None, seconds: float) -> None:
         failure = None if error is None else {"type": type(error).__name__, "message": str(error)}

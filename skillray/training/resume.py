@@ -48,14 +48,18 @@ class Learnt:
     losses: npt.NDArray[np.float32]
 
 
+NOTHING = Learnt(np.empty(0, np.int64), np.empty(0, np.float32))
+"""At the start of a segment."""
+
+
 @dataclass(slots=True, kw_only=True)
 class MidRound:
     """The mid-round checkpoints of one round, as one rank sees them."""
 
     root: str
     """ROUND/progress."""
-    job: str
-    """`progress.job_hash`."""
+    job: Callable[[int], str]
+    """`progress.job_hash` at a step."""
     every_s: float
     adapters: bool
     """Only adapters are trained: the frozen base is not saved."""
@@ -156,7 +160,9 @@ class MidRound:
 
     def _commit(self, step: int, written: Sequence[dict[str, File]], start: float) -> None:
         files = {name: file for part in written for name, file in part.items()}
-        manifest = Manifest(step=step, job=self.job, world_size=self.world_size, epoch=self.fence.epoch, files=files)
+        manifest = Manifest(
+            step=step, job=self.job(step), world_size=self.world_size, epoch=self.fence.epoch, files=files
+        )
         commit_manifest(self.root, manifest, self.fence)
         self.steps = [*self.steps, step][-KEPT:]
         keep_only(self.root, self.steps)

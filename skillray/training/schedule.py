@@ -32,26 +32,30 @@ def make_schedule(examples: pa.Table, settings: TrainingSettings, seed: int) -> 
     Raises:
         DataError: no examples, one without loss tokens, or a weight that is not positive and finite.
     """
-    names = ("num_tokens", "num_loss_tokens", "multiplicity", "weight", "unit")
-    num_tokens, num_loss_tokens, multiplicity, weight, unit = (examples[name].to_numpy() for name in names)
-    _check(num_loss_tokens, weight)
-    copies = np.repeat(np.arange(examples.num_rows), multiplicity)
-    if not len(copies):
-        raise DataError("examples: there is nothing to train on; the orders were not fulfilled")
+    num_tokens, unit = (examples[name].to_numpy() for name in ("num_tokens", "unit"))
+    copies = _copies(examples)
     epochs = _epochs(int(num_tokens[copies].sum()), len(copies), settings)
     chosen = np.concatenate([_epoch(copies, unit, seed, epoch) for epoch in range(epochs)])
     chosen = chosen[: _rows(num_tokens[chosen], settings)]
     place = np.arange(len(chosen))
-    columns = {
-        "epoch": place // len(copies),
-        "step": place // settings.batch_size,
-        "slot": place % settings.batch_size,
-        "example_id": examples["example_id"].combine_chunks().take(pa.array(chosen)),
-        "weight": weight[chosen],
-        "num_loss_tokens": num_loss_tokens[chosen],
-        "num_tokens": num_tokens[chosen],
-    }
-    return pa.table(columns).cast(SCHEDULE)
+    return _rows_of(examples, chosen, place // len(copies), place, settings)
+
+
+def make_segment(
+    examples: pa.Table, settings: TrainingSettings, seed: int, index: int, num_steps: int | None
+) -> pa.Table:
+    """The schedule of segment `index` of a round whose segments are epochs; as `make_schedule`, but for:
+
+    Every step is whole and there are `num_steps` of them, whatever became of the examples: passes over them are
+    repeated or cut. None, in the first segment: as many as one pass needs. Steps are counted over all segments.
+    """
+    copies = _copies(examples)
+    steps = num_steps or math.ceil(len(copies) / settings.batch_size)
+    rows, unit = steps * settings.batch_size, examples["unit"].to_numpy()
+    seeds = [seed, *(seed_for("pass", seed, number) for number in range(1, math.ceil(rows / len(copies))))]
+    chosen = np.concatenate([_epoch(copies, unit, own, index) for own in seeds])[:rows]
+    place = np.arange(rows)
+    return _rows_of(examples, chosen, np.full(rows, index), place + index * rows, settings)
 
 
 def micro_batches_per_step(settings: TrainingSettings, world_size: int) -> int:
@@ -89,6 +93,24 @@ def lr_at(step: int, total: int, settings: TrainingSettings) -> float:
     if settings.schedule == "constant":
         return settings.learning_rate
     return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+
+def _copies(examples: pa.Table) -> Indices:
+    """Rows of `examples`, each as often as its multiplicity."""
+    _check(examples["num_loss_tokens"].to_numpy(), examples["weight"].to_numpy())
+    copies = np.repeat(np.arange(examples.num_rows), examples["multiplicity"].to_numpy())
+    if not len(copies):
+        raise DataError("examples: there is nothing to train on; the orders were not fulfilled")
+    return copies
+
+
+def _rows_of(
+    examples: pa.Table, chosen: Indices, epoch: Indices, place: Indices, settings: TrainingSettings
+) -> pa.Table:
+    """SCHEDULE rows: the chosen examples, by their place in the round."""
+    taken = examples.select(["example_id", "weight", "num_loss_tokens", "num_tokens"]).take(pa.array(chosen))
+    columns = {"epoch": epoch, "step": place // settings.batch_size, "slot": place % settings.batch_size}
+    return pa.table(columns | {name: taken[name] for name in taken.column_names}).cast(SCHEDULE)
 
 
 def _check(num_loss_tokens: npt.NDArray[np.int32], weight: npt.NDArray[np.float32]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -20,9 +22,10 @@ from skillray.training.checkpoint import checkpoint_complete, load_for_training
 from skillray.training.engine import prepare_process, set_lr, start_engine
 from skillray.training.group import gather, together
 from skillray.training.progress import job_hash, progress_folder
-from skillray.training.resume import Learnt, MidRound
+from skillray.training.resume import NOTHING, Learnt, MidRound
 from skillray.training.saving import gathered_state, publish, remove_drafts
 from skillray.training.schedule import MicroBatch, lr_at
+from skillray.training.segments import Segment, open_segment, wait_for_segment
 from skillray.training.settings import TrainingSettings
 from skillray.types import seed_for
 
@@ -34,7 +37,11 @@ Alive = Callable[[], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainJob:
-    """One student's round. Paths are absolute and on storage that every worker sees."""
+    """One student's round. Paths are absolute and on storage that every worker sees.
+
+    `examples`, `schedule` and `learning` are of its first segment. The tables of `later` ones need not be there yet:
+    training waits for them, and every segment has as many steps as the first.
+    """
 
     model: str
     """Start: a Hugging Face folder or id, or an earlier checkpoint (an adapter goes on with its adapter)."""
@@ -45,20 +52,30 @@ class TrainJob:
     """Folder of the schedule table."""
     learning: str
     """Folder of the learning table to write."""
-    output: str
-    """Checkpoint folder to write."""
+    output: str | None
+    """Checkpoint folder to write; None for a probe, whose losses are all that is wanted."""
     seed: int
     fence: Fence
     """The right to write in the run."""
     device: Literal["cpu", "cuda"] = "cpu"
+    later: tuple[Segment, ...] = ()
+    wait_s: float = 0.0
+    """For the schedule of a later segment."""
+    stop: str = ""
+    """A file that says why no later segment will come, should that be so."""
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        return Segment(examples=self.examples, schedule=self.schedule, learning=self.learning), *self.later
 
     @property
     def progress(self) -> str:
         """Folder of the mid-round checkpoints, while there are any."""
-        return progress_folder(self.output)
+        return progress_folder(self.output or self.learning)
 
     def done(self) -> bool:
-        return checkpoint_complete(self.output) and Table(self.learning).complete()
+        learnt = all(Table(segment.learning).complete() for segment in self.segments)
+        return learnt and (self.output is None or checkpoint_complete(self.output))
 
 
 @dataclass(slots=True)
@@ -71,11 +88,23 @@ class Worker:
     rank: int
     world_size: int
     device: Any
+    segment_steps: int
+    """Of every segment."""
     rows: list[MicroBatch] = field(default_factory=list)
     losses: list[Any] = field(default_factory=list)
+    """Of the segment so far."""
+
+    @property
+    def num_steps(self) -> int:
+        return self.segment_steps * len(self.job.segments)
 
     def learnt(self) -> Learnt:
         return Learnt(np.concatenate(self.rows), np.concatenate(self.losses).astype(np.float32))
+
+    def forget(self, learnt: Learnt | None = None) -> None:
+        """Only `learnt` counts from now on."""
+        self.rows = [learnt.rows] if learnt else []
+        self.losses = [learnt.losses] if learnt else []
 
 
 def train(job: TrainJob, on_step: OnStep = lambda step, total, loss, rate: None, alive: Alive = lambda: None) -> None:
@@ -92,15 +121,22 @@ def train(job: TrainJob, on_step: OnStep = lambda step, total, loss, rate: None,
         remove_tree(job.progress)
         return
     worker, mid_round = _open(job, alive)
-    total = worker.feed.num_steps
-    for step in range(_go_on(worker, mid_round), total):
+    total = worker.num_steps
+    for step in range(_go_on(worker, mid_round, alive), total):
         alive()
         start = time.monotonic()
         loss = train_step(worker, step, lr_at(step, total, job.settings))
         if worker.rank == 0:
             tokens = int(worker.feed.num_tokens[worker.feed.rows(step)].sum())
             on_step(step + 1, total, loss, tokens / (time.monotonic() - start))
-        if step + 1 < total and mid_round.due():
+        if step + 1 == total:
+            break
+        if (step + 1) % worker.segment_steps == 0:
+            _seal(worker)
+            worker.forget(NOTHING)
+            mid_round.save(worker.engine, step + 1, worker.learnt())
+            _enter(worker, step + 1, alive)
+        elif mid_round.due():
             mid_round.save(worker.engine, step + 1, worker.learnt())
     alive()
     _finish(worker)
@@ -153,24 +189,37 @@ def _open(job: TrainJob, alive: Alive) -> tuple[Worker, MidRound]:
     alive()
     rank, world_size = torch.distributed.get_rank(), torch.distributed.get_world_size()
     device = torch.device("cpu") if job.device == "cpu" else torch.device("cuda", torch.cuda.current_device())
-    feed = together(world_size, lambda: Feed.open(job.schedule, job.examples, job.settings, world_size))
+    feed = together(world_size, lambda: open_segment(job, 0, world_size))
     torch.manual_seed(seed_for(job.seed, "adapter"))  # a new adapter starts the same on every rank
     model = together(world_size, lambda: load_for_training(job.model, job.settings))
     alive()
     engine = start_engine(model, job.settings, world_size, job.device)
     engine.train()
     torch.manual_seed(seed_for(job.seed, "dropout", rank))
-    worker = Worker(job=job, feed=feed, engine=engine, rank=rank, world_size=world_size, device=device)
+    worker = Worker(
+        job=job,
+        feed=feed,
+        engine=engine,
+        rank=rank,
+        world_size=world_size,
+        device=device,
+        segment_steps=feed.num_steps,
+    )
     alive()
     return worker, _mid_round(worker)
 
 
 def _mid_round(worker: Worker) -> MidRound:
-    job, first = worker.job, worker.rank == 0
-    mine = together(worker.world_size, lambda: job_hash(job, worker.world_size) if first else "")
+    job = worker.job
+
+    @cache
+    def hash_of(segments: int) -> str:
+        return job_hash(job, worker.world_size, segments)
+
+    together(worker.world_size, lambda: hash_of(1))
     return MidRound(
         root=job.progress,
-        job=gather(worker.world_size, mine)[0],
+        job=lambda step: hash_of(math.ceil(step / worker.segment_steps)),
         every_s=job.settings.checkpoint_every_s,
         adapters=job.settings.lora is not None,
         fence=job.fence,
@@ -180,28 +229,47 @@ def _mid_round(worker: Worker) -> MidRound:
     )
 
 
-def _go_on(worker: Worker, mid_round: MidRound) -> int:
+def _go_on(worker: Worker, mid_round: MidRound, alive: Alive) -> int:
     """The step to start with, 0 where there is no mid-round checkpoint; drafts of killed attempts go."""
-    if worker.rank == 0:
+    if worker.rank == 0 and worker.job.output is not None:
         remove_drafts(worker.job.output)
     found = mid_round.restore(worker.engine)
     if found is None:
         return 0
     step, learnt = found
-    worker.rows.append(learnt.rows)
-    worker.losses.append(learnt.losses)
+    worker.forget(learnt)
+    _enter(worker, step, alive)
     return step
+
+
+def _enter(worker: Worker, step: int, alive: Alive) -> None:
+    """Wait for the segment of `step`, and read it. No collective is open while a rank waits."""
+    job, index = worker.job, step // worker.segment_steps
+    together(worker.world_size, lambda: wait_for_segment(job, index, alive))
+    steps = worker.segment_steps
+    worker.feed = together(worker.world_size, lambda: open_segment(job, index, worker.world_size, steps))
+
+
+def _seal(worker: Worker) -> None:
+    """Rank 0 publishes what the segment has shown of its examples."""
+    gathered = gather(worker.world_size, worker.learnt())
+    folder = worker.job.segments[worker.feed.first_step // worker.segment_steps].learning
+
+    def write() -> None:
+        Table(folder).write(_learning(worker.feed, gathered), fence=worker.job.fence)
+
+    together(worker.world_size, write if worker.rank == 0 else lambda: None)
 
 
 def _finish(worker: Worker) -> None:
     """Rank 0 publishes; the others wait for it, and learn if it fails. Then nothing of the way there is needed."""
     job, model = worker.job, worker.engine.module.model
-    gathered = gather(worker.world_size, worker.learnt())
-    state = gathered_state(model, job.settings, worker.rank)
+    _seal(worker)
+    state = {} if job.output is None else gathered_state(model, job.settings, worker.rank)
 
     def write() -> None:
-        Table(job.learning).write(_learning(worker.feed, gathered), fence=job.fence)
-        publish(model, state, job.settings, job.model, job.output, job.fence)
+        if job.output is not None:
+            publish(model, state, job.settings, job.model, job.output, job.fence)
         remove_tree(job.progress)
 
     together(worker.world_size, write if worker.rank == 0 else lambda: None)

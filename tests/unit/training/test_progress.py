@@ -55,7 +55,7 @@ def choose(root: Path) -> tuple[int | None, list[str]]:
         shares = (damaged_file(str(root), manifest, slice(rank, None, 2)) for rank in (0, 1))
         return next((problem for problem in shares if problem), None)
 
-    chosen, passed_over = newest_whole(candidates(str(root), JOB, 2), damage)
+    chosen, passed_over = newest_whole(candidates(str(root), lambda step: JOB, 2), damage)
     return (chosen.step if chosen else None), passed_over
 
 

@@ -10,6 +10,7 @@ import pytest
 from skillray.errors import StageError
 from skillray.store.fence import Fence
 from skillray.training.queue import JobQueue, train_queue
+from skillray.training.segments import Segment
 from skillray.training.settings import Lora, TrainingSettings
 from skillray.training.sft import TrainJob
 
@@ -25,6 +26,7 @@ def job(name: str) -> TrainJob:
         output="o",
         seed=2**62,
         fence=Fence("run", 3),
+        later=(Segment(examples="e1", schedule="s1", learning="l1"),),
     )
 
 
@@ -37,7 +39,7 @@ def queue(tmp_path: Path) -> JobQueue:
 
 
 def test_a_job_travels_whole(queue: JobQueue) -> None:
-    assert queue.job("a-000") == job("a-000")
+    assert queue.job("a-000") == replace(job("a-000"), stop=str(Path(queue.folder) / "a-000.stop.json"))
     assert queue.waiting() == ["b-000", "a-000", "c-001"]
     assert queue.outcome("a-000") is None
     assert queue.outcome("not-yet-added-000") is None  # who waits for it may look before it is there

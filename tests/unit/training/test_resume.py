@@ -266,7 +266,7 @@ def test_padding_of_a_partition_may_be_anything() -> None:
 def mid_round_in(folder: Path, every_s: float = 0.0) -> MidRound:
     return MidRound(
         root=str(folder / "progress"),
-        job="",
+        job=lambda step: "",
         every_s=every_s,
         adapters=False,
         fence=UNFENCED,
