@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from skillray.store.tables import Table
 
-PENDING_ROWS = 1 << 20
-"""Rows that wait before they are folded into the result: a bound on memory."""
+PENDING_ROWS = 1 << 22
+"""Rows that wait before they are folded into the result, and some more: a bound on memory."""
 _SUMS = (("observations", "sum"), ("total", "sum"), ("squares", "sum"), ("early", "min"), ("late", "max"))
 _NAMES = ["example_id", *(name for name, _ in _SUMS)]
 
@@ -24,17 +24,18 @@ def losses_by_example(*learning: Table) -> pa.Table:
     the observations, divided by their number, as in Dataset Cartography (arXiv 2009.10795, 2). An example that was
     drawn several times in an epoch has as many observations.
 
-    Memory holds one part and the result, and at most `PENDING_ROWS` rows more.
+    Memory holds the result, one part, and at most `PENDING_ROWS` rows more.
 
     Returns:
         One row an example, sorted by it: example_id, observations (int64), and in nats mean, std, first and last
         (float64): the losses at its first and last step.
     """
-    folded, pending = _empty(), [_empty()]
+    folded, pending, waiting = _empty(), [_empty()], 0
     for part in chain.from_iterable(table.iterate(["example_id", "step", "loss"]) for table in learning):
-        pending.append(_summed(_observed(part)))
-        if sum(rows.num_rows for rows in pending) >= PENDING_ROWS:
-            folded, pending = _summed(pa.concat_tables([folded, *pending])), []
+        pending.append(_observed(part))
+        waiting += part.num_rows
+        if waiting >= PENDING_ROWS:
+            folded, pending, waiting = _summed(pa.concat_tables([folded, *pending])), [], 0
     return _finished(_summed(pa.concat_tables([folded, *pending])))
 
 
