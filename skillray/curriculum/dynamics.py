@@ -126,7 +126,7 @@ class Dynamics(Value):
         light = marks[Category.EASY] if "downweight_easy" in self.actions else np.zeros(outline.num_rows, np.bool_)
         written = self._written(outline, marks, rng) if self.regenerates(epoch) else []
         carried = list(_carried(outline["example_id"], ~dropped, light, self.easy_weight))
-        notes = _categories_noted(categories, averages_of(known), baseline) | {
+        notes = _categories_noted(categories, averages_of(known), baseline, self.thresholds) | {
             "dropped": int(dropped.sum()),
             "all_in_error_so_none_dropped": int(kept_all),
             "carried": sum(order.count for order in carried),
@@ -212,12 +212,18 @@ def _carry(ids: tuple[Id, ...], weight: float) -> Order:
     return Order(kind=OrderKind.CARRY, skill=None, parent_id=None, question_ids=ids, count=len(ids), weight=weight)
 
 
-def _categories_noted(categories: pa.Table, average: Averages, baseline: Baseline | None) -> dict[str, float]:
-    """Sizes, and the references that made them, in nats."""
+def _categories_noted(
+    categories: pa.Table, average: Averages, baseline: Baseline | None, thresholds: Thresholds
+) -> dict[str, float]:
+    """Sizes, and the bounds between them in nats."""
     notes: dict[str, float] = {str(category): count for category, count in counts_of(categories).items()}
     if notes[Category.UNSEEN] < categories.num_rows:
-        notes |= {"average_mean": average.mean, "average_std": average.std}
-    return notes | ({} if baseline is None else {"error_mean": baseline.mean, "error_std": baseline.std})
+        notes["hard_above_mean"] = thresholds.mean * average.mean
+        notes["easy_up_to_std"] = thresholds.std * average.std
+    if baseline is not None:
+        notes["error_from_mean"] = thresholds.error_mean * baseline.mean
+        notes["error_up_to_std"] = thresholds.error_std * baseline.std
+    return notes
 
 
 def _orders_noted(written: Sequence[Order]) -> dict[str, float]:

@@ -7,6 +7,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from skillray.store.tables import Table
 
@@ -16,7 +17,7 @@ _SUMS = (("observations", "sum"), ("total", "sum"), ("squares", "sum"), ("early"
 _NAMES = ["example_id", *(name for name, _ in _SUMS)]
 
 
-def losses_by_example(*learning: Table) -> pa.Table:
+def losses_by_example(*learning: Table, before: int | None = None) -> pa.Table:
     """The loss history of every example of LEARNING tables (one a segment), whatever the order of their rows.
 
     DSA (arXiv 2412.19361; `L^_i` and `sigma^_i` of its dynamic training) averages an example's loss over its epochs.
@@ -26,12 +27,18 @@ def losses_by_example(*learning: Table) -> pa.Table:
 
     Memory holds the result, one part, and at most `PENDING_ROWS` rows more.
 
+    Args:
+        before: the first epoch that does not count; None counts all.
+
     Returns:
         One row an example, sorted by it: example_id, observations (int64), and in nats mean, std, first and last
         (float64): the losses at its first and last step.
     """
+    columns = ["example_id", "step", "loss", *([] if before is None else ["epoch"])]
     folded, pending, waiting = _empty(), [_empty()], 0
-    for part in chain.from_iterable(table.iterate(["example_id", "step", "loss"]) for table in learning):
+    for part in chain.from_iterable(table.iterate(columns) for table in learning):
+        if before is not None:
+            part = part.filter(pc.less(part["epoch"], before))
         pending.append(_observed(part))
         waiting += part.num_rows
         if waiting >= PENDING_ROWS:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from skillray.curriculum.base import Order, OrderKind
-from skillray.curriculum.dynamics import Dynamics, Update, pairs
+from skillray.curriculum.dynamics import Dynamics, Thresholds, Update, pairs
 from skillray.diagnosis.dynamics import Baseline
 from skillray.store.schemas import CATEGORIES, ID
 from skillray.types import Id, content_id
@@ -110,7 +110,7 @@ def test_errors_go_hard_ones_get_company_easy_ones_are_light_and_composed_and_th
 def test_the_notes_count_everything() -> None:
     assert update(Dynamics(cap=1.0)).plan.notes == {
         **{"error": 1, "hard": 2, "easy": 4, "ambiguous": 1, "unseen": 0},
-        **{"average_mean": 2.0, "average_std": 1.0, "error_mean": 4.0, "error_std": 0.1},
+        **{"hard_above_mean": 2.0, "easy_up_to_std": 1.0, "error_from_mean": 4.0, "error_up_to_std": 0.1},
         **{"dropped": 1, "all_in_error_so_none_dropped": 0, "carried": 7, "of_them_downweighted": 4},
         **{"to_augment": 2, "to_compose": 2},
     }
@@ -168,7 +168,7 @@ def test_a_set_in_one_category_is_treated_alike() -> None:
 def test_too_few_losses_change_nothing() -> None:
     made = update(Dynamics(), observations=2)
     assert carried(made) == {1.0: set(ids(*NAMES))} and made.plan.target is None
-    assert made.plan.notes["unseen"] == 8 and "average_mean" not in made.plan.notes
+    assert made.plan.notes["unseen"] == 8 and "hard_above_mean" not in made.plan.notes
 
 
 def test_new_examples_have_no_losses_yet_and_stay() -> None:
@@ -181,13 +181,13 @@ def test_new_examples_have_no_losses_yet_and_stay() -> None:
 def test_what_was_dropped_before_counts_no_more() -> None:
     """The averages are those of the set: without `wrong` (6.0, 0.1) they are 10 / 7 and 7.9 / 7."""
     notes = update(Dynamics(), names=NAMES[1:]).plan.notes
-    assert notes["average_mean"] == pytest.approx(10 / 7) and notes["average_std"] == pytest.approx(7.9 / 7)
+    assert notes["hard_above_mean"] == pytest.approx(10 / 7) and notes["easy_up_to_std"] == pytest.approx(7.9 / 7)
     assert notes["error"] == notes["dropped"] == 0
 
 
 def test_without_a_baseline_nothing_is_an_error() -> None:
     made = update(Dynamics(baseline=None, actions=("downweight_easy",)), baseline=None)
-    assert made.plan.notes["error"] == 0 and made.plan.notes["hard"] == 3 and "error_mean" not in made.plan.notes
+    assert made.plan.notes["error"] == 0 and made.plan.notes["hard"] == 3 and "error_from_mean" not in made.plan.notes
 
 
 def test_an_easy_example_that_is_no_longer_easy_gets_its_weight_back() -> None:
@@ -235,3 +235,10 @@ def test_pairs_cross_skills_as_long_as_there_are_two(skills: list[str], seed: in
 def test_fields_that_contradict_each_other_are_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Dynamics(**fields)
+
+
+def test_the_bounds_are_noted_with_their_factors() -> None:
+    factors = Thresholds(error_mean=2.0, error_std=3.0, mean=0.5, std=4.0)
+    notes = update(Dynamics(thresholds=factors)).plan.notes
+    assert (notes["hard_above_mean"], notes["easy_up_to_std"]) == (1.0, 4.0)
+    assert (notes["error_from_mean"], notes["error_up_to_std"]) == (8.0, pytest.approx(0.3))
