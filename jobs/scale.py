@@ -13,7 +13,8 @@ What runs, with N = 1,000,000 questions:
     examples           merged into the examples table, N profile ids held out
     schedule           3 epochs, 3N rows
 
-    learning           M = 10,000,000 rows, 10 of each example, to one row an example
+    learning           M = 10,000,000 rows, one table for each of 10 epochs, to one row an example
+    categorise         M/10 examples by DSA's dynamics (arXiv 2412.19361), as before an epoch of its dynamic training
 
 STAT has 500 difficult questions for 9.5k draws (arXiv 2510.10023, C.1), one for nineteen; here it is one for ten. These
 are the functions of the product's verbs, in the same cut, without Ray: a process pool stands for Ray Data's pool of
@@ -44,8 +45,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as TextTable
 
-from jobs.scale_data import make_learning, make_questions
+from jobs.scale_data import EPOCHS, make_learning, make_questions
 from skillray.curriculum import StatSel
+from skillray.diagnosis.dynamics import Baseline, Thresholds, categorise, of_examples
 from skillray.diagnosis.learning import losses_by_example
 from skillray.diagnosis.profile import profile_of
 from skillray.loop.diagnose import choose_difficult
@@ -62,7 +64,7 @@ WORKERS = 1
 """As many as the quickstart gives the role's pool (`placement.grade.max_workers`): its threads fill two cores."""
 MAX_MIB = 2048
 STUDY_S = 60.0
-LEARNING_S = 20.0
+LEARNING_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +147,15 @@ def study(folder: RoundFolder, questions: int) -> list[Step]:
 
 
 def learn(folder: RoundFolder) -> list[Step]:
+    """What an update reads, and what it decides by."""
     meter = Meter()
+    tables = [folder.segment(epoch).table("learning") for epoch in range(EPOCHS)]
     with meter.step("aggregate learning") as rows:
-        losses_by_example(folder.table("learning"))
-        rows(folder.table("learning").num_rows())
+        history = losses_by_example(*tables)
+        rows(sum(one.num_rows() for one in tables))
+    with meter.step("categorise") as rows:
+        known = of_examples(history, history["example_id"])
+        rows(categorise(known, Baseline(mean=1.0, std=0.5), Thresholds()).num_rows)
     return meter.steps
 
 

@@ -23,8 +23,8 @@ MAX_SKILLS = 5
 """Labels of a question, at most (STAT, arXiv 2510.10023, C.3.1)."""
 DIFFICULT = 0.5
 """Share of the answers that the filter calls difficult; STAT's students have .52 to .94."""
-EXAMPLES_PER_ROUND = 10
-"""Observations of each example in `learning`."""
+EPOCHS = 10
+"""Of a round, and observations of each example in its `learning`."""
 
 Rows = npt.NDArray[np.int64]
 
@@ -37,10 +37,12 @@ def make_questions(folder: RoundFolder, count: int) -> None:
 
 
 def make_learning(folder: RoundFolder, count: int) -> None:
-    """`learning` of `count` rows: epochs over a tenth as many examples, each epoch in an order of its own."""
-    examples = max(1, count // EXAMPLES_PER_ROUND)
+    """A segment's `learning` for each epoch, `count` rows in all: every example once an epoch, in another order."""
+    examples = max(1, count // EPOCHS)
     ids = np.frombuffer(np.random.default_rng(0).bytes(16 * examples), "V16")
-    folder.table("learning").write_all((_learning(ids, rows) for rows in _cut(count)), fence=UNFENCED)
+    for epoch in range(EPOCHS):
+        rows = (_learning(ids, epoch * examples + rows) for rows in _cut(examples))
+        folder.segment(epoch).table("learning").write_all(rows, fence=UNFENCED)
 
 
 def _cut(count: int) -> Iterator[Rows]:

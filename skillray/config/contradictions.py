@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from skillray.curriculum.base import Curriculum, Need
+from skillray.curriculum.dynamics import Dynamics
 
 if TYPE_CHECKING:  # the model asks here, so it cannot be imported
     from skillray.config.model import Placement, RunConfig, TableData
@@ -24,6 +25,7 @@ def contradictions(config: RunConfig) -> Iterator[str]:
             "embedding.model, a Hugging Face id or folder"
         )
     yield from _training(config)
+    yield from _dynamics(config)
     yield from _teacher(config)
     if config.diagnosis.votes > 1 and (config.teacher.type == "domain" or config.diagnosis.source == "labels"):
         who = "labels say" if config.diagnosis.source == "labels" else "a domain teacher says"
@@ -38,6 +40,16 @@ def contradictions(config: RunConfig) -> Iterator[str]:
 def _of_curricula(config: RunConfig, which: Callable[[Curriculum], bool]) -> list[tuple[str, str]]:
     """(student, type) of those that `which` picks."""
     return [(student.name, one.type) for student in config.students for one in student.curricula if which(one)]
+
+
+def _edited(config: RunConfig) -> list[tuple[str, Dynamics]]:
+    """(where, dynamics) of every stage whose examples are edited."""
+    stages = [(student, index, stage) for student in config.students for index, stage in enumerate(student.stages)]
+    return [
+        (f"student {student.name!r}: stages.{index}.dynamics", stage.dynamics)
+        for student, index, stage in stages
+        if stage.dynamics is not None
+    ]
 
 
 def _recorded(config: RunConfig) -> Iterator[str]:
@@ -72,6 +84,23 @@ def _tables(config: RunConfig, data: TableData) -> Iterator[str]:
             "teacher knows only its own questions; use 'stat-sel', 'hard' or 'uniform', or a teacher.type of 'vllm', "
             "'serve' or 'openai'"
         )
+    if editing := [name for name, stage in _edited(config) if stage.writes]:
+        yield (
+            f"{editing[0]}.actions has a teacher write, and a domain teacher knows only its own questions; leave out "
+            "'augment_hard' and 'compose_easy', or set teacher.type to 'vllm', 'serve' or 'openai'"
+        )
+
+
+def _dynamics(config: RunConfig) -> Iterator[str]:
+    for student in config.students:
+        for index, stage in enumerate(student.stages):
+            training = student.training(index, config.training)
+            if stage.dynamics is None or training.max_tokens is not None or training.epochs > stage.dynamics.first:
+                continue
+            yield (
+                f"student {student.name!r}: stages.{index}.dynamics.first is {stage.dynamics.first}, and the stage has "
+                f"{training.epochs} epochs: no update would come; raise stages.{index}.training.epochs"
+            )
 
 
 def _teacher(config: RunConfig) -> Iterator[str]:

@@ -7,16 +7,17 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from skillray.store.tables import Table
 
-PENDING_ROWS = 1 << 20
-"""Rows that wait before they are folded into the result: a bound on memory."""
+PENDING_ROWS = 1 << 22
+"""Rows that wait before they are folded into the result, and some more: a bound on memory."""
 _SUMS = (("observations", "sum"), ("total", "sum"), ("squares", "sum"), ("early", "min"), ("late", "max"))
 _NAMES = ["example_id", *(name for name, _ in _SUMS)]
 
 
-def losses_by_example(*learning: Table) -> pa.Table:
+def losses_by_example(*learning: Table, before: int | None = None) -> pa.Table:
     """The loss history of every example of LEARNING tables (one a segment), whatever the order of their rows.
 
     DSA (arXiv 2412.19361; `L^_i` and `sigma^_i` of its dynamic training) averages an example's loss over its epochs.
@@ -24,17 +25,24 @@ def losses_by_example(*learning: Table) -> pa.Table:
     the observations, divided by their number, as in Dataset Cartography (arXiv 2009.10795, 2). An example that was
     drawn several times in an epoch has as many observations.
 
-    Memory holds one part and the result, and at most `PENDING_ROWS` rows more.
+    Memory holds the result, one part, and at most `PENDING_ROWS` rows more.
+
+    Args:
+        before: the first epoch that does not count; None counts all.
 
     Returns:
         One row an example, sorted by it: example_id, observations (int64), and in nats mean, std, first and last
         (float64): the losses at its first and last step.
     """
-    folded, pending = _empty(), [_empty()]
-    for part in chain.from_iterable(table.iterate(["example_id", "step", "loss"]) for table in learning):
-        pending.append(_summed(_observed(part)))
-        if sum(rows.num_rows for rows in pending) >= PENDING_ROWS:
-            folded, pending = _summed(pa.concat_tables([folded, *pending])), []
+    columns = ["example_id", "step", "loss", *([] if before is None else ["epoch"])]
+    folded, pending, waiting = _empty(), [_empty()], 0
+    for part in chain.from_iterable(table.iterate(columns) for table in learning):
+        if before is not None:
+            part = part.filter(pc.less(part["epoch"], before))
+        pending.append(_observed(part))
+        waiting += part.num_rows
+        if waiting >= PENDING_ROWS:
+            folded, pending, waiting = _summed(pa.concat_tables([folded, *pending])), [], 0
     return _finished(_summed(pa.concat_tables([folded, *pending])))
 
 

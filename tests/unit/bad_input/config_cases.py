@@ -13,6 +13,8 @@ BY_TEACHER = {"teacher": {"type": "openai", "model": "m"}}
 LABELLED = TABLES | BY_TEACHER | {"data": TABLES["data"] | {"labelling": {}}}
 SYNTHETIC = TABLES | {"students": [{"name": "a", "curriculum": {"type": "stat-syn"}}]}
 ON_GPU = DOMAIN | {"placement": {"train": {"num_gpus": 1}}}
+STAGE = {"curriculum": {"type": "uniform"}, "training": {"epochs": 6}, "dynamics": {}}
+EDITED = DOMAIN | {"students": [{"name": "a", "stages": [STAGE]}]}
 UNRECORDED = RECORDED | {"students": DOMAIN["students"]}
 
 YAML = [
@@ -141,6 +143,61 @@ CONTRADICTIONS = [
         config=LABELLED,
     ),
     field("teacher-on-tables", "diagnosis.source=teacher", "diagnosis.source must be 'labels'", config=TABLES),
+    field(
+        "dynamics-without-a-baseline",
+        "students.0.stages.0.dynamics.baseline=null",
+        "students.0.stages.0.dynamics",
+        "'drop_error' needs a baseline",
+        config=EDITED,
+    ),
+    field(
+        "dynamics-acts-twice",
+        "students.0.stages.0.dynamics.actions=[augment_hard, augment_hard]",
+        "students.0.stages.0.dynamics",
+        "'augment_hard' stands twice",
+        config=EDITED,
+    ),
+    field(
+        "dynamics-of-no-action",
+        "students.0.stages.0.dynamics.actions=[drop_all]",
+        "students.0.stages.0.dynamics.actions.0",
+        "drop_error",
+        config=EDITED,
+    ),
+    field(
+        "dynamics-writes-nothing",
+        "students.0.stages.0.dynamics.cap=0",
+        "students.0.stages.0.dynamics.cap",
+        "greater than 0",
+        config=EDITED,
+    ),
+    field(
+        "dynamics-never-begins",
+        "students.0.stages.0.dynamics.first=6",
+        "stages.0.dynamics.first is 6, and the stage has 6 epochs: no update would come",
+        config=EDITED,
+    ),
+    field(
+        "dynamics-weighs-nothing",
+        "students.0.stages.0.dynamics.easy_weight=0",
+        "students.0.stages.0.dynamics.easy_weight",
+        "greater than 0",
+        config=EDITED,
+    ),
+    field(
+        "dynamics-spoils-everything",
+        "students.0.stages.0.dynamics.baseline.share=1.0",
+        "students.0.stages.0.dynamics.baseline.share",
+        "less than 1",
+        config=EDITED,
+    ),
+    field(
+        "dynamics-on-tables",
+        "seed=1",
+        "stages.0.dynamics.actions has a teacher write",
+        "leave out 'augment_hard' and 'compose_easy'",
+        config=TABLES | {"students": EDITED["students"]},
+    ),
     field("synthesis-on-tables", "seed=1", "student 'a': curriculum 'stat-syn'", "use 'stat-sel'", config=SYNTHETIC),
     field(
         "pool-is-probe",

@@ -54,8 +54,11 @@ PAID: dict[str, Any] = ON_GPUS | {
     "budget": {"max_calls": 1},
 }
 LABELLED: dict[str, Any] = TABLES | {"teacher": PAID["teacher"]}
-STAGES = [{"curriculum": {"type": name}, "dynamics": {}} for name in CURRICULA]
-STAGED = ON_GPUS | {"students": [{"name": "a", "stages": STAGES}]}
+STAGES = [
+    *({"curriculum": {"type": name}, "dynamics": {}} for name in CURRICULA),
+    {"curriculum": {"type": "uniform"}, "training": {"epochs": 9}, "dynamics": {"actions": ["downweight_easy"]}},
+]
+STAGED = ON_GPUS | {"students": [{"name": "a", "stages": STAGES}], "training": {"zero_stage": 3, "epochs": 9}}
 IN_STAGE_2 = {"name": "r", "students": ON_GPUS["students"], "training": {"lora": {}}}
 """Where four bits are right."""
 ANY_DATA = {name: value for name, value in TABLES.items() if name != "data"}

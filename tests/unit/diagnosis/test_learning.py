@@ -64,3 +64,17 @@ def test_equal_losses_have_next_to_no_spread(tmp_path: Path) -> None:
 
 def test_no_rows_no_examples(tmp_path: Path) -> None:
     assert losses_by_example(table(tmp_path, [])).num_rows == 0
+
+
+def test_a_history_may_stand_in_several_tables(tmp_path: Path) -> None:
+    apart = [table(tmp_path / str(place), ROWS[place::2]) for place in (0, 1)]
+    assert losses_by_example(*apart).equals(losses_by_example(table(tmp_path, ROWS)))
+
+
+def test_a_history_may_end_before_an_epoch(tmp_path: Path) -> None:
+    found = losses_by_example(table(tmp_path, ROWS), before=2).to_pylist()
+    assert [(row["example_id"], row["observations"], row["mean"]) for row in found] == [
+        (FALLING, 2, 3.0),
+        (FLAT, 2, 0.5),
+        (ONCE, 1, 0.0),
+    ]

@@ -51,11 +51,17 @@ def test_the_draws_of_a_schedule_are_those_of_its_examples(folder: RoundFolder, 
     assert 3 * int(lengths @ examples["multiplicity"].to_numpy()) == pc.sum(schedule["num_tokens"]).as_py()
 
 
-def test_learning_is_ten_observations_of_each_example(folder: RoundFolder) -> None:
-    (step,) = scale.learn(folder)
-    assert step.rows == QUESTIONS
-    histories = scale.losses_by_example(folder.table("learning"))
+def test_learning_is_ten_epochs_of_every_example(folder: RoundFolder) -> None:
+    read, categorised = scale.learn(folder)
+    assert (read.rows, categorised.rows) == (QUESTIONS, QUESTIONS // 10)
+    tables = [folder.segment(epoch).table("learning") for epoch in range(10)]
+    assert {pc.count_distinct(table.read(["example_id"])["example_id"]).as_py() for table in tables} == {
+        QUESTIONS // 10
+    }
+    histories = scale.losses_by_example(*tables)
     assert set(histories["observations"].to_pylist()) == {10} and histories.num_rows == QUESTIONS // 10
+    orders = [table.read(["example_id"])["example_id"].to_pylist() for table in tables]
+    assert len(set(map(tuple, orders))) == 10
 
 
 def test_a_limit_that_is_passed_is_said() -> None:
