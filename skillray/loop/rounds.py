@@ -26,6 +26,8 @@ class Verb(StrEnum):
     DIAGNOSE = "diagnose"
     STUDY = "study"
     """plan, fulfil and the schedule."""
+    UPDATE = "update"
+    """The later segments of a round whose examples are edited while the student learns them; beside fine_tune."""
     FINE_TUNE = "fine_tune"
     SUMMARISE = "summarise"
     """Counts, intervals and the report; once a run."""

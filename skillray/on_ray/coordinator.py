@@ -32,6 +32,7 @@ from skillray.on_ray.placement_groups import release_orphans, this_job
 from skillray.on_ray.reply_logs import start_log
 from skillray.on_ray.runner import Attempts, end_all, log_to, namespace_of, replaced, start_runner
 from skillray.on_ray.teacher import start_teacher, stop_teacher
+from skillray.on_ray.train_jobs import TrainPart
 from skillray.on_ray.training_group import Trainer
 from skillray.store.fence import Fence
 from skillray.store.files import remove_tree
@@ -143,10 +144,22 @@ class RayVerbs:
         if settled(self._run.round(student.name, round_index).checkpoint):
             self._trainer.forget(student.name, round_index)
             return
-        place = f"{student.name}/round-{round_index:03d}/{Verb.FINE_TUNE}"
-        self._status.student(student.name, round=round_index, stage=str(Verb.FINE_TUNE))
-        with self._shown(place, lambda: self._trainer.progress(student.name, round_index)):
-            seconds = await self._trainer.train(student, round_index)
+        dynamics = student.stage(round_index).dynamics
+        if dynamics is None:
+            await self._train(student, round_index)
+            return
+        probe = self._run.round(student.name, round_index).probe
+        if dynamics.baseline is not None and not probe.table("learning").complete():
+            await self._train(student, round_index, "probe")
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._runner(Verb.UPDATE, (student,), round_index))
+            both.create_task(self._train(student, round_index))
+
+    async def _train(self, student: StudentConfig, round_index: int, part: TrainPart = "fine_tune") -> None:
+        place = f"{student.name}/round-{round_index:03d}/{part}"
+        self._status.student(student.name, round=round_index, stage=part)
+        with self._shown(place, lambda: self._trainer.progress(student.name, round_index, part)):
+            seconds = await self._trainer.train(student, round_index, part)
         self._record(Verb.FINE_TUNE, [student.name], round_index, seconds)
 
     async def summarise(self, good: bool) -> None:

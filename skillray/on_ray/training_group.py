@@ -19,6 +19,7 @@ from skillray.config import RunConfig, StudentConfig, load_config
 from skillray.coordinator.fleet import Status
 from skillray.errors import DeadlineError, SkillrayError, StageError
 from skillray.on_ray.runner import Attempts, died, hold_lease, log_to, replaced
+from skillray.on_ray.train_jobs import TrainPart, train_job
 from skillray.store.fence import Fence
 from skillray.store.layout import RunFolder
 from skillray.training.queue import JobQueue
@@ -39,13 +40,13 @@ class TrainingGroup:
         self._results: dict[str, asyncio.Future[float]] = {}
         self._draining: asyncio.Task[None] | None = None
 
-    async def train(self, student: str, round_index: int) -> float:
+    async def train(self, student: str, round_index: int, part: TrainPart) -> float:
         """Seconds of training, start-up and waiting not included; raises what the job ended with."""
-        key = f"{student}-{round_index:03d}"
+        key = _key(student, round_index, part)
         if key not in self._results:
             self._results[key] = asyncio.get_running_loop().create_future()
             try:
-                await asyncio.to_thread(self._add, key, student, round_index)
+                await asyncio.to_thread(self._add, key, student, round_index, part)
             except BaseException:  # whatever it was: who asks again tries again
                 del self._results[key]
                 raise
@@ -59,19 +60,25 @@ class TrainingGroup:
         if self._draining is not None:
             await asyncio.shield(self._draining)
 
-    async def progress(self, student: str, round_index: int) -> tuple[int, int, str]:
+    async def stop(self, student: str, round_index: int, part: TrainPart) -> None:
+        """Nobody decides about its next segment any more."""
+        reason = "the student's run has ended"
+        await asyncio.to_thread(self._queue.stop, _key(student, round_index, part), reason)
+
+    async def progress(self, student: str, round_index: int, part: TrainPart) -> tuple[int, int, str]:
         """(done, total, unit)"""
         found = await asyncio.to_thread(self._queue.progress)
-        if found is None or found.key != f"{student}-{round_index:03d}":
+        if found is None or found.key != _key(student, round_index, part):
             return 0, 0, ""
         return found.done, found.total, "steps"
 
-    def _add(self, key: str, student: str, round_index: int) -> None:
+    def _add(self, key: str, student: str, round_index: int, part: TrainPart) -> None:
         from skillray.on_ray.verbs import Runner
 
         config = load_config(self._run.config)
         chosen = tuple(one for one in config.students if one.name == student)
-        self._queue.add(key, Runner(self._run, config, chosen, round_index, self._fence).train_job())
+        runner = Runner(self._run, config, chosen, round_index, self._fence)
+        self._queue.add(key, train_job(runner, part))
 
     async def _drain(self) -> None:
         """Fit until nothing waits: a student may join just when the workers have seen that the queue is empty."""
@@ -137,27 +144,30 @@ class Trainer:
         """Returns when every group that nobody waits for has ended."""
         await asyncio.gather(*self._closing)
 
-    async def train(self, student: StudentConfig, round_index: int) -> dict[str, float]:
+    async def train(self, student: StudentConfig, round_index: int, part: TrainPart) -> dict[str, float]:
         """Seconds by step: training, and the wait for a worker group to start or to come to this student."""
-        start, place = time.monotonic(), f"{student.name}/round-{round_index:03d}"
-        trained = await replaced(lambda: self._attempt(student.name, round_index, place), f"{place}/fine_tune")
+        start, place = time.monotonic(), f"{student.name}/round-{round_index:03d}/{part}"
+        trained = await replaced(lambda: self._attempt(student.name, round_index, part, place), place)
         wait = time.monotonic() - start - trained  # less than nothing where training began under an earlier coordinator
-        return {"fine_tune": trained, "fine_tune_wait": max(0.0, wait)}
+        return {part: trained, f"{part}_wait": max(0.0, wait)}
 
     def forget(self, student: str, round_index: int) -> None:
         """Of a round that ended while there was no coordinator."""
-        if self._status.training.pop(f"{student}/round-{round_index:03d}", None) is not None:
+        if self._status.training.pop(f"{student}/round-{round_index:03d}/fine_tune", None) is not None:
             self._status.save()
 
-    async def _attempt(self, student: str, round_index: int, place: str) -> float:
+    async def _attempt(self, student: str, round_index: int, part: TrainPart, place: str) -> float:
         slot = self._join(place)
         group = self._groups[slot]
         try:
-            call = group.actor.train.remote(student, round_index)
+            call = group.actor.train.remote(student, round_index, part)
             trained: float = await asyncio.wait_for(call, self._config.cluster.stage_timeout_s)
             return trained
         except TimeoutError:
-            raise DeadlineError(f"{place}/fine_tune took longer than cluster.stage_timeout_s") from None
+            raise DeadlineError(f"{place} took longer than cluster.stage_timeout_s") from None
+        except asyncio.CancelledError:
+            group.actor.stop.remote(student, round_index, part)
+            raise
         except ray.exceptions.RayActorError as error:
             if died(error) and self._groups.get(slot) is group:
                 del self._groups[slot]  # whoever asks next starts another
@@ -165,11 +175,11 @@ class Trainer:
         finally:
             self._leave(slot, group, place)
 
-    async def progress(self, student: str, round_index: int) -> tuple[int, int, str]:
-        place = f"{student}/round-{round_index:03d}"
+    async def progress(self, student: str, round_index: int, part: TrainPart) -> tuple[int, int, str]:
+        place = f"{student}/round-{round_index:03d}/{part}"
         for group in self._groups.values():
             if place in group.students:
-                found: tuple[int, int, str] = await group.actor.progress.remote(student, round_index)
+                found: tuple[int, int, str] = await group.actor.progress.remote(student, round_index, part)
                 return found
         return 0, 0, ""
 
@@ -206,3 +216,8 @@ class Trainer:
         if not group.students and self._groups.get(slot) is group:
             del self._groups[slot]
             ray.kill(group.actor)
+
+
+def _key(student: str, round_index: int, part: TrainPart) -> str:
+    """Of a job in the queue."""
+    return f"{student}-{round_index:03d}" + ("-probe" if part == "probe" else "")

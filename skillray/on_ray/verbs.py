@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from skillray.config import RunConfig, StudentConfig, identity_hash
 from skillray.config.model import LabellingSettings
@@ -40,15 +40,14 @@ from skillray.on_ray.labelling import label_questions
 from skillray.on_ray.neighbours import embed_questions, find_neighbours
 from skillray.on_ray.reply_logs import ServedTeacher, served_teacher
 from skillray.on_ray.runner import namespace_of
-from skillray.on_ray.train import device_of
+from skillray.on_ray.segments import edit_segments, write_probe
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import PART_ROWS, Table
 from skillray.teacher.identity import identify
-from skillray.training.examples import as_schedule
+from skillray.training.examples import as_schedule, as_segment
 from skillray.training.settings import TrainingSettings
-from skillray.training.sft import TrainJob
 from skillray.types import seed_for
 
 MAX_WAVES = 8
@@ -88,16 +87,21 @@ class Runner:
     def training(self) -> TrainingSettings:
         return self.student.training(self.round, self.config.training)
 
+    @property
+    def num_segments(self) -> int:
+        """An epoch each, where the examples are edited."""
+        return 1 if self.stage.dynamics is None else self.training.epochs
+
     def prepare(self) -> None:
         """The questions, and which are alike, once; and at every start, that models and files are what they were."""
-        with self._timed("prepare"):
+        with self.timed("prepare"):
             note_inputs(self.run, self.config, self.fence)
             if exists(self.run.graph):
                 self._check_recorded()
             else:
                 self._make_questions()
         if any(Need.NEIGHBOURS in student.needs for student in self.config.students):
-            with self._timed("embed"):
+            with self.timed("embed"):
                 embed_questions(self.run, self.config, self._chain)
 
     def _make_questions(self) -> None:
@@ -150,7 +154,7 @@ class Runner:
             self._answering(),
             self._grading(),
         ]
-        with self._timed("answer"):
+        with self.timed("answer"):
             self._chain(jobs, links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
             self._link(held_out.table("scores"), self.run.base(student.name).table("scores"))
@@ -163,7 +167,7 @@ class Runner:
             return
         folder, settings = self._profile_folder(), self.config.diagnosis
         graded = folder.table("graded")
-        with self._timed("diagnose"):
+        with self.timed("diagnose"):
             chosen = choose_difficult(graded, settings.max_difficult, self.config.seed)
             graph = graph_from_json(read_json(self.run.graph))
             stage = Diagnose(chosen, graph, self._teacher() if settings.source == "teacher" else None, settings.votes)
@@ -174,86 +178,89 @@ class Runner:
                 self._link(folder.table("gaps"), self.run.round(student.name, 0).table("gaps"))
 
     def study(self) -> None:
-        """plan, fulfil and the schedule of the round's one segment."""
+        """plan, fulfil and the schedule of the round's first segment, and what its dynamics measures errors by."""
         segment = self._segment()
         if Need.NEIGHBOURS in self.stage.curriculum.needs:
-            with self._timed("neighbours"):
+            with self.timed("neighbours"):
                 self._find_neighbours(segment)
-        with self._timed("plan"):
+        with self.timed("plan"):
             plan = self._plan(segment)
         if plan.orders:
-            with self._timed("fulfil"):
-                self._fulfil(segment, plan)
+            with self.timed("fulfil"):
+                self.fulfil(0, plan)
+                self.write_schedule(0)
+        if (dynamics := self.stage.dynamics) is not None and dynamics.baseline is not None:
+            with self.timed("probe"):
+                write_probe(self, dynamics.baseline)
 
-    def train_job(self) -> TrainJob:
-        """What fine_tune is to do: the worker group of `on_ray.training_group` does it."""
-        folder, segment = self._folder(), self._segment()
-        return TrainJob(
-            model=self._checkpoint(self.round),
-            settings=self.training,
-            examples=segment.table("examples").folder,
-            schedule=segment.table("schedule").folder,
-            learning=segment.table("learning").folder,
-            output=folder.checkpoint,
-            seed=seed_for(self.config.seed, "train", self.round),
-            fence=self.fence,
-            device=device_of(self.config.placement.train),
-        )
+    def update(self) -> None:
+        edit_segments(self)
 
     def summarise(self) -> None:
         from skillray.report import write_report  # brings the plots
 
-        with self._timed("summarise"):
+        with self.timed("summarise"):
             self.fence.commit_json(self.run.summary, summarise(self.run, self.config))
             write_report(self.run)
 
     def _find_neighbours(self, segment: RoundFolder) -> None:
         limit = self.config.diagnosis.max_difficult
-        chosen = choose_difficult(self._folder().table("graded"), limit, self.config.seed)
+        chosen = choose_difficult(self.folder().table("graded"), limit, self.config.seed)
         count: int = getattr(self.stage.curriculum, "neighbours", 0)
         find_neighbours(self.run, chosen, count, segment, self.config.placement.grade, self._chain, self.fence)
 
     def _plan(self, segment: RoundFolder) -> Plan:
         curriculum = self.stage.curriculum
         seed = seed_for(self.config.seed, "plan", self.round)
-        memory_path = os.path.join(self.run.round(self.student.name, self.round - 1).segment().path, "study.json")
-        memory = read_json(memory_path)["memory"] if self.round else {}
-        gaps, neighbours = self._folder().table("gaps"), segment.table("neighbours")
+        memory = (
+            read_json(self.run.round(self.student.name, self.round - 1).segment().study)["memory"] if self.round else {}
+        )
+        gaps, neighbours = self.folder().table("gaps"), segment.table("neighbours")
         plan = make_plan(curriculum, self.run.questions("pool"), gaps, memory, seed, neighbours)
-        if not segment.table("orders").complete():
-            self.fence.commit_json(
-                os.path.join(segment.path, "study.json"), {"memory": plan.memory, "notes": plan.notes}
-            )
-            segment.table("orders").write(orders_table(plan), fence=self.fence)
+        self.note_plan(segment, plan)
         return plan
 
-    def _fulfil(self, segment: RoundFolder, plan: Plan) -> None:
-        examples, schedule = segment.table("examples"), segment.table("schedule")
+    def note_plan(self, segment: RoundFolder, plan: Plan) -> None:
+        if not segment.table("orders").complete():
+            self.fence.commit_json(segment.study, {"memory": plan.memory, "notes": plan.notes})
+            segment.table("orders").write(orders_table(plan), fence=self.fence)
+
+    def fulfil(self, index: int, plan: Plan) -> None:
+        """The examples of segment `index`."""
+        segment = self.folder().segment(index)
+        examples = segment.table("examples")
         if not examples.complete():
             held_out = [self.run.questions(split) for split in SPLITS if split != "pool"]
-            parts, notes = self._drafts(segment, plan, ids_of(held_out))
+            parts, notes = self._drafts(index, plan, ids_of(held_out))
             examples.write_all(parts, fence=self.fence)
-            known = read_json(os.path.join(segment.path, "study.json"))
-            self.fence.commit_json(
-                os.path.join(segment.path, "study.json"), known | {"notes": {**known["notes"], **notes}}
-            )
-        if examples.num_rows() and not schedule.complete():
-            seed = seed_for(self.config.seed, "schedule", self.round)
-            schedule.write(as_schedule(examples, self.training, seed), fence=self.fence)
+            known = read_json(segment.study)
+            self.fence.commit_json(segment.study, known | {"notes": {**known["notes"], **notes}})
 
-    def _drafts(
-        self, segment: RoundFolder, plan: Plan, forbidden: pa.Array
-    ) -> tuple[Iterator[pa.Table], dict[str, float]]:
+    def write_schedule(self, index: int) -> None:
+        segment = self.folder().segment(index)
+        examples, schedule = segment.table("examples"), segment.table("schedule")
+        if not examples.num_rows() or schedule.complete():
+            return
+        seed, first = seed_for(self.config.seed, "schedule", self.round), self._segment().table("schedule")
+        if self.stage.dynamics is None:
+            rows = as_schedule(examples, self.training, seed)
+        else:
+            steps = pc.max(first.read(["step"])["step"]).as_py() + 1 if index else None
+            rows = as_segment(examples, self.training, seed, index, steps)
+        schedule.write(rows, fence=self.fence)
+
+    def _drafts(self, index: int, plan: Plan, forbidden: pa.Array) -> tuple[Iterator[pa.Table], dict[str, float]]:
         """What the pool has, once; and the teacher's orders until the target is reached: what it writes may be refused,
         or stand twice. A later wave sends as many orders as the yield so far says are needed; one that brought nothing
         new is the last: there are no more rewrites, or the teacher refuses everything.
         """
+        segment = self.folder().segment(index)
         wanted = asking = sum(order.kind in WRITTEN for order in plan.orders)
         drafts = [self._selected(segment)] if asking < len(plan.orders) else []
         waves, sent, before = 0, 0, 0.0
         while True:
             if wanted:
-                drafts.append(self._written(segment, waves, wanted))
+                drafts.append(self._written(segment, waves, wanted, index * MAX_WAVES))
                 waves, sent = waves + 1, sent + wanted
             parts, notes = merge(drafts, forbidden, self.config.training.max_length, plan.target)
             written, target = notes.get("written", 0), plan.target or 0
@@ -268,10 +275,10 @@ class Runner:
         self._chain([Job(self.run.questions("pool"), (drafts,))], [link], PART_ROWS)
         return drafts
 
-    def _written(self, segment: RoundFolder, wave: int, wanted: int) -> Table:
+    def _written(self, segment: RoundFolder, wave: int, wanted: int, before: int) -> Table:
         drafts = segment.folder(f"wave-{wave:02d}").table("drafts")
         job = Job(segment.table("orders"), (drafts,), max_rows=wanted)
-        link = Link(self._fulfilling(wave), self.config.placement.grade)
+        link = Link(self._fulfilling(before + wave), self.config.placement.grade)
         self._chain([job], [link], self.config.rollout.batch_size)
         return drafts
 
@@ -291,7 +298,7 @@ class Runner:
         if self.round == 0 and self.student.recorded is not None:
             return Link(Recorded(self.run.recorded().folder, self.student.recorded), placement)
         roll_out = RollOut(
-            model=self._checkpoint(self.round),
+            model=self.checkpoint(self.round),
             samples=settings.samples,
             temperature=settings.temperature,
             max_new_tokens=settings.max_new_tokens,
@@ -330,15 +337,15 @@ class Runner:
     def _needs_gaps(self) -> bool:
         return any(Need.GAPS in self._needs(student) for student in self.students)
 
-    def _checkpoint(self, index: int) -> str:
+    def checkpoint(self, index: int) -> str:
         """What round `index` starts from: the model itself, or what the round before made."""
         return self.run.round(self.student.name, index - 1).checkpoint if index else self.student.model
 
-    def _folder(self) -> RoundFolder:
+    def folder(self) -> RoundFolder:
         return self.run.round(self.student.name, self.round)
 
     def _segment(self) -> RoundFolder:
-        return self._folder().segment(0)
+        return self.folder().segment(0)
 
     def _held_out_folder(self) -> RoundFolder:
         """Scores belong to the round that made the checkpoint."""
@@ -346,7 +353,7 @@ class Runner:
 
     def _profile_folder(self) -> RoundFolder:
         """Evidence belongs to the round that will use it."""
-        return self._folder() if self.round else self._shared_folder()
+        return self.folder() if self.round else self._shared_folder()
 
     def _shared_folder(self) -> RoundFolder:
         """Keyed by everything that round 0's answers, grades and gaps depend on."""
@@ -369,7 +376,7 @@ class Runner:
             place.link(source, fence=self.fence)
 
     @contextmanager
-    def _timed(self, step: str) -> Iterator[None]:
+    def timed(self, step: str) -> Iterator[None]:
         start = time.monotonic()
         yield
         self.seconds[step] = self.seconds.get(step, 0.0) + time.monotonic() - start

@@ -24,6 +24,16 @@ class RoundFolder:
     def folder(self, name: str) -> RoundFolder:
         return RoundFolder(os.path.join(self.path, name))
 
+    @property
+    def study(self) -> str:
+        """Of a segment: what its curriculum carries on, and counts for a reader."""
+        return os.path.join(self.path, "study.json")
+
+    @property
+    def probe(self) -> RoundFolder:
+        """The short fit on spoilt examples that an error baseline comes from."""
+        return self.folder("probe")
+
     def segment(self, index: int = 0) -> RoundFolder:
         return RoundFolder(os.path.join(self.path, f"segment-{index:03d}"))
 

@@ -7,7 +7,7 @@ import logging
 import os
 import resource
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -30,8 +30,6 @@ from skillray.training.resume import Learnt, MidRound
 from skillray.training.settings import Lora, TrainingSettings
 from skillray.training.sft import TrainJob, train
 from tests.ray.test_fine_tune import job as make_job
-from tests.ray.test_fine_tune import write_examples
-from tests.tiny import save_tiny_student
 
 LORA = Lora(rank=4, alpha=8.0, dropout=0.3)
 KINDS = {
@@ -41,26 +39,6 @@ KINDS = {
 if find_spec("bitsandbytes"):  # the extra `qlora`, whose kernels for CPUs are real ones
     FOUR_BITS = LORA.model_copy(update={"quantize": "nf4"})
     KINDS |= {f"zero{stage}-qlora": {"zero_stage": stage, "lora": FOUR_BITS} for stage in (0, 1, 2)}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _process() -> Iterator[None]:
-    """`train` makes this process a worker: undo that."""
-    environment, threads = dict(os.environ), torch.get_num_threads()
-    yield
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-    torch.set_num_threads(threads)
-    os.environ.clear()
-    os.environ.update(environment)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("inputs")
-    save_tiny_student(folder / "student", layers=1)
-    write_examples(folder)
-    return folder
 
 
 def make(folder: Path, place: Path, **changes: Any) -> TrainJob:

@@ -20,7 +20,7 @@ from skillray.training.examples import as_segment
 from skillray.training.progress import settled
 from skillray.training.segments import Segment, open_segment, wait_for_segment
 from skillray.training.sft import TrainJob, train
-from tests.unit.training.test_resume import Stopped, _process, folder, make, stop_after  # noqa: F401
+from tests.unit.training.test_resume import Stopped, make, stop_after
 
 SEGMENTS, STEPS = 3, 3
 """Ten examples in steps of four: three whole steps a segment."""
@@ -42,7 +42,7 @@ def _segment(place: Path, index: int) -> Segment:
 
 
 @pytest.fixture
-def inputs(folder: Path, tmp_path: Path) -> Path:  # noqa: F811
+def inputs(folder: Path, tmp_path: Path) -> Path:
     (tmp_path / "inputs").symlink_to(folder)
     return folder
 

@@ -1,0 +1,128 @@
+"""The later segments of a round: examples that are edited while the student learns them (DSA, arXiv 2412.19361).
+
+learning of the epochs so far ──> categories ──> orders ──> examples ──> schedule of the next epoch
+                                  Dynamics       teacher, and what is carried on
+
+It runs beside fine_tune, whose workers wait for each schedule, and what is made stands in tables: killed anywhere, it
+goes on with the same ones.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skillray.curriculum.base import Plan
+from skillray.curriculum.dynamics import BaselineSettings, Dynamics
+from skillray.diagnosis.dynamics import Baseline, baseline_of, corrupt
+from skillray.diagnosis.learning import losses_by_example
+from skillray.errors import DeadlineError
+from skillray.store.layout import RoundFolder
+from skillray.training.checkpoint import load_tokenizer
+from skillray.training.examples import as_schedule, encode_chats, token_columns
+from skillray.types import content_id, seed_for
+
+if TYPE_CHECKING:
+    from skillray.on_ray.verbs import Runner
+
+LOOK_S = 0.2
+"""Seconds between two looks for what was learnt."""
+SPOILT = "spoilt"
+"""Origin of an example that was made wrong for the probe fit."""
+OUTLINE = ("example_id", "question_id", "skills", "origin", "weight", "multiplicity")
+
+log = logging.getLogger(__name__)
+
+
+def write_probe(runner: Runner, settings: BaselineSettings) -> None:
+    """What the probe fit trains on: the first segment, a share of it spoilt. Nothing where it has no examples."""
+    probe, source = runner.folder().probe, runner.folder().segment(0).table("examples")
+    if not source.complete() or not source.num_rows() or probe.table("schedule").complete():
+        return
+    examples, schedule, seed = probe.table("examples"), probe.table("schedule"), _seed(runner, "probe")
+    if not examples.complete():
+        examples.write(_spoilt(source.read(), settings, load_tokenizer(runner.student.model), seed), fence=runner.fence)
+    once = runner.training.model_copy(update={"epochs": settings.epochs, "max_tokens": None})
+    schedule.write(as_schedule(examples, once, seed), fence=runner.fence)
+
+
+def edit_segments(runner: Runner) -> None:
+    """Every segment after the first, as soon as what it is decided by is learnt."""
+    dynamics = runner.stage.dynamics
+    assert dynamics is not None, "only a stage with dynamics has later segments"
+    for index in range(1, runner.num_segments):
+        if not runner.folder().segment(index).table("schedule").complete():
+            with runner.timed("update_wait"):
+                _wait_for_learning(runner, index - 1 - dynamics.lag)
+            with runner.timed("update"):
+                _make_segment(runner, dynamics, index)
+        runner.report_progress(index, runner.num_segments - 1, "segments")
+
+
+def _wait_for_learning(runner: Runner, index: int) -> None:
+    """Of segment `index` and, as they come in order, of all before it."""
+    limit = runner.config.cluster.stage_timeout_s
+    deadline = time.monotonic() + limit
+    while index >= 0 and not runner.folder().segment(index).table("learning").complete():
+        if time.monotonic() > deadline:
+            raise DeadlineError(f"update: segment {index} was not learnt in {limit:.0f} s")
+        time.sleep(LOOK_S)
+
+
+def _make_segment(runner: Runner, dynamics: Dynamics, index: int) -> None:
+    """An epoch without an update, or whose update leaves nothing, has the examples of the one before."""
+    segment, before = (runner.folder().segment(place) for place in (index, index - 1))
+    examples, known = segment.table("examples"), index - dynamics.lag
+    if not examples.complete():
+        if dynamics.updates(known):
+            runner.fulfil(index, _plan(runner, dynamics, known, segment, before))
+        else:
+            examples.link(before.table("examples"), fence=runner.fence)
+    runner.write_schedule(index)
+
+
+def _plan(runner: Runner, dynamics: Dynamics, known: int, segment: RoundFolder, before: RoundFolder) -> Plan:
+    """From the first `known` segments' losses; the categories are published with the orders."""
+    history = losses_by_example(*(runner.folder().segment(place).table("learning") for place in range(known)))
+    outline = before.table("examples").read(OUTLINE).sort_by("example_id")
+    rng = random.Random(_seed(runner, f"update-{known}"))
+    update = dynamics.update(history, outline, _baseline(runner, dynamics), known, rng)
+    if not segment.table("categories").complete():
+        segment.table("categories").write(update.categories, fence=runner.fence)
+    runner.note_plan(segment, update.plan)
+    return update.plan
+
+
+def _baseline(runner: Runner, dynamics: Dynamics) -> Baseline | None:
+    probe = runner.folder().probe
+    if dynamics.baseline is None or not probe.table("learning").complete():
+        return None
+    rows = probe.table("examples").read(["example_id", "origin"])
+    spoilt = rows.filter(pc.equal(rows["origin"], SPOILT))["example_id"]
+    return baseline_of(losses_by_example(probe.table("learning")), spoilt)
+
+
+def _spoilt(examples: pa.Table, settings: BaselineSettings, tokenizer: object, seed: int) -> pa.Table:
+    """`examples` with some responses exchanged for wrong ones: new ids, new tokens, origin SPOILT."""
+    examples = examples.sort_by("example_id")
+    changed = dict(corrupt(examples.select(["response"]), settings.share, settings.corruption, random.Random(seed)))
+    rows = examples.take(pa.array(list(changed), pa.int64()))
+    chats = list(zip(rows["question"].to_pylist(), changed.values(), strict=True))
+    columns = {
+        "example_id": pa.array([content_id(*chat) for chat in chats], pa.binary(16)),
+        "response": pa.array([response for _, response in chats]),
+        "origin": pa.array([SPOILT] * len(chats)),
+        **token_columns(encode_chats(tokenizer, chats)),
+    }
+    made = pa.table({name: columns.get(name, rows[name]) for name in rows.column_names}, schema=rows.schema)
+    kept = pa.array([place not in changed for place in range(examples.num_rows)])
+    return pa.concat_tables([examples.filter(kept), made])
+
+
+def _seed(runner: Runner, what: str) -> int:
+    return seed_for(runner.config.seed, what, runner.round)
