@@ -28,6 +28,7 @@ def worker_process(process_group: None) -> Iterator[None]:
     import torch
 
     environment, threads = dict(os.environ), torch.get_num_threads()
+    os.environ["LOCAL_RANK"] = "0"  # set when the group is made, which an earlier module may have done
     yield
     torch.set_num_threads(threads)
     os.environ.clear()
