@@ -152,6 +152,8 @@ class Nemesis:
     seed: int
     lasts: dict[Moment, float]
     """Seconds of every stage when nobody is killed."""
+    moments: Callable[[str], tuple[Moment, ...]] = lambda victim: VICTIMS[victim].moments
+    """Of a victim."""
     strikes: list[Strike] = field(default_factory=list)
     _due: dict[Moment, tuple[str, float]] = field(default_factory=dict)
     """Stage -> whom, and when."""
@@ -164,7 +166,7 @@ class Nemesis:
         if moment is None or any(strike.moment == moment for strike in self.strikes):
             return
         if moment not in self._due:
-            here = [name for name in self.victims if moment in VICTIMS[name].moments]
+            here = [name for name in self.victims if moment in self.moments(name)]
             if not here:
                 return
             delay = self._rng.uniform(0.0, 0.7) * self.lasts[moment]
