@@ -216,7 +216,8 @@ class Runner:
             read_json(self.run.round(self.student.name, self.round - 1).segment().study)["memory"] if self.round else {}
         )
         gaps, neighbours = self.folder().table("gaps"), segment.table("neighbours")
-        plan = make_plan(curriculum, self.run.questions("pool"), gaps, memory, seed, neighbours)
+        graph = graph_from_json(read_json(self.run.graph))
+        plan = make_plan(curriculum, self.run.questions("pool"), gaps, memory, seed, neighbours, graph)
         self.note_plan(segment, plan)
         return plan
 
