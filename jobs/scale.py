@@ -137,7 +137,7 @@ def study(folder: RoundFolder, questions: int) -> list[Step]:
         meter.workers |= select(Select(orders.folder, "embedded"), pool, drafts)
         rows(drafts.num_rows())
     with meter.step("examples") as rows:
-        parts, _ = merge([drafts], ids_of([graded]), TrainingSettings().max_length, plan.target)
+        parts, _ = merge([drafts], [], ids_of([graded]), TrainingSettings().max_length, plan.target)
         examples.write_all(parts, fence=UNFENCED)
         rows(examples.num_rows())
     with meter.step("schedule") as rows:

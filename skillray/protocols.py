@@ -37,6 +37,14 @@ class Domain(Protocol):
         """The reference solution of a question of this domain in another form, as exact; None for other questions."""
         ...
 
+    def textbook(self, skill: str, rng: random.Random) -> str:
+        """A textbook passage on one of its skills, every line of it right."""
+        ...
+
+    def compose(self, questions: Sequence[Question], rng: random.Random) -> Question | None:
+        """One harder question made of these, with its exact solution; None where it cannot be made."""
+        ...
+
     def skills_of(self) -> Sequence[str]: ...
 
 

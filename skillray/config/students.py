@@ -7,7 +7,19 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from skillray.curriculum import Augment, Curriculum, EmbedSel, EmbedSyn, Hard, StatSel, StatSyn, Uniform
+from skillray.curriculum import (
+    Augment,
+    Curriculum,
+    EmbedSel,
+    EmbedSyn,
+    Exercises,
+    Hard,
+    Mixture,
+    StatSel,
+    StatSyn,
+    Textbooks,
+    Uniform,
+)
 from skillray.curriculum.base import Need
 from skillray.curriculum.dynamics import Dynamics
 from skillray.store.paths import DataPath
@@ -18,7 +30,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """Names become folders, actors and Serve apps: lower case letters, digits, '-' and '_'."""
 
 AnyCurriculum = Annotated[
-    Uniform | Hard | StatSel | StatSyn | Augment | EmbedSel | EmbedSyn, Field(discriminator="type")
+    Uniform | Hard | StatSel | StatSyn | Augment | EmbedSel | EmbedSyn | Textbooks | Exercises | Mixture,
+    Field(discriminator="type"),
 ]
 
 

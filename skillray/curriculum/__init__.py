@@ -4,9 +4,12 @@ from skillray.curriculum.augment import Augment
 from skillray.curriculum.base import Curriculum
 from skillray.curriculum.embed_sel import EmbedSel
 from skillray.curriculum.embed_syn import EmbedSyn
+from skillray.curriculum.exercises import Exercises
 from skillray.curriculum.hard import Hard
+from skillray.curriculum.mixture import Mixture
 from skillray.curriculum.stat_sel import StatSel
 from skillray.curriculum.stat_syn import StatSyn
+from skillray.curriculum.textbooks import Textbooks
 from skillray.curriculum.uniform import Uniform
 
 CURRICULA: dict[str, type[Curriculum]] = {
@@ -17,7 +20,23 @@ CURRICULA: dict[str, type[Curriculum]] = {
     "embed-syn": EmbedSyn,
     "stat-sel": StatSel,
     "stat-syn": StatSyn,
+    "textbooks": Textbooks,
+    "exercises": Exercises,
+    "mixture": Mixture,
 }
 """The `type` of a curriculum in a config -> its class."""
 
-__all__ = ["CURRICULA", "Augment", "Curriculum", "EmbedSel", "EmbedSyn", "Hard", "StatSel", "StatSyn", "Uniform"]
+__all__ = [
+    "CURRICULA",
+    "Augment",
+    "Curriculum",
+    "EmbedSel",
+    "EmbedSyn",
+    "Exercises",
+    "Hard",
+    "Mixture",
+    "StatSel",
+    "StatSyn",
+    "Textbooks",
+    "Uniform",
+]

@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 from pydantic import Field
 
 from skillray.curriculum.base import Evidence, Order, OrderKind, SkillMap
+from skillray.skills.graph import SkillGraph
 from skillray.types import Id
 
 KeepShare = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -82,3 +83,15 @@ def keep_orders(skill_map: SkillMap, count: int, rng: random.Random) -> list[Ord
 def num_kept(num_targeted: int, keep: float) -> int:
     """How many keep draws make up a share of `keep` beside `num_targeted` others."""
     return round(num_targeted * keep / (1.0 - keep))
+
+
+def graph_of(evidence: Evidence) -> SkillGraph:
+    """The run's skill graph; without one, the pool's skills with nothing known of what builds on what."""
+    return evidence.graph or SkillGraph.flat(tuple(evidence.skill_map.by_skill))
+
+
+def coverage(graph: SkillGraph, skill_map: SkillMap) -> dict[str, float]:
+    """For a reader: skills that are in the graph or in the pool alone, where there are such."""
+    known, pooled = set(graph.skills), {skill for skill, ids in skill_map.by_skill.items() if ids}
+    counts = {"graph_skills_without_pool_questions": known - pooled, "pool_skills_outside_graph": pooled - known}
+    return {name: len(skills) for name, skills in counts.items() if skills}

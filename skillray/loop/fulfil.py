@@ -1,9 +1,10 @@
-"""Fulfil: orders to examples. Selected questions come from the pool, new ones from the teacher.
+"""Fulfil: orders to examples. Questions come from the pool, from the examples before, or from the teacher.
 
-pool   ──> Select: what the orders drew of it     ──> drafts ──┐
-orders ──> Fulfil: write_questions,                            ├──> merge ──> examples
-           solve three times, agreement; rewrite  ──> drafts ──┘    one row for each (question, response),
-           (a unit of orders at a time)                             nothing that is held out
+pool            ──> Select: what the orders drew of it              ──> drafts ──┐
+examples before ──> Carry: what the orders go on with               ──> drafts ──┤
+orders          ──> Fulfil: `write`, by kind; nothing that leaks    ──> drafts ──┴> merge ──> examples
+                    (a unit of orders at a time)                  one row for each (question, response), no
+                                                                  near-duplicates, nothing that is held out
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,121 +21,127 @@ from skillray.curriculum.base import WRITTEN, OrderKind
 from skillray.errors import StageError
 from skillray.grading.answers import extract_answer
 from skillray.grading.pool import AnswerPool
-from skillray.loop.questions import question_of
-from skillray.protocols import Ask, OpenTeacher
-from skillray.store.schemas import EXAMPLES
+from skillray.grading.texts import Leaks
+from skillray.loop.write import WRITERS, Desk, Row
+from skillray.protocols import OpenTeacher
+from skillray.skills.graph import SkillGraph
+from skillray.store.schemas import DRAFTS
 from skillray.store.tables import Table
-from skillray.teacher.agreement import SameAnswer, agree
-from skillray.teacher.tasks import Outcome, Rewrite, Solve, Task, WriteQuestions
-from skillray.training.examples import encode_chats, token_columns
-from skillray.types import Id, Question, content_id
+from skillray.teacher.agreement import SameAnswer
+from skillray.training.examples import encode_chats, encode_texts, token_columns
+from skillray.types import Id
 
-Row = dict[str, Any]
+NO_TOKENS = (np.empty(0, np.int32), 0)
 
 
 @dataclass(frozen=True)
 class Fulfil:
-    """Stage: orders that a teacher writes, to drafts of examples (EXAMPLES schema), tokenised for the student."""
+    """Stage: orders that a teacher writes, to drafts of examples (DRAFTS schema), tokenised for the student."""
 
     pool: str
     """Folder of the pool table."""
     model: str
     """Whose tokenizer and chat template."""
-    teacher: OpenTeacher | None
+    teacher: OpenTeacher
+    graph: SkillGraph
     solutions: int
     min_agreement: int
     wave: int = 0
     """How often these orders have been sent before: the teacher writes others each time."""
+    previous: str | None = None
+    """Folder of the examples of the segment before, whose questions orders may name as well."""
+    evaluation: tuple[str, ...] = ()
+    """Folders of the tables of questions that no example may give away."""
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
         from skillray.training.checkpoint import load_tokenizer
 
-        tokenizer = load_tokenizer(self.model)
-        pool = Table(self.pool).read()
-        ask = self.teacher() if self.teacher else None
-        answers = AnswerPool()
+        tokenizer, ask, answers = load_tokenizer(self.model), self.teacher(), AnswerPool()
+        seeds, leaks = Seeds(self.pool, self.previous, self.graph), leaks_of(self.evaluation)
 
         def fulfil(orders: pa.Table) -> pa.Table:
             rows = [row for row in orders.to_pylist() if row["kind"] in WRITTEN]
-            wanted = {question_id for row in rows for question_id in row["question_ids"]}
-            by_id = _look_up(pool, wanted)
-            assert ask is not None, "a plan that has something written needs a teacher"
+            desk = Desk(
+                ask=ask,
+                same=answers.same,
+                seeds=seeds.find({question_id for row in rows for question_id in row["question_ids"]}),
+                graph=self.graph,
+                solutions=self.solutions,
+                min_agreement=self.min_agreement,
+                wave=self.wave,
+            )
             drafts: list[Row] = []
-            for kind, write in ((OrderKind.SYNTHESIZE, self._synthesize), (OrderKind.AUGMENT, self._augment)):
+            for kind, write in WRITERS.items():
                 if to_write := [row for row in rows if row["kind"] == kind]:
-                    drafts += write(to_write, by_id, ask, answers.same)
-            chats = [(draft["question"], draft["response"]) for draft in drafts]
-            tokens = token_columns(encode_chats(tokenizer, chats))
-            texts = {name: [draft[name] for draft in drafts] for name in EXAMPLES.names if name not in tokens}
-            return pa.table(texts | tokens, schema=EXAMPLES)
+                    drafts += write(to_write, desk)
+            return as_drafts(tokenizer, [without_leaks(row, leaks, answers.same) for row in drafts])
 
         return fulfil
 
-    def _synthesize(self, orders: list[Row], by_id: dict[Id, Row], ask: Ask, same: SameAnswer) -> list[Row]:
-        """STAT-Syn (arXiv 2510.10023, B.2): write after seeds, solve several times, keep what agrees."""
-        written = ask(Task.WRITE_QUESTIONS, [self._request(order, by_id) for order in orders])
-        found = [
-            (order, _question(body))
-            for order, reply in zip(orders, written, strict=True)
-            if _usable(reply, "write_questions")
-            for body in reply.value
-        ]
-        solves = [Solve(question=question, sample=n) for _, question in found for n in range(self.solutions)]
-        texts = [reply.value if _usable(reply, "solve") else "" for reply in ask(Task.SOLVE, solves)]
-        drafts = []
-        for place, (order, question) in enumerate(found):
-            mine = texts[place * self.solutions : (place + 1) * self.solutions]
-            agreement = agree(mine, [extract_answer(text) for text in mine], same, self.min_agreement)
-            parents = list(order["question_ids"])
-            drafts += [
-                _draft(order, question.question, text, list(question.skills), parents) for text in agreement.solutions
-            ]
-        return drafts
 
-    def _augment(self, orders: list[Row], by_id: dict[Id, Row], ask: Ask, same: SameAnswer) -> list[Row]:
-        """MATH-Augment (arXiv 2510.10023, 3.1): one rewrite a wave, kept if its final answer equals the reference.
+@dataclass
+class Seeds:
+    """Questions that orders name: of the pool, or of the examples of the segment before."""
 
-        The paper does not filter; a rewrite with another answer would teach that the reference is wrong.
-        """
-        wanted = [(order, by_id[order["question_ids"][0]]) for order in orders if self.wave < order["count"]]
-        requests = [Rewrite(question=question_of(row), index=self.wave) for _, row in wanted]
-        drafts = []
-        for (order, row), reply in zip(wanted, ask(Task.SOLVE, requests) if requests else [], strict=True):
-            answer = extract_answer(reply.value) if _usable(reply, "rewrite") else None
-            if answer is not None and same(answer, row["answer"]):
-                drafts.append(_draft(order, row["question"], reply.value, row["skills"], [row["question_id"]]))
-        return drafts
+    pool: str
+    previous: str | None
+    graph: SkillGraph
 
-    def _request(self, order: Row, by_id: dict[Id, Row]) -> WriteQuestions:
-        seeds = tuple(question_of(by_id[question_id]) for question_id in order["question_ids"])
-        return WriteQuestions(skill=order["skill"], seeds=seeds, count=order["count"], index=self.wave)
+    def __post_init__(self) -> None:
+        columns = ["question_id", "question", "response", "skills"]
+        self._pool = Table(self.pool).read()
+        self._previous = Table(self.previous).read(columns) if self.previous else None
+
+    def find(self, wanted: set[Id]) -> dict[Id, Row]:
+        """Rows of QUESTIONS by question_id; `StageError` for one that is nowhere."""
+        found = {row["question_id"]: row for row in _rows(self._pool, wanted)}
+        if self._previous is not None:
+            before = _rows(self._previous, wanted - found.keys())
+            found |= {row["question_id"]: self._as_question(row) for row in before}
+        if lost := wanted - found.keys():
+            raise StageError(f"fulfil: question {min(lost).hex()} is neither in the pool nor among the examples before")
+        return found
+
+    def _as_question(self, row: Row) -> Row:
+        """What the student was shown is the solution."""
+        subject = self.graph.subjects.get(row["skills"][0], "") if row["skills"] else ""
+        answer = extract_answer(row["response"]) or ""
+        return row | {"answer": answer, "solution": row["response"], "level": None, "subject": subject}
 
 
-def _look_up(pool: pa.Table, wanted: set[Id]) -> dict[Id, Row]:
-    match = pc.is_in(pool["question_id"], value_set=pa.array(sorted(wanted), pool.schema.field("question_id").type))
-    return {row["question_id"]: row for row in pool.filter(match).to_pylist()}
+def _rows(table: pa.Table, wanted: set[Id]) -> list[Row]:
+    match = pc.is_in(table["question_id"], value_set=pa.array(sorted(wanted), table.schema.field("question_id").type))
+    rows: list[Row] = table.filter(match).to_pylist()
+    return rows
 
 
-def _draft(order: Row, question: str, response: str, skills: list[str], parents: list[Id]) -> Row:
-    return {
-        "example_id": content_id(question, response),
-        "question_id": content_id(question),
-        "question": question,
-        "response": response,
-        "skills": skills,
-        "origin": order["kind"],
-        "parents": parents,
-        "multiplicity": 1,
-        "weight": order["weight"],
-        "unit": order["unit"],
-    }
+def leaks_of(folders: tuple[str, ...]) -> Leaks:
+    tables = [Table(folder).read(["question", "answer"]) for folder in folders]
+    return Leaks((row["question"], row["answer"]) for table in tables for row in table.to_pylist())
 
 
-def _question(body: Row) -> Question:
-    return Question(**body | {"question_id": content_id(body["question"]), "skills": tuple(body["skills"])})
+def without_leaks(row: Row, leaks: Leaks, same: SameAnswer) -> Row:
+    """`row`, refused where it gives an evaluation question away. The question of a rewrite is one of the pool."""
+    if row["refused"] is not None or row["origin"] == OrderKind.AUGMENT:
+        return row
+    if leaks.shares_text(row["question"] or row["response"]):
+        return row | {"refused": "evaluation_text"}
+    alike = leaks.alike(row["question"]) if row["question"] else []
+    answer = extract_answer(row["response"]) if alike else None
+    leaked = answer is not None and any(same(answer, other) for other in alike)
+    return row | {"refused": "evaluation_answer"} if leaked else row
 
 
-def _usable(reply: Any, task: str) -> bool:
-    if reply.outcome is Outcome.UNSUPPORTED:
-        raise StageError(f"fulfil: the teacher could not {task.replace('_', ' ')} ({reply.outcome})")
-    return bool(reply.outcome is Outcome.OK)
+def as_drafts(tokenizer: Any, rows: list[Row]) -> pa.Table:
+    """With tokens: questions as chats, passages as plain texts, and none for what was refused."""
+    chats = [row for row in rows if row["refused"] is None and row["question"]]
+    passages = [row for row in rows if row["refused"] is None and not row["question"]]
+    refused = [row for row in rows if row["refused"] is not None]
+    encoded = [
+        *encode_chats(tokenizer, [(row["question"], row["response"]) for row in chats]),
+        *(encode_texts(tokenizer, [row["response"] for row in passages]) if passages else []),
+    ]
+    ordered = [*chats, *passages, *refused]
+    tokens = token_columns([*encoded, *[NO_TOKENS] * len(refused)])
+    texts = {name: [row[name] for row in ordered] for name in DRAFTS.names if name not in tokens}
+    return pa.table(texts | tokens, schema=DRAFTS)

@@ -1,4 +1,4 @@
-"""Select: what a plan wants of the pool, as drafts of examples. No teacher is asked."""
+"""Select and Carry: what a plan wants of the pool and of the examples before, as drafts. No teacher is asked."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skillray.curriculum.base import WRITTEN
-from skillray.store.schemas import EXAMPLES
+from skillray.curriculum.base import OrderKind
+from skillray.store.schemas import DRAFTS
 from skillray.store.tables import Table
 from skillray.training.examples import encode_chats, token_columns
 from skillray.types import content_id
@@ -18,7 +18,7 @@ from skillray.types import content_id
 
 @dataclass(frozen=True)
 class Select:
-    """Stage: pool to drafts of examples (EXAMPLES schema), one row for each drawn question, tokenised for the student.
+    """Stage: pool to drafts of examples (DRAFTS schema), one row for each drawn question, tokenised for the student.
 
     It goes along the pool and not along the orders: a question that was drawn a hundred times is tokenised once, and
     a worker holds a slice of the pool and no more.
@@ -41,10 +41,39 @@ class Select:
         return select
 
 
+@dataclass(frozen=True)
+class Carry:
+    """Stage: the examples of the segment before to drafts of those that the orders go on with, with the orders' weight.
+
+    Everything else of them stays, their tokens and origin too.
+    """
+
+    orders: str
+    """Folder of the orders table."""
+
+    def open(self) -> Callable[[pa.Table], pa.Table]:
+        rows = _orders_of(Table(self.orders), OrderKind.CARRY)
+        ids = pc.list_flatten(rows["question_ids"]).combine_chunks()
+        weights = rows["weight"].take(pc.list_parent_indices(rows["question_ids"]))
+
+        def carry(examples: pa.Table) -> pa.Table:
+            places = pc.index_in(examples["example_id"], value_set=ids)
+            kept = examples.filter(pc.is_valid(places))
+            place = kept.schema.get_field_index("weight")
+            kept = kept.set_column(place, kept.schema.field(place), weights.take(places.drop_null()))
+            return kept.append_column(DRAFTS.field("refused"), pa.nulls(kept.num_rows, pa.string()))
+
+        return carry
+
+
+def _orders_of(orders: Table, *kinds: OrderKind) -> pa.Table:
+    rows = orders.read(["kind", "question_ids", "weight", "unit"])
+    return rows.filter(pc.is_in(rows["kind"], value_set=pa.array(list(kinds))))
+
+
 def draws_of(orders: Table) -> pa.Table:
     """What is wanted of the pool: question_id, multiplicity, and the kind, weight and unit of the first order."""
-    rows = orders.read(["kind", "question_ids", "weight", "unit"])
-    rows = rows.filter(pc.invert(pc.is_in(rows["kind"], value_set=pa.array(sorted(WRITTEN)))))
+    rows = _orders_of(orders, OrderKind.SELECT, OrderKind.KEEP)
     owner = pc.list_parent_indices(rows["question_ids"])
     columns = {name: rows[name].take(owner) for name in ("kind", "weight", "unit")}
     draws = pa.table({"question_id": pc.list_flatten(rows["question_ids"])} | columns)
@@ -76,5 +105,6 @@ def _drafts(tokenizer: Any, rows: pa.Table, draws: pa.Table) -> pa.Table:
         "origin": draws["origin"],
         "weight": draws["weight"],
         "unit": draws["unit"],
+        "refused": pa.nulls(len(chats), pa.string()),
     }
-    return pa.table(columns | token_columns(encode_chats(tokenizer, chats)), schema=EXAMPLES)
+    return pa.table(columns | token_columns(encode_chats(tokenizer, chats)), schema=DRAFTS)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skillray.curriculum.base import Curriculum, Evidence, Gap, Need, Neighbours, Plan, SkillMap
+from skillray.skills.graph import SkillGraph
 from skillray.store.ids import as_numpy
 from skillray.store.schemas import ORDERS
 from skillray.store.tables import Table
@@ -41,6 +42,7 @@ def make_plan(
     memory: Mapping[str, Any],
     seed: int,
     neighbours: Table | None = None,
+    graph: SkillGraph | None = None,
 ) -> Plan:
     """What `curriculum` wants, given the tables; those that it does not need are not read, and need not be there."""
     found: tuple[Gap, ...] = ()
@@ -55,7 +57,7 @@ def make_plan(
     if neighbours is not None and Need.NEIGHBOURS in curriculum.needs:
         rows = neighbours.read(["question_id", "nearest"]).sort_by("question_id").to_pylist()
         similar = tuple(Neighbours(question_id=row["question_id"], nearest=tuple(row["nearest"])) for row in rows)
-    evidence = Evidence(skill_map=skill_map(pool), gaps=found, neighbours=similar)
+    evidence = Evidence(skill_map=skill_map(pool), gaps=found, neighbours=similar, graph=graph)
     return curriculum.plan(evidence, memory, random.Random(seed))
 
 

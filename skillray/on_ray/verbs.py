@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from skillray.config import RunConfig, StudentConfig, identity_hash
 from skillray.config.model import LabellingSettings
 from skillray.config.students import Stage
-from skillray.curriculum.base import WRITTEN, Need, Plan
+from skillray.curriculum.base import WRITTEN, Need, OrderKind, Plan
 from skillray.loop.diagnose import Diagnose, choose_difficult
 from skillray.loop.fulfil import Fulfil
 from skillray.loop.grade import Grade
@@ -32,7 +32,7 @@ from skillray.loop.questions import (
 )
 from skillray.loop.roll_out import Recorded, RollOut
 from skillray.loop.rounds import Verb
-from skillray.loop.select import Select
+from skillray.loop.select import Carry, Select
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
 from skillray.on_ray.data import Job, Link, Progress, run_chain
@@ -216,7 +216,8 @@ class Runner:
             read_json(self.run.round(self.student.name, self.round - 1).segment().study)["memory"] if self.round else {}
         )
         gaps, neighbours = self.folder().table("gaps"), segment.table("neighbours")
-        plan = make_plan(curriculum, self.run.questions("pool"), gaps, memory, seed, neighbours)
+        graph = graph_from_json(read_json(self.run.graph))
+        plan = make_plan(curriculum, self.run.questions("pool"), gaps, memory, seed, neighbours, graph)
         self.note_plan(segment, plan)
         return plan
 
@@ -250,19 +251,21 @@ class Runner:
         schedule.write(rows, fence=self.fence)
 
     def _drafts(self, index: int, plan: Plan, forbidden: pa.Array) -> tuple[Iterator[pa.Table], dict[str, float]]:
-        """What the pool has, once; and the teacher's orders until the target is reached: what it writes may be refused,
-        or stand twice. A later wave sends as many orders as the yield so far says are needed; one that brought nothing
-        new is the last: there are no more rewrites, or the teacher refuses everything.
+        """What the pool and the segment before have, once; and the teacher's orders until the target is reached: what
+        it writes may be refused, or stand twice. A later wave sends as many orders as the yield so far says are needed;
+        one that brought nothing new is the last: there are no more rewrites, or the teacher refuses everything.
         """
-        segment = self.folder().segment(index)
+        segment, kinds = self.folder().segment(index), {order.kind for order in plan.orders}
         wanted = asking = sum(order.kind in WRITTEN for order in plan.orders)
-        drafts = [self._selected(segment)] if asking < len(plan.orders) else []
+        given = [self._selected(segment)] if {OrderKind.SELECT, OrderKind.KEEP} & kinds else []
+        given += [self._carried(index)] if OrderKind.CARRY in kinds else []
+        drafts: list[Table] = []
         waves, sent, before = 0, 0, 0.0
         while True:
             if wanted:
-                drafts.append(self._written(segment, waves, wanted, index * MAX_WAVES))
+                drafts.append(self._written(index, waves, wanted))
                 waves, sent = waves + 1, sent + wanted
-            parts, notes = merge(drafts, forbidden, self.config.training.max_length, plan.target)
+            parts, notes = merge(given, drafts, forbidden, self.config.training.max_length, plan.target)
             written, target = notes.get("written", 0), plan.target or 0
             if written >= CLOSE_ENOUGH * target or written == before or waves == MAX_WAVES:
                 return parts, notes | {"waves": waves, "teacher_orders_sent": sent}
@@ -275,14 +278,22 @@ class Runner:
         self._chain([Job(self.run.questions("pool"), (drafts,))], [link], PART_ROWS)
         return drafts
 
-    def _written(self, segment: RoundFolder, wave: int, wanted: int, before: int) -> Table:
+    def _carried(self, index: int) -> Table:
+        segment = self.folder().segment(index)
+        drafts = segment.folder("carried").table("drafts")
+        link = Link(Carry(segment.table("orders").folder), self.config.placement.grade)
+        self._chain([Job(self.folder().segment(index - 1).table("examples"), (drafts,))], [link], PART_ROWS)
+        return drafts
+
+    def _written(self, index: int, wave: int, wanted: int) -> Table:
+        segment = self.folder().segment(index)
         drafts = segment.folder(f"wave-{wave:02d}").table("drafts")
         job = Job(segment.table("orders"), (drafts,), max_rows=wanted)
-        link = Link(self._fulfilling(before + wave), self.config.placement.grade)
+        link = Link(self._fulfilling(index, wave), self.config.placement.grade)
         self._chain([job], [link], self.config.rollout.batch_size)
         return drafts
 
-    def _fulfilling(self, wave: int) -> Fulfil:
+    def _fulfilling(self, index: int, wave: int) -> Fulfil:
         curriculum = self.stage.curriculum
         return Fulfil(
             pool=self.run.questions("pool").folder,
@@ -290,7 +301,10 @@ class Runner:
             teacher=self._teacher(),
             solutions=getattr(curriculum, "solutions", 1),
             min_agreement=getattr(curriculum, "min_agreement", 1),
-            wave=wave,
+            wave=index * MAX_WAVES + wave,
+            graph=graph_from_json(read_json(self.run.graph)),
+            previous=self.folder().segment(index - 1).table("examples").folder if index else None,
+            evaluation=tuple(self.run.questions(split).folder for split in SPLITS if split != "pool"),
         )
 
     def _answering(self) -> Link:

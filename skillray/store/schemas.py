@@ -126,6 +126,13 @@ EXAMPLES = pa.schema(
     ]
 )
 
+DRAFTS = pa.schema(
+    [
+        *EXAMPLES,
+        pa.field("refused", pa.string()),  # why it is no example, and then it has no tokens; null where it may be one
+    ]
+)
+
 SCHEDULE = pa.schema(
     [
         pa.field("epoch", pa.int32(), nullable=False),
@@ -188,7 +195,7 @@ TABLES: dict[str, pa.Schema] = {
     "candidates": NEIGHBOURS,
     "neighbours": NEIGHBOURS,
     "orders": ORDERS,
-    "drafts": EXAMPLES,
+    "drafts": DRAFTS,
     "examples": EXAMPLES,
     "schedule": SCHEDULE,
     "learning": LEARNING,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from skillray.protocols import Domain
 from skillray.teacher.tasks import (
+    Compose,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -16,7 +17,9 @@ from skillray.teacher.tasks import (
     Rewrite,
     Solve,
     Task,
+    WriteExercises,
     WriteQuestions,
+    WriteTextbook,
     reply_key,
     written,
 )
@@ -39,24 +42,34 @@ class DomainTeacher:
         return f"{self.domain.name}-domain@{REVISION}"
 
     def ask(self, task: Task, requests: Sequence[Request]) -> list[Reply]:
-        """One reply a request, in order. Tasks beyond the first four are UNSUPPORTED."""
+        """One reply a request, in order."""
         return [self._reply(task, request) for request in requests]
 
     def _reply(self, task: Task, request: Request) -> Reply:
+        """Tasks beyond these are UNSUPPORTED."""
         match task, request:
             case Task.LABEL_SKILLS, LabelSkills():
                 return _among(request.question.skills[:MAX_SKILLS], request.allowed)
             case Task.NAME_MISSING_SKILLS, NameMissingSkills():
                 return self._missing(request)
             case Task.WRITE_QUESTIONS, WriteQuestions():
-                return self._write(request, random.Random(reply_key(self.model, task, request, {})))
+                return self._write(request, self._rng(task, request))
             case Task.SOLVE, Solve():
                 solution = request.question.solution
                 return Reply(outcome=Outcome.OK, value=solution) if solution else Reply(outcome=Outcome.EMPTY)
             case Task.SOLVE, Rewrite():
-                return self._rewrite(request.question, random.Random(reply_key(self.model, task, request, {})))
+                return self._rewrite(request.question, self._rng(task, request))
+            case Task.WRITE_TEXTBOOK, WriteTextbook():
+                return self._textbook(request.skill, self._rng(task, request))
+            case Task.WRITE_EXERCISES, WriteExercises():
+                return self._exercises(request, self._rng(task, request))
+            case Task.COMPOSE, Compose():
+                return self._compose(request, self._rng(task, request))
             case _:
                 return Reply(outcome=Outcome.UNSUPPORTED)
+
+    def _rng(self, task: Task, request: Request) -> random.Random:
+        return random.Random(reply_key(self.model, task, request, {}))
 
     def _rewrite(self, question: Question, rng: random.Random) -> Reply:
         """Of the domain's own questions only: nobody else's solution could be put in other words exactly."""
@@ -84,6 +97,22 @@ class DomainTeacher:
         levels = [min(max(seed.level or 1, 1), 3) for seed in request.seeds] or [1, 2, 3]
         questions = [self.domain.generate(skill, rng.choice(levels), rng) for _ in range(request.count)]
         return Reply(outcome=Outcome.OK, value=[written(question) for question in questions])
+
+    def _textbook(self, skill: str, rng: random.Random) -> Reply:
+        if skill not in self.domain.skills_of():
+            return Reply(outcome=Outcome.UNKNOWN_SKILL, raw=skill)
+        return Reply(outcome=Outcome.OK, value=self.domain.textbook(skill, rng))
+
+    def _exercises(self, request: WriteExercises, rng: random.Random) -> Reply:
+        if request.skill not in self.domain.skills_of():
+            return Reply(outcome=Outcome.UNKNOWN_SKILL, raw=request.skill)
+        made = [self.domain.generate(request.skill, rng.randint(1, 3), rng) for _ in range(request.count)]
+        return Reply(outcome=Outcome.OK, value=[written(question) for question in made])
+
+    def _compose(self, request: Compose, rng: random.Random) -> Reply:
+        """EMPTY for what cannot be put together exactly."""
+        made = self.domain.compose(request.questions, rng)
+        return Reply(outcome=Outcome.EMPTY) if made is None else Reply(outcome=Outcome.OK, value=written(made))
 
 
 def _among(skills: Sequence[str], allowed: Sequence[str]) -> Reply:

@@ -11,6 +11,7 @@ from skillray.teacher.parse import MAX_RAW, parse, schema
 from skillray.teacher.prompting import Prompts, PromptTooLongError
 from skillray.teacher.tasks import (
     ClusterSkills,
+    Compose,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -19,7 +20,9 @@ from skillray.teacher.tasks import (
     Rewrite,
     Solve,
     Task,
+    WriteExercises,
     WriteQuestions,
+    WriteTextbook,
     reply_key,
 )
 
@@ -31,6 +34,9 @@ SAMPLING: Mapping[Task, Mapping[str, Any]] = {
     Task.NAME_MISSING_SKILLS: {"temperature": 0.0, "max_tokens": 1024},
     Task.WRITE_QUESTIONS: {"temperature": 1.0, "max_tokens": 4096},
     Task.SOLVE: {"temperature": 1.0, "max_tokens": 2048},
+    Task.WRITE_TEXTBOOK: {"temperature": 1.0, "max_tokens": 4096},
+    Task.WRITE_EXERCISES: {"temperature": 1.0, "max_tokens": 4096},
+    Task.COMPOSE: {"temperature": 1.0, "max_tokens": 2048},
 }
 """Our choice: STAT (arXiv 2510.10023, C.1) prints its students' settings and not its teacher's. What is asked once is
 greedy; what is asked several times for different texts is sampled."""
@@ -42,6 +48,9 @@ _KINDS: Mapping[Task, tuple[type, ...]] = {
     Task.NAME_MISSING_SKILLS: (NameMissingSkills,),
     Task.WRITE_QUESTIONS: (WriteQuestions,),
     Task.SOLVE: (Solve, Rewrite),
+    Task.WRITE_TEXTBOOK: (WriteTextbook,),
+    Task.WRITE_EXERCISES: (WriteExercises,),
+    Task.COMPOSE: (Compose,),
 }
 
 

@@ -7,8 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from skillray.skills.graph import bare
 from skillray.teacher.tasks import (
     ClusterSkills,
+    Compose,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -16,7 +18,9 @@ from skillray.teacher.tasks import (
     Request,
     Rewrite,
     Solve,
+    WriteExercises,
     WriteQuestions,
+    WriteTextbook,
 )
 from skillray.teacher.tasks import written as as_written
 from skillray.types import Question
@@ -36,17 +40,25 @@ MAX_TAGGED = 20_000
 
 MAX_ITEMS, MAX_ASIDE, MAX_TEXT = 8, 300, 2_000
 """Of a list; characters of a reason or sketch, and of a question: where the server takes bounds."""
+MAX_SOLUTION = 6_000
+"""Characters of a solution that stands inside of JSON."""
 MAX_LABELS = 200
 """Of a list of families, or of one: as many as may be asked about at once, and more."""
 MAX_ENUM = 500
 """Names that a schema lists; servers refuse thousands."""
 
+_FIELDS = frozenset({"skills", "judge", "questions", "clusters", "exercises", "problem"})
 _NAMES = {"type": "array", "items": {"type": "string"}}
 _TEXT = {"type": "string"}
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+(.+)$")
 _START = re.compile(r"\{\s*\"|\[\s*\"")
 """Of JSON; the braces of LaTeX are followed by other things."""
 _TAG = re.compile(r"<(judge|skill|question)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"```\w*\n(.*)\n```", re.DOTALL)
+_LOST = re.compile(
+    r"""\\(?:["\\/]|[bfrt](?![A-Za-z])|n(?!eq\b|abla\b|otin\b)|u[0-9a-fA-F]{4}|(?P<latex>))""", re.DOTALL
+)
+"""Escapes of JSON; what is none of them, or would be one by chance (the \\f of \\frac), is LaTeX."""
 _REFUSAL = re.compile(r"\s*(?:i['’]m sorry|sorry,|i can(?:no|['’])t (?:help|assist|answer)|i am unable)", re.IGNORECASE)
 
 
@@ -63,6 +75,11 @@ def schema(request: Request) -> dict[str, Any] | None:
             return _object(judge=judge, reason=_TEXT, skills=_names_of(request.allowed))
         case WriteQuestions():
             return _object(reason=_TEXT, draft=_TEXT, questions=_NAMES)
+        case WriteExercises():
+            exercise = _object(problem=_TEXT, solution=_TEXT, skills=_NAMES)
+            return _object(exercises={"type": "array", "items": exercise})
+        case Compose():
+            return _object(reason=_TEXT, problem=_TEXT, solution=_TEXT)
         case _:
             return None
 
@@ -76,8 +93,19 @@ def parse(request: Request, text: str, finish_reason: str = "stop") -> Reply:
         return _without_value(Outcome.TRUNCATED, text)
     if not text.strip():
         return Reply(outcome=Outcome.EMPTY)
-    if isinstance(request, Solve | Rewrite):
-        return _refused(text) or Reply(outcome=Outcome.OK, value=text.strip())
+    match request:
+        case Solve() | Rewrite():
+            return _refused(text) or Reply(outcome=Outcome.OK, value=text.strip())
+        case WriteTextbook():
+            return _refused(text) or Reply(outcome=Outcome.OK, value=_unfenced(text.strip()))
+        case WriteExercises() | Compose():
+            return _refused(text) or _problems(request, text)
+        case _:
+            return _listed(request, text)
+
+
+def _listed(request: LabelSkills | ClusterSkills | NameMissingSkills | WriteQuestions, text: str) -> Reply:
+    """Names or questions, in the forms that models use for a list."""
     body = _body(text, request.response if isinstance(request, NameMissingSkills) else "")
     if body is None:
         return _refused(text) or _without_value(Outcome.MALFORMED, text)
@@ -107,7 +135,8 @@ def bounded(form: Mapping[str, Any], name: str = "") -> dict[str, Any]:
                 "maxItems": MAX_LABELS if name in ("clusters", "labels") else MAX_ITEMS,
             }
         case {"type": "string"} if "enum" not in form:
-            return {**form, "maxLength": MAX_ASIDE if name in ("reason", "draft", "name") else MAX_TEXT}
+            most = MAX_SOLUTION if name == "solution" else MAX_TEXT
+            return {**form, "maxLength": MAX_ASIDE if name in ("reason", "draft", "name") else most}
         case _:
             return dict(form)
 
@@ -155,7 +184,7 @@ def _objects(text: str, quoted: str) -> list[dict[str, Any]]:
             continue
         if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
             value = {"skills": value, "questions": value}
-        if isinstance(value, dict) and {"skills", "judge", "questions", "clusters"} & value.keys():
+        if isinstance(value, dict) and _FIELDS & value.keys():
             found.append(value)
     return found
 
@@ -223,14 +252,95 @@ def _new(text: str, request: WriteQuestions) -> Question:
     return Question(question_id=b"", question=text, answer="", solution="", skills=skills, subject=subject, level=level)
 
 
+def _problems(request: WriteExercises | Compose, text: str) -> Reply:
+    """Problems with their solutions: a list of them, or each in an object of its own."""
+    objects = _objects(_LOST.sub(_escaped, text), "")
+    if isinstance(request, Compose):
+        objects = objects[-1:]
+    bodies = [one for body in objects for one in (body["exercises"] if _is_list(body, "exercises") else [body])]
+    if not bodies:
+        return _without_value(Outcome.MALFORMED if not objects else Outcome.EMPTY, text)
+    pairs = [pair for body in bodies if (pair := _problem(body)) is not None]
+    if not pairs:
+        return _without_value(Outcome.MALFORMED, text)
+    match request:
+        case WriteExercises():
+            value = [as_written(_exercise(*pair, request)) for pair in _by_problem(pairs)[: request.count]]
+            return Reply(outcome=Outcome.OK, value=value)
+        case Compose():
+            easy = {_squeezed(question.question) for question in request.questions}
+            problem, solution, _ = pairs[-1]
+            if _squeezed(problem) in easy:
+                return _without_value(Outcome.EMPTY, text)
+            return Reply(outcome=Outcome.OK, value=as_written(_composed(problem, solution, request)))
+
+
+_Problem = tuple[str, str, list[str]]
+"""Problem, solution, and the skills that it names."""
+
+
+def _problem(body: Any) -> _Problem | None:
+    """None where one of the two texts is missing."""
+    if not isinstance(body, dict):
+        return None
+    texts = [_clean(body.get(name)) for name in ("problem", "solution")]
+    return (texts[0], texts[1], _strings(body.get("skills")) or []) if all(texts) else None
+
+
+def _by_problem(pairs: Sequence[_Problem]) -> list[_Problem]:
+    return list({_squeezed(pair[0]): pair for pair in reversed(pairs)}.values())[::-1]
+
+
+def _squeezed(text: str) -> str:
+    """Signs tell problems apart, spaces do not."""
+    return "".join(text.casefold().split())
+
+
+def _exercise(problem: str, solution: str, named: list[str], request: WriteExercises) -> Question:
+    known = {normalised(bare(skill, request.subject)): skill for skill in request.learned}
+    used = [known[key] for name in named if (key := normalised(name)) in known]
+    skills = tuple(dict.fromkeys((request.skill, *used)))[:MAX_SKILLS]
+    return _solved(problem, solution, skills, request.subject, None)
+
+
+def _composed(problem: str, solution: str, request: Compose) -> Question:
+    """It needs what they need, and is one level harder than the hardest."""
+    skills = tuple(dict.fromkeys(skill for question in request.questions for skill in question.skills))[:MAX_SKILLS]
+    levels = [question.level for question in request.questions if question.level is not None]
+    return _solved(problem, solution, skills, request.questions[0].subject, max(levels) + 1 if levels else None)
+
+
+def _solved(problem: str, solution: str, skills: tuple[str, ...], subject: str, level: int | None) -> Question:
+    texts = {"question": problem, "answer": "", "solution": solution}
+    return Question(question_id=b"", skills=skills, subject=subject, level=level, **texts)
+
+
+def _is_list(body: dict[str, Any], name: str) -> bool:
+    return isinstance(body.get(name), list)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return "\\\\" if match["latex"] is not None else match[0]
+
+
+def _unfenced(text: str) -> str:
+    """A passage that stands in a block of code as a whole."""
+    match = _FENCE.fullmatch(text)
+    return match[1].strip() if match else text
+
+
+def _clean(value: Any) -> str:
+    """JSON escapes can make surrogates, which no file can hold."""
+    return value.encode("utf-8", "replace").decode().strip() if isinstance(value, str) else ""
+
+
 def _strings(value: Any) -> list[str] | None:
     """Texts of a list, or of one text with commas; None for anything else."""
     if isinstance(value, str):
         value = value.split(",")
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         return None
-    clean = [item.encode("utf-8", "replace").decode().strip() for item in value]  # JSON escapes can make surrogates
-    return [item for item in clean if item]
+    return [item for item in map(_clean, value) if item]
 
 
 def _refused(text: str) -> Reply | None:

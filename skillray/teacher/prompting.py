@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,18 @@ from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from skillray.errors import ConfigError
+from skillray.skills.graph import bare
 from skillray.teacher.tasks import (
     ClusterSkills,
+    Compose,
     LabelSkills,
     NameMissingSkills,
     Request,
     Rewrite,
     Solve,
+    WriteExercises,
     WriteQuestions,
+    WriteTextbook,
 )
 from skillray.types import Question
 
@@ -97,6 +101,22 @@ def _fields(request: Request) -> tuple[str, dict[str, Any]]:
             return "solve", {"question": request.question.question, "skills": request.skills}
         case Rewrite():
             return "rewrite", _example(request.question)
+        case WriteTextbook():
+            return "write_textbook", _about(request) | {"prerequisites": _bare(request.prerequisites, request.subject)}
+        case WriteExercises():
+            asked = {"learned": _bare(request.learned, request.subject), "count": request.count}
+            return "write_exercises", _about(request) | asked
+        case Compose():
+            return "compose", {"questions": [_example(question) for question in request.questions]}
+
+
+def _about(request: WriteTextbook | WriteExercises) -> dict[str, Any]:
+    skill = bare(request.skill, request.subject)
+    return {"skill": skill, "subject": request.subject, "description": request.description}
+
+
+def _bare(skills: Sequence[str], subject: str) -> list[str]:
+    return [bare(skill, subject) for skill in skills]
 
 
 def _example(question: Question) -> dict[str, str]:

@@ -25,11 +25,11 @@ class Task(StrEnum):
     SOLVE = "solve"
     """One step-by-step solution with a final answer (`Solve`), or the reference solution in other words (`Rewrite`)."""
     WRITE_TEXTBOOK = "write_textbook"
-    """A textbook passage on a skill."""
+    """A textbook passage on a skill. (`WriteTextbook`)"""
     WRITE_EXERCISES = "write_exercises"
-    """Exercises on a skill."""
+    """Exercises that need a skill, with solutions. (`WriteExercises`)"""
     COMPOSE = "compose"
-    """A text or question that takes several skills at once."""
+    """One harder question made of easy ones, with its solution. (`Compose`)"""
     DECOMPOSE = "decompose"
     """The skills that a skill is made of."""
     GRADE = "grade"
@@ -127,7 +127,58 @@ class Rewrite:
     """0-based; tells repetitions apart."""
 
 
-Request = LabelSkills | ClusterSkills | NameMissingSkills | WriteQuestions | Solve | Rewrite
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteTextbook:
+    """Value of the reply: the text of a passage. DSA's textbook data (arXiv 2412.19361): a description, links to the
+    prerequisites, key concepts, worked examples and homework.
+    """
+
+    skill: str
+    subject: str
+    description: str
+    """What the skill graph says of it; empty where it says nothing."""
+    prerequisites: tuple[str, ...]
+    index: int
+    """0-based; tells passages on the same skill apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteExercises:
+    """Value of the reply: at most `count` exercises with their solutions, as `written` makes them. DSA's exercise data
+    (arXiv 2412.19361): the solution must use the skill, on top of those that it builds on, and name what it uses.
+    """
+
+    skill: str
+    subject: str
+    description: str
+    learned: tuple[str, ...]
+    """The skills that it builds on."""
+    count: int
+    index: int
+    """0-based; tells repetitions of the same request apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compose:
+    """Value of the reply: one question that is harder than these, with its solution, as `written` makes it."""
+
+    questions: tuple[Question, ...]
+    """Two or more, with their solutions."""
+    index: int
+    """0-based; tells repetitions of the same request apart."""
+
+
+Request = (
+    LabelSkills
+    | ClusterSkills
+    | NameMissingSkills
+    | WriteQuestions
+    | Solve
+    | Rewrite
+    | WriteTextbook
+    | WriteExercises
+    | Compose
+)
 """A request holds whole questions, reference included: exact teachers need it, and a prompt must never show the
 reference of the question it asks about (but for `Rewrite`). Its JSON is in the key, so no two kinds of one task may
 have the same field names."""
@@ -147,7 +198,9 @@ class Reply:
 
 
 def written(question: Question) -> dict[str, Any]:
-    """A new question in a reply: an exact teacher sends answer and solution along, an LLM leaves them empty."""
+    """A new question in a reply: an exact teacher sends answer and solution along; an LLM leaves the answer empty, and
+    the solution too where none was asked for.
+    """
     body = asdict(question) | {"skills": list(question.skills)}
     del body["question_id"]  # of the text, so whoever reads the reply makes it
     return body

@@ -8,10 +8,13 @@ from types import MappingProxyType
 
 from skillray.domains.arithmetic import equations, fractions, products, sums, words
 from skillray.domains.arithmetic.check import check
+from skillray.domains.arithmetic.compose import compose
 from skillray.domains.arithmetic.draft import Draft, Generator
 from skillray.domains.arithmetic.expressions import is_fraction, operations, parse, value_of
 from skillray.domains.arithmetic.graph import GRAPH, skill_of_operation
 from skillray.domains.arithmetic.rewrite import rewrite
+from skillray.domains.arithmetic.split import is_held_out
+from skillray.domains.arithmetic.textbook import passage
 from skillray.errors import DataError
 from skillray.skills.graph import SkillGraph
 from skillray.types import Question, StepScore, content_id
@@ -63,6 +66,20 @@ class ArithmeticDomain:
     def rewrite(self, question: Question, rng: random.Random) -> str | None:
         """The reference solution in another form; None for questions of another world."""
         return rewrite(question, rng)
+
+    def textbook(self, skill: str, rng: random.Random) -> str:
+        """A passage on `skill`; what it shows and asks is of the pool."""
+
+        def draw(level: int) -> Question:
+            while is_held_out((question := self.generate(skill, level, rng)).question_id):
+                pass
+            return question
+
+        return passage(skill, draw, rng)
+
+    def compose(self, questions: Sequence[Question], rng: random.Random) -> Question | None:
+        """One harder question that needs the answers of all of these; None where there is no exact one."""
+        return compose(questions, rng)
 
     def skills_of(self) -> Sequence[str]:
         return self.graph.skills

@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 
 from skillray.curriculum import CURRICULA, Augment, Curriculum, EmbedSel, EmbedSyn, Hard, StatSel, StatSyn, Uniform
 from skillray.curriculum.base import WRITTEN, Evidence, Gap, Need, Neighbours, OrderKind, Plan, SkillMap
+from skillray.curriculum.exercises import Exercises
+from skillray.curriculum.mixture import Mixture
+from skillray.curriculum.textbooks import Textbooks
 from skillray.errors import DataError
 from skillray.types import Id, content_id
 
@@ -239,18 +242,22 @@ def test_every_curriculum_travels(name: str) -> None:
     keep=st.sampled_from([0.0, 0.25, 0.5]),
 )
 def test_what_every_plan_owes(name: str, seed: int, missing: list[list[str]], num_examples: int, keep: float) -> None:
-    chosen = {"num_examples": num_examples, **({"keep": keep} if "keep" in CURRICULA[name].model_fields else {})}
-    curriculum = CURRICULA[name].model_validate(chosen)
+    fields = {"num_examples": num_examples, "keep": keep, "replay": keep, "per_skill": num_examples}
+    known = CURRICULA[name].model_fields
+    curriculum = CURRICULA[name].model_validate({field: value for field, value in fields.items() if field in known})
     gaps = tuple(Gap(question_id=content_id("gap", i), missing_skills=tuple(m)) for i, m in enumerate(missing))
     near = tuple(Neighbours(question_id=gap.question_id, nearest=PRODUCTS[: len(gap.missing_skills)]) for gap in gaps)
     evidence = Evidence(skill_map=POOL, gaps=gaps, neighbours=near)
     made = plan(curriculum, evidence, seed)
     assert made == plan(curriculum, evidence, seed)
     assert set(drawn(made, *OrderKind)) <= set(POOL.question_ids)
-    assert len(drawn(made, OrderKind.SELECT, OrderKind.KEEP)) <= num_examples + 1  # the kept share is rounded
+    if "num_examples" in known:
+        assert len(drawn(made, OrderKind.SELECT, OrderKind.KEEP)) <= num_examples + 1  # the kept share is rounded
     written = [order.kind in WRITTEN for order in made.orders]
     assert written == sorted(written, reverse=True)  # a later wave sends the first orders again
-    assert all(order.count > 0 and order.question_ids and order.weight == 1.0 for order in made.orders)
+    assert all(order.count > 0 and order.weight == 1.0 for order in made.orders)
+    from_nothing = {order.kind for order in made.orders if not order.question_ids}
+    assert from_nothing <= {OrderKind.TEXTBOOK, OrderKind.EXERCISE}
 
 
 def test_a_million_questions_are_not_copied_for_every_order() -> None:
@@ -259,6 +266,7 @@ def test_a_million_questions_are_not_copied_for_every_order() -> None:
     gaps = tuple(Gap(question_id=content_id("gap", i), missing_skills=("sum",)) for i in range(2000))
     near = tuple(Neighbours(question_id=gap.question_id, nearest=ids[:5]) for gap in gaps)
     started = time.process_time()
-    for curriculum in (StatSel(keep=0.25), StatSyn(keep=0.25), Uniform(), Hard(), Augment(), EmbedSel(), EmbedSyn()):
+    looking = (StatSel(keep=0.25), StatSyn(keep=0.25), EmbedSel(), EmbedSyn())
+    for curriculum in (*looking, Uniform(), Hard(), Augment(), Textbooks(replay=0.5), Exercises(), Mixture()):
         plan(curriculum, Evidence(skill_map=pool, gaps=gaps, neighbours=near))
     assert time.process_time() - started < 5.0  # measured .3 s; one copy an order takes 4000 * 5 ms = 20 s

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,6 +14,7 @@ import pytest
 from skillray.domains import DOMAINS
 from skillray.teacher.domain_teacher import DomainTeacher
 from skillray.teacher.tasks import (
+    Compose,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -19,7 +22,10 @@ from skillray.teacher.tasks import (
     Rewrite,
     Solve,
     Task,
+    WriteExercises,
     WriteQuestions,
+    WriteTextbook,
+    written,
 )
 from skillray.types import Question, StepScore, content_id
 
@@ -50,6 +56,12 @@ class TinyDomain:
 
     def rewrite(self, question: Question, rng: random.Random) -> str | None:
         return None
+
+    def textbook(self, skill: str, rng: random.Random) -> str:
+        return f"On {skill}: {rng.randint(0, 10**6)}"
+
+    def compose(self, questions: Sequence[Question], rng: random.Random) -> Question | None:
+        return None if questions[0].skills == ("carry",) else questions[0]
 
     def skills_of(self) -> tuple[str, ...]:
         return ALLOWED
@@ -112,6 +124,21 @@ def test_without_a_skill_new_questions_need_what_a_seed_needs() -> None:
     assert {tuple(skills) for skills in found} == {("sum",), ("carry",)}
     bare = WriteQuestions(skill=None, seeds=(), count=1, index=0)
     assert ask(Task.WRITE_QUESTIONS, bare) == (Outcome.UNKNOWN_SKILL, None)
+
+
+def test_passages_exercises_and_composed_questions_are_the_domains() -> None:
+    book = WriteTextbook(skill="sum", subject="", description="", prerequisites=(), index=0)
+    outcome, text = ask(Task.WRITE_TEXTBOOK, book)
+    assert outcome is Outcome.OK and str(text).startswith("On sum: ")
+    assert text == ask(Task.WRITE_TEXTBOOK, book)[1] != ask(Task.WRITE_TEXTBOOK, replace(book, index=1))[1]
+    wanted = WriteExercises(skill="sum", subject="", description="", learned=(), count=3, index=0)
+    value = ask(Task.WRITE_EXERCISES, wanted)[1]
+    assert isinstance(value, list) and [one["skills"] for one in value] == [["sum"]] * 3 and value[0]["solution"]
+    assert ask(Task.COMPOSE, Compose(questions=(SUM, SUM), index=0))[1] == written(SUM)
+    carry = replace(SUM, skills=("carry",))
+    assert ask(Task.COMPOSE, Compose(questions=(carry, SUM), index=0)) == (Outcome.EMPTY, None)
+    unheard = [(Task.WRITE_TEXTBOOK, replace(book, skill="x")), (Task.WRITE_EXERCISES, replace(wanted, skill="x"))]
+    assert [ask(*one)[0] for one in unheard] == [Outcome.UNKNOWN_SKILL] * 2
 
 
 def test_what_it_cannot_do_it_says() -> None:

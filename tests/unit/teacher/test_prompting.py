@@ -10,7 +10,17 @@ import pytest
 
 from skillray.errors import ConfigError
 from skillray.teacher.prompting import MAX_CHARS, Prompts, PromptTooLongError
-from skillray.teacher.tasks import ClusterSkills, LabelSkills, NameMissingSkills, Rewrite, Solve, WriteQuestions
+from skillray.teacher.tasks import (
+    ClusterSkills,
+    Compose,
+    LabelSkills,
+    NameMissingSkills,
+    Rewrite,
+    Solve,
+    WriteExercises,
+    WriteQuestions,
+    WriteTextbook,
+)
 from skillray.types import Question, content_id
 
 QUESTION = Question(
@@ -48,6 +58,22 @@ def test_new_questions_are_for_a_skill_or_like_their_seeds() -> None:
     ]
     assert 'that needs the skill "sum".' in texts[0] and "of the same kind as the examples." in texts[1]
     assert "None" not in texts[1] and "skill" not in texts[1]
+
+
+def test_passages_and_exercises_are_for_a_skill_and_say_what_it_builds_on() -> None:
+    prompts = Prompts()
+    for subject, needs in (("", ("counting",)), ("maths", ("maths/counting",)), ("", ())):
+        book = WriteTextbook(skill="sums", subject=subject, description="a plus b", prerequisites=needs, index=0)
+        exercises = WriteExercises(skill="sums", subject=subject, description="", learned=needs, count=3, index=1)
+        for text in (prompts.render(book), prompts.render(exercises)):
+            assert '"sums"' in text and ("counting" in text) == bool(needs) and "maths/" not in text
+            assert ("maths" in text) == bool(subject)
+        assert "a plus b" in prompts.render(book) and "Write 3 exercises" in prompts.render(exercises)
+
+
+def test_a_problem_is_composed_of_easy_ones_that_are_shown_with_their_solutions() -> None:
+    text = Prompts().render(Compose(questions=(QUESTION, QUESTION), index=0))
+    assert "Problem 2:\nWhat is it?\nSolution:\nSOLUTION" in text and "ANSWER" not in text
 
 
 def test_a_template_in_a_users_folder_replaces_ours_and_changes_the_version(tmp_path: Path) -> None:

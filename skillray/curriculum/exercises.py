@@ -1,0 +1,48 @@
+"""Exercises: instruction tuning on what a teacher writes for every skill."""
+
+from __future__ import annotations
+
+import random
+from typing import ClassVar, Literal, Self
+
+from pydantic import PositiveInt, model_validator
+
+from skillray.curriculum.base import Curriculum, Evidence, Memory, Order, OrderKind, Plan
+from skillray.curriculum.draw import check_agreement, coverage, graph_of
+
+
+class Exercises(Curriculum):
+    """DSA's exercise stage (arXiv 2412.19361): `per_skill` exercises for every skill of the graph.
+
+    The solution of an exercise must use the skill. The paper filters nothing; here an exercise is kept if the teacher,
+    asked which skills it needs, names that one, and if `min_agreement` of `solutions` solutions agree, as STAT-Syn does
+    (arXiv 2510.10023, B.2). One solution of each is trained on: its own, or the first that agrees where its own is
+    alone. They are not in graph order, which the paper has for textbooks alone.
+    """
+
+    writes: ClassVar[bool] = True
+
+    type: Literal["exercises"] = "exercises"
+    per_skill: PositiveInt = 60
+    """The paper does not give its counts."""
+    solutions: PositiveInt = 3
+    """Of each exercise, the one that it was written with among them."""
+    min_agreement: PositiveInt = 2
+    """Solutions that must agree on the final answer; 1 of 1 takes every exercise as it is written."""
+
+    @model_validator(mode="after")
+    def _agreement_can_happen(self) -> Self:
+        check_agreement(self.min_agreement, self.solutions)
+        return self
+
+    def plan(self, evidence: Evidence, memory: Memory, rng: random.Random) -> Plan:
+        graph = graph_of(evidence)
+        skills = rng.sample(graph.skills, len(graph.skills))  # a later wave asks for the first of them again
+        orders = tuple(_order(skill, self.per_skill) for skill in skills)
+        target = len(skills) * self.per_skill
+        notes = {"exercises_to_write": target, **coverage(graph, evidence.skill_map)}
+        return Plan(orders=orders, target=target, memory=memory, notes=notes)
+
+
+def _order(skill: str, count: int) -> Order:
+    return Order(kind=OrderKind.EXERCISE, skill=skill, parent_id=None, question_ids=(), count=count)

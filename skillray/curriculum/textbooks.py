@@ -1,0 +1,73 @@
+"""Textbooks: continual pre-training on what a teacher writes about every skill, prerequisites first."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+from pydantic import PositiveInt
+
+from skillray.curriculum.base import Curriculum, Evidence, Memory, Order, OrderKind, Plan
+from skillray.curriculum.draw import KeepShare, coverage, graph_of, keep_orders, num_kept
+from skillray.skills.graph import SkillGraph
+
+StudyOrder = Literal["graph", "reverse", "random", "loss"]
+
+
+class Textbooks(Curriculum):
+    """DSA's textbook stage (arXiv 2412.19361): `per_skill` passages on every skill of the graph, in graph order.
+
+    A passage has a description, links to prerequisites, key concepts, worked examples and homework; all its tokens are
+    trained on. The paper goes from lower to higher skills and compares with the other way round and with random orders;
+    which order it takes among skills that do not build on each other is not said: here that of the vocabulary. A skill
+    is one unit of study. The paper names no count of passages and no replay.
+    """
+
+    writes: ClassVar[bool] = True
+
+    type: Literal["textbooks"] = "textbooks"
+    order: StudyOrder = "graph"
+    """graph: prerequisites first; reverse; random: another one each round; loss: by the mean loss of a skill's passages
+    under the student as it is, the smallest first."""
+    per_skill: PositiveInt = 4
+    replay: KeepShare = 0.0
+    """Share of the examples that is other text, spread evenly over the units, against forgetting: of `data.replay`
+    where there is one, else pool questions of all skills alike."""
+
+    def plan(self, evidence: Evidence, memory: Memory, rng: random.Random) -> Plan:
+        graph = graph_of(evidence)
+        skills = _in_order(graph, self.order, rng)
+        orders = [_order(skill, unit, self.per_skill) for unit, skill in enumerate(skills)]
+        target = len(skills) * self.per_skill
+        kept = self._replay(evidence, num_kept(target, self.replay), len(skills), rng)
+        notes = {"passages_to_write": target, "replay_draws": sum(order.count for order in kept)}
+        # A later wave sends the first orders again: they must not be those of the lowest skills.
+        shuffled = rng.sample(orders, len(orders))
+        return Plan(
+            orders=(*shuffled, *kept), target=target, memory=memory, notes=notes | coverage(graph, evidence.skill_map)
+        )
+
+    def _replay(self, evidence: Evidence, count: int, units: int, rng: random.Random) -> list[Order]:
+        drawn = keep_orders(evidence.skill_map, count, rng)
+        ids = [(order.skill, question_id) for order in drawn for question_id in order.question_ids]
+        return [
+            replace(drawn[0], skill=skill, question_ids=(question_id,), count=1, unit=place * units // len(ids))
+            for place, (skill, question_id) in enumerate(rng.sample(ids, len(ids)))
+        ]
+
+
+def _in_order(graph: SkillGraph, order: StudyOrder, rng: random.Random) -> Sequence[str]:
+    lower_first = graph.order()
+    match order:
+        case "reverse":
+            return lower_first[::-1]
+        case "random":
+            return rng.sample(lower_first, len(lower_first))
+        case _:  # by loss it is sorted when the passages are there
+            return lower_first
+
+
+def _order(skill: str, unit: int, count: int) -> Order:
+    return Order(kind=OrderKind.TEXTBOOK, skill=skill, parent_id=None, question_ids=(), count=count, unit=unit)
