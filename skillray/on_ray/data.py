@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -49,6 +49,8 @@ class Link:
     placement: Placement
     calls: int = 1
     """Units that one worker has under way at once: more than one where it only waits for others."""
+    here: bool = False
+    """A single unit may be done in this process: somebody waits for it, and a worker takes seconds to start."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ def run_chain(jobs: Sequence[Job], links: Sequence[Link], *, unit_rows: int, fen
     units = [unit | {"job": index} for index, job in enumerate(todo) for unit in _cut(job, unit_rows)]
     parts: dict[str, list[Part]] = {target.folder: [] for job in todo for target in job.targets}
     if units:
-        for done, row in enumerate(_execute(units, links, fence).iter_rows(), 1):
-            work = json.loads(row["work"])
+        alone = len(units) == 1 and all(link.here for link in links)
+        for done, work in enumerate((_done_here if alone else _execute)(units, links, fence), 1):
             if "failed" in work:
                 raise StageError(work["failed"])
             for folder, part in zip(work["targets"], work["parts"], strict=True):
@@ -100,7 +102,14 @@ def _cut(job: Job, unit_rows: int) -> list[dict[str, Any]]:
     return units
 
 
-def _execute(units: list[dict[str, Any]], links: Sequence[Link], fence: Fence) -> ray.data.Dataset:
+def _done_here(units: list[dict[str, Any]], links: Sequence[Link], fence: Fence) -> Iterator[dict[str, Any]]:
+    for work in units:
+        for link in links:
+            work = _Worker(link.stage, fence).attempt(work)
+        yield work
+
+
+def _execute(units: list[dict[str, Any]], links: Sequence[Link], fence: Fence) -> Iterator[dict[str, Any]]:
     data = ray.data.from_items([{"work": json.dumps(unit)} for unit in units], override_num_blocks=len(units))
     for link in links:
         data = data.map_batches(
@@ -119,7 +128,7 @@ def _execute(units: list[dict[str, Any]], links: Sequence[Link], fence: Fence) -
             **worker_resources(link.placement),
             ray_remote_args_fn=_bounded,
         )
-    return data
+    return (json.loads(row["work"]) for row in data.iter_rows())
 
 
 def _bounded() -> dict[str, Any]:
@@ -149,9 +158,9 @@ class _Worker:
         self._opening = threading.Lock()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        return {"work": [json.dumps(self._try(json.loads(text))) for text in batch["work"]]}
+        return {"work": [json.dumps(self.attempt(json.loads(text))) for text in batch["work"]]}
 
-    def _try(self, work: dict[str, Any]) -> dict[str, Any]:
+    def attempt(self, work: dict[str, Any]) -> dict[str, Any]:
         """Ray Data makes a text of what is raised, and our line would be lost in it: so it travels as a value."""
         if "failed" in work:
             return work

@@ -255,9 +255,9 @@ class Runner:
         it writes may be refused, or stand twice. A later wave sends as many orders as the yield so far says are needed;
         one that brought nothing new is the last: there are no more rewrites, or the teacher refuses everything.
         """
-        segment, kinds = self.folder().segment(index), {order.kind for order in plan.orders}
+        kinds = {order.kind for order in plan.orders}
         wanted = asking = sum(order.kind in WRITTEN for order in plan.orders)
-        given = [self._selected(segment)] if {OrderKind.SELECT, OrderKind.KEEP} & kinds else []
+        given = [self._selected(index)] if {OrderKind.SELECT, OrderKind.KEEP} & kinds else []
         given += [self._carried(index)] if OrderKind.CARRY in kinds else []
         drafts: list[Table] = []
         waves, sent, before = 0, 0, 0.0
@@ -272,16 +272,17 @@ class Runner:
             before = written
             wanted = min(asking, math.ceil((target - written) * sent / written))
 
-    def _selected(self, segment: RoundFolder) -> Table:
+    def _selected(self, index: int) -> Table:
+        segment = self.folder().segment(index)
         drafts = segment.folder("selected").table("drafts")
-        link = Link(Select(segment.table("orders").folder, self.student.model), self.config.placement.grade)
+        link = self._studying(Select(segment.table("orders").folder, self.student.model), index)
         self._chain([Job(self.run.questions("pool"), (drafts,))], [link], PART_ROWS)
         return drafts
 
     def _carried(self, index: int) -> Table:
         segment = self.folder().segment(index)
         drafts = segment.folder("carried").table("drafts")
-        link = Link(Carry(segment.table("orders").folder), self.config.placement.grade)
+        link = self._studying(Carry(segment.table("orders").folder), index)
         self._chain([Job(self.folder().segment(index - 1).table("examples"), (drafts,))], [link], PART_ROWS)
         return drafts
 
@@ -289,9 +290,13 @@ class Runner:
         segment = self.folder().segment(index)
         drafts = segment.folder(f"wave-{wave:02d}").table("drafts")
         job = Job(segment.table("orders"), (drafts,), max_rows=wanted)
-        link = Link(self._fulfilling(index, wave), self.config.placement.grade)
+        link = self._studying(self._fulfilling(index, wave), index)
         self._chain([job], [link], self.config.rollout.batch_size)
         return drafts
+
+    def _studying(self, stage: Select | Carry | Fulfil, index: int) -> Link:
+        """For a later segment training may be waiting."""
+        return Link(stage, self.config.placement.grade, here=index > 0)
 
     def _fulfilling(self, index: int, wave: int) -> Fulfil:
         curriculum = self.stage.curriculum

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -28,6 +29,8 @@ from skillray.training.schedule import MicroBatch, lr_at
 from skillray.training.segments import Segment, open_segment, wait_for_segment
 from skillray.training.settings import TrainingSettings
 from skillray.types import seed_for
+
+log = logging.getLogger(__name__)
 
 OnStep = Callable[[int, int, float, float], None]
 """(steps done, steps in all, loss, tokens/s), on rank 0 after every step."""
@@ -244,8 +247,10 @@ def _go_on(worker: Worker, mid_round: MidRound, alive: Alive) -> int:
 
 def _enter(worker: Worker, step: int, alive: Alive) -> None:
     """Wait for the segment of `step`, and read it. No collective is open while a rank waits."""
-    job, index = worker.job, step // worker.segment_steps
+    job, index, start = worker.job, step // worker.segment_steps, time.monotonic()
     together(worker.world_size, lambda: wait_for_segment(job, index, alive))
+    if worker.rank == 0:
+        log.info("segment %d: waited %.1f s for its schedule", index, time.monotonic() - start)
     steps = worker.segment_steps
     worker.feed = together(worker.world_size, lambda: open_segment(job, index, worker.world_size, steps))
 
