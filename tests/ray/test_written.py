@@ -57,7 +57,7 @@ def studied(local_ray, tmp_path_factory) -> RunFolder:
 
 
 def edited(run: RunFolder) -> Plan:
-    """Of the examples of segment 0: three go on with half the weight, two are made one, after one another is written."""
+    """Of the examples of segment 0: three go on with half the weight, two are made one, and one more is written."""
     rows = run.round("dsa", 1).segment(0).table("examples").read(["example_id", "question_id", "skills"]).to_pylist()
     easy = [row for row in rows if row["skills"][0] in ("addition_with_carry", "multiplication_in_steps")]
     ids = [row["question_id"] for row in easy]
