@@ -12,6 +12,7 @@ from skillray.curriculum.base import Need
 from skillray.domains import DOMAINS
 from skillray.loop.needs import needs_of
 from skillray.loop.sources import num_rows
+from skillray.loop.write import PER_CALL
 from skillray.teacher.llm_teacher import SAMPLING
 from skillray.teacher.tasks import Task
 
@@ -163,6 +164,8 @@ def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | No
         calls = {Task.WRITE_QUESTIONS: orders, Task.SOLVE: questions * curriculum.solutions}
     elif curriculum.type == "augment":
         calls = {Task.SOLVE: min([wanted, *([] if pool is None else [pool * curriculum.rewrites])])}
+    elif curriculum.type in ("textbooks", "exercises"):
+        rows, calls = _by_skill(config, curriculum)
     total, tokens = sum(calls.values()), _written(config, calls)
     return Step(
         student=student.name,
@@ -173,6 +176,19 @@ def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | No
         role="teacher",
         tokens=tokens,
     )
+
+
+def _by_skill(config: RunConfig, curriculum: Any) -> tuple[str, dict[Task, int]]:
+    """Rows and calls of what is written for every skill; how many there are is known of a domain alone."""
+    what = "passages" if curriculum.type == "textbooks" else "exercises"
+    if not isinstance(config.data, DomainData):
+        return f"{curriculum.per_skill} {what} a skill; calls are not counted", {}
+    count = curriculum.per_skill * len(DOMAINS[config.data.domain].graph.skills)
+    if what == "passages":
+        return f"about {count} {what}", {Task.WRITE_TEXTBOOK: count}
+    written = math.ceil(curriculum.per_skill / PER_CALL) * count // curriculum.per_skill
+    solved = {Task.SOLVE: count * (curriculum.solutions - 1)}
+    return f"about {count} {what}", {Task.WRITE_EXERCISES: written, Task.LABEL_SKILLS: count, **solved}
 
 
 def _training(config: RunConfig, student: StudentConfig, index: int) -> Step:

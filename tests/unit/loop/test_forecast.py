@@ -68,6 +68,20 @@ def test_labels_by_a_teacher_are_calls(tmp_path):
     assert forecast(parse(config, "c")).teacher_calls == 30 + 30 + 20  # the pool is named, and everything labelled
 
 
+def test_what_is_written_for_every_skill_is_counted_where_skills_are_known():
+    stages = [
+        {"curriculum": {"type": "textbooks", "per_skill": 2}},
+        {"curriculum": {"type": "exercises", "per_skill": 12}},
+    ]
+    config = {"name": "r", "data": DATA, "students": [{"name": "dsa", "stages": stages}]}
+    study = [step for step in forecast(parse(config, "c")).steps if step.verb == "study"]
+    # 18 skills: 36 passages; 216 exercises in 3 calls a skill, one label and two more solutions each
+    assert [(step.rows, step.teacher_calls) for step in study] == [
+        ("about 36 passages", 36),
+        ("about 216 exercises", 18 * 3 + 216 + 2 * 216),
+    ]
+
+
 def test_what_is_alike_is_embedded_once():
     student = {"name": "near", "curriculum": {"type": "embed-syn", "num_examples": 40}}
     config = {"name": "r", "data": DATA, "students": [student], "embedding": {"model": "embedded", "max_length": 50}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from skillray.curriculum.base import Order, OrderKind, Plan
-from skillray.loop.select import Select, draws_of, response_of
+from skillray.loop.select import Carry, Select, draws_of, response_of
 from skillray.loop.study import orders_table
 from skillray.store.fence import UNFENCED
 from skillray.store.schemas import QUESTIONS
@@ -67,6 +67,17 @@ def test_a_slice_of_the_pool_that_nobody_wants_gives_no_rows(tmp_path):
     assert select(pool(tmp_path).read().slice(2)).num_rows == 0
     nothing = orders(tmp_path / "nothing", order(OrderKind.SYNTHESIZE, A))
     assert Select(nothing.folder, model).open()(pool(tmp_path).read()).num_rows == 0
+
+
+def test_carried_examples_keep_all_but_their_weight(tmp_path):
+    model = save_tiny_student(tmp_path / "student")
+    drafts = Select(orders(tmp_path, *PLAN).folder, model).open()(pool(tmp_path).read())
+    before = drafts.drop(["refused"])
+    first, second = (row["example_id"] for row in before.to_pylist())
+    carried = orders(tmp_path / "next", order(OrderKind.CARRY, second, weight=0.25), order(OrderKind.COMPOSE, first))
+    (row,) = Carry(carried.folder).open()(before).to_pylist()
+    assert row == before.to_pylist()[1] | {"weight": 0.25, "refused": None}
+    assert Select(carried.folder, model).open()(pool(tmp_path).read()).num_rows == 0
 
 
 def test_the_reference_is_written_as_a_student_should():
