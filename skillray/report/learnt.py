@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,12 +21,17 @@ from skillray.diagnosis.dynamics import (
 from skillray.diagnosis.learning import losses_by_example
 from skillray.errors import TableError
 from skillray.report.studied import segments
+from skillray.report.text import amount, percent
+from skillray.report.views import Cell
 from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import Table
 
 MAX_ROWS = 5_000_000
 """Losses of a round without updates from which on only its last categories are computed: each takes a pass."""
+CATEGORIES = tuple(Category)
+"""In the order of the table's columns."""
+EDITS = ("dropped", "carried", "down-weighted", "ordered", "new")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Sizes:
     counts: Mapping[Category, int]
     notes: Mapping[str, float]
     """Of the update: what was dropped, carried and ordered. Empty where nothing was edited."""
+    new: int = 0
+    """Examples that the epoch before did not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +97,19 @@ def _edited(student: str, index: int, folder: RoundFolder) -> Learnt | None:
     updates = [(e, segment) for e, segment in enumerate(segments(folder)) if segment.table("categories").complete()]
     if not updates:
         return None
-    tables = [(epoch, segment.table("categories").read(), _notes(segment)) for epoch, segment in updates]
-    sizes = tuple(Sizes(epoch, counts_of(rows), notes) for epoch, rows, notes in tables)
-    return Learnt(student, index, sizes, tables[-1][1], tables[-1][2], edited=True)
+    sizes = tuple(_sizes_of(folder, epoch, segment) for epoch, segment in updates)
+    return Learnt(student, index, sizes, updates[-1][1].table("categories").read(), sizes[-1].notes, edited=True)
 
 
-def _notes(segment: RoundFolder) -> dict[str, float]:
-    path = os.path.join(segment.path, "study.json")
-    return dict(read_json(path)["notes"]) if exists(path) else {}
+def _sizes_of(folder: RoundFolder, epoch: int, segment: RoundFolder) -> Sizes:
+    categories = segment.table("categories").read(["category"])
+    notes = dict(read_json(segment.study)["notes"]) if exists(segment.study) else {}
+    now, before = (one.table("examples") for one in (segment, folder.segment(epoch - 1)))
+    if not now.complete():
+        return Sizes(epoch, counts_of(categories), notes)
+    known = before.read(["example_id"])["example_id"].combine_chunks()
+    isin = [pc.is_in(part["example_id"], value_set=known) for part in now.iterate(["example_id"])]
+    return Sizes(epoch, counts_of(categories), notes, now.num_rows() - sum(pc.sum(one).as_py() or 0 for one in isin))
 
 
 def _static(run: RunFolder, student: str, index: int, folder: RoundFolder, likes: list[Learnt]) -> Learnt | None:
@@ -140,3 +151,26 @@ def _standards(like: Learnt) -> tuple[Baseline | None, Thresholds]:
     if "error_from_mean" not in bounds:
         return None, Thresholds(**factors)
     return Baseline(mean=bounds["error_from_mean"], std=bounds["error_up_to_std"]), Thresholds(**factors)
+
+
+def size_rows(learnt: Iterable[Learnt]) -> list[tuple[Learnt, int, list[Cell], list[Cell]]]:
+    """(round, epoch, one cell a category with its share, what was done), a line for each epoch."""
+    return [(one, sizes.epoch, _sizes(sizes), _edits(sizes)) for one in learnt for sizes in one.sizes]
+
+
+def _sizes(sizes: Sizes) -> list[Cell]:
+    total = sum(sizes.counts.values())
+    counts = [sizes.counts[category] for category in CATEGORIES]
+    return [Cell(amount(count), f"{percent(count / total)} %" if count else "") for count in counts]
+
+
+def _edits(sizes: Sizes) -> list[Cell]:
+    """By the names of `EDITS`; dashes where nothing was edited."""
+    notes = sizes.notes
+    if "carried" not in notes:
+        return [Cell() for _ in EDITS]
+    ordered = [(notes.get(name, 0), what) for name, what in (("to_augment", "more"), ("to_compose", "composed"))]
+    kinds = ", ".join(f"{amount(count)} {what}" for count, what in ordered if count)
+    numbers = [notes.get(name, 0) for name in ("dropped", "carried", "of_them_downweighted")]
+    made = (Cell(amount(sum(count for count, _ in ordered)), kinds), Cell(amount(sizes.new)))
+    return [*(Cell(amount(number)) for number in numbers), *made]
