@@ -16,7 +16,7 @@ from skillray.report.learnt import Learnt
 from skillray.report.text import amount
 from skillray.types import seed_for
 
-MAX_MAPS = 8
+MAX_MAPS = 6
 """Drawn; the table of sizes has every round."""
 MAX_POINTS = 2_000
 COLOURS = {
