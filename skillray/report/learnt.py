@@ -20,7 +20,6 @@ from skillray.diagnosis.dynamics import (
 )
 from skillray.diagnosis.learning import losses_by_example
 from skillray.errors import TableError
-from skillray.report.studied import segments
 from skillray.report.text import amount, percent
 from skillray.report.views import Cell
 from skillray.store.files import exists, read_json
@@ -80,7 +79,7 @@ def read_learnt(run: RunFolder, students: Iterable[str]) -> tuple[list[Learnt], 
 
 def _rounds(run: RunFolder, student: str) -> Iterable[tuple[int, RoundFolder]]:
     index = 0
-    while any(True for _ in segments(run.round(student, index))):
+    while any(True for _ in run.round(student, index).segments()):
         yield index, run.round(student, index)
         index += 1
 
@@ -94,7 +93,7 @@ def _read(problems: list[str], read: Callable[..., Learnt | None], *arguments: A
 
 
 def _edited(student: str, index: int, folder: RoundFolder) -> Learnt | None:
-    updates = [(e, segment) for e, segment in enumerate(segments(folder)) if segment.table("categories").complete()]
+    updates = [(e, segment) for e, segment in enumerate(folder.segments()) if segment.table("categories").complete()]
     if not updates:
         return None
     sizes = tuple(_sizes_of(folder, epoch, segment) for epoch, segment in updates)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +57,7 @@ def _round(folder: RoundFolder, student: str, index: int) -> Studied:
     kinds, drawn = Counter[str](), Counter[str]()
     samples: list[Sample] = []
     sums: dict[int, np.ndarray] = {}
-    for place, segment in enumerate(segments(folder)):
+    for place, segment in enumerate(folder.segments()):
         examples = segment.table("examples")
         try:
             _add_orders(segment.table("orders"), orders)
@@ -69,13 +69,6 @@ def _round(folder: RoundFolder, student: str, index: int) -> Studied:
     origins = {kind: (kinds[kind], drawn[kind]) for kind in sorted(kinds)}
     losses = tuple((step, float(loss / tokens)) for step, (loss, tokens) in sorted(sums.items()) if tokens)
     return Studied(student, index, orders, origins, tuple(samples), losses, tuple(problems))
-
-
-def segments(folder: RoundFolder) -> Iterator[RoundFolder]:
-    index = 0
-    while has_folder((segment := folder.segment(index)).path):
-        yield segment
-        index += 1
 
 
 def _add_orders(table: Table, into: Counter[tuple[str | None, str]]) -> None:
