@@ -48,6 +48,7 @@ def _student(run: RunFolder, student: StudentConfig, status: dict[str, Any]) -> 
     stop = status["students"].get(student.name, {}).get("stop_reason")
     return {
         "method": student.method,
+        "stages": [stage.label for stage in student.stages],
         "model": student.model,
         "diagnosed": student.recorded or student.model,
         "stop_reason": stop,
@@ -73,7 +74,7 @@ def _round(folder: RoundFolder, index: int, following: RoundFolder, hard: pa.Arr
         "profile": _profile(following),
         "difficult": _difficult(scores),
     }
-    return found | (_study(folder) if index >= 0 else {})
+    return found | (study_of(folder) if index >= 0 else {})
 
 
 def _share(share: Share) -> dict[str, float]:
@@ -110,7 +111,7 @@ def _difficult(scores: Table) -> float:
     return float(pc.mean(judged["difficult"]).as_py() or 0.0) if judged.num_rows else 0.0
 
 
-def _study(folder: RoundFolder) -> dict[str, Any]:
+def study_of(folder: RoundFolder) -> dict[str, Any]:
     """Of all segments of the round. An example that is carried on counts once; the probe fit is no training of it."""
     segments = [segment for segment in folder.segments() if segment.table("schedule").complete()]
     schedules = [segment.table("schedule").read(["step", "num_tokens", "num_loss_tokens"]) for segment in segments]

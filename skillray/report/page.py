@@ -52,6 +52,7 @@ def _facts(inputs: Inputs) -> dict[str, Any]:
         "progress": {name: inputs.status.students.get(name, Progress()) for name in students},
         "failures": [(name, p.error) for name, p in inputs.status.students.items() if p.error],
         "accuracy": views.accuracy_table(students),
+        "arms": views.arms(students, inputs.comparisons),
         "accuracy_figure": plots.accuracy(students),
         "comparisons": list(zip(inputs.comparisons, views.whiskers(inputs.comparisons), strict=True)),
         "by_skill": views.skill_rows(inputs.graph.skills, scored) if skilled else [],

@@ -12,6 +12,7 @@ from skillray.curriculum.dynamics import Dynamics
 from skillray.diagnosis.dynamics import Baseline, Category
 from skillray.diagnosis.learning import losses_by_example
 from skillray.loop.study import orders_table
+from skillray.loop.summary import study_of
 from skillray.report import write_report
 from skillray.report.data_map import MAX_POINTS, map_figure, sampled
 from skillray.report.learnt import Learnt, read_learnt, size_rows
@@ -132,6 +133,18 @@ def test_the_page_has_the_sizes_and_a_map_each(run: RunFolder) -> None:
     maps = [svg for svg in images(html) if "spread of its losses" in svg]
     assert len(maps) == 3 and all("easy 5" in svg for svg in maps)
     assert sum("error 1" in svg for svg in maps) == 1  # before its last epoch dsa has none left
+
+
+def test_the_summary_counts_all_segments_and_an_example_once(run: RunFolder) -> None:
+    folder = run.round("dsa", 0)
+    for place in range(2):
+        rows = [{"epoch": place, "step": 4 * place + n, "slot": 0, "example_id": b"x" * 16} for n in range(4)]
+        counted = [row | {"weight": 1.0, "num_loss_tokens": 2, "num_tokens": 5} for row in rows]
+        for target in (folder.segment(2 + place), *([folder.probe] if place else [])):
+            target.table("schedule").write(pa.Table.from_pylist(counted), fence=UNFENCED)
+    found = study_of(folder)
+    assert (found["steps"], found["tokens"], found["loss_tokens"], found["probe_tokens"]) == (8, 40, 16, 20)
+    assert found["examples"] == len(NAMES) + 1  # one came new, one was dropped
 
 
 def test_a_map_is_thinned_and_needs_losses(run: RunFolder) -> None:
