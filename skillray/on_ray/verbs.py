@@ -107,7 +107,7 @@ class Runner:
     def _make_questions(self) -> None:
         data, notes = self.config.data, list[str]()
         if data.type == "domain":
-            tables, graph = from_domain(data, self.config.seed)
+            tables, graph = from_domain(data, self.config.seed, notes.append)
         else:
             tables, graph = from_tables(data, notes.append)
             if data.labelling is not None:
