@@ -13,7 +13,7 @@ from skillray.diagnosis.dynamics import Baseline, Category
 from skillray.diagnosis.learning import losses_by_example
 from skillray.loop.study import orders_table
 from skillray.loop.summary import study_of
-from skillray.report import write_report
+from skillray.report import tables, write_report
 from skillray.report.data_map import MAX_POINTS, map_figure, sampled
 from skillray.report.learnt import Learnt, read_learnt, size_rows
 from skillray.report.studied import read_studied
@@ -133,6 +133,11 @@ def test_the_page_has_the_sizes_and_a_map_each(run: RunFolder) -> None:
     maps = [svg for svg in images(html) if "spread of its losses" in svg]
     assert len(maps) == 3 and all("easy 5" in svg for svg in maps)
     assert sum("error 1" in svg for svg in maps) == 1  # before its last epoch dsa has none left
+
+
+def test_the_sizes_in_a_terminal(run: RunFolder) -> None:
+    rows = [" ".join(row.split()) for row in tables(run).splitlines()]
+    assert "dsa 0 3 1 3 5 1 0 1 9 5 3 1" in rows and "static 0 4 1 3 5 1 0 – – – – –" in rows
 
 
 def test_the_summary_counts_all_segments_and_an_example_once(run: RunFolder) -> None:
