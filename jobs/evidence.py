@@ -118,10 +118,10 @@ def folder_of(out: str, seed: int, ablation: Ablation | None = None) -> str:
     return "/".join([out, *([ablation.name] if ablation else []), f"seed-{seed}"])
 
 
-def run(folder: str, overrides: Sequence[str]) -> None:
+def run(folder: str, overrides: Sequence[str], recipe: str = RECIPE) -> None:
     """The product in a process of its own, for Ray starts once in one."""
     sets = [word for override in overrides for word in ("--set", override)]
-    done = subprocess.run([sys.executable, "-m", "skillray", "run", RECIPE, "--run-dir", folder, *sets])
+    done = subprocess.run([sys.executable, "-m", "skillray", "run", recipe, "--run-dir", folder, *sets])
     if done.returncode:
         raise StageError(f"{folder} ended with exit code {done.returncode}; the same command goes on from here")
 

@@ -32,6 +32,8 @@ class DomainData(Value):
     pool_per_skill: PositiveInt = 300
     profile_per_skill: PositiveInt = 20
     held_out_per_skill: PositiveInt = 60
+    wrong_answers: float = Field(0.0, ge=0.0, lt=1.0)
+    """Share of pool questions whose answer is made wrong, to measure what finds wrong answers. The report says so."""
 
     @model_validator(mode="after")
     def _known(self) -> Self:

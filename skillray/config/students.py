@@ -43,6 +43,15 @@ class Stage(Value):
     dynamics: Dynamics | None = None
     """Edit the examples while the student learns them: every epoch is a segment of its own. None: they stay."""
 
+    @property
+    def label(self) -> str:
+        """For a reader: the curriculum, what it has chosen by name, and whether its examples are edited."""
+        fields = self.curriculum.model_dump(exclude_defaults=True).items()
+        chosen = [f"{name} {value}" for name, value in fields if isinstance(value, str) and name != "type"]
+        if self.dynamics is not None:
+            chosen.append("dynamics" if self.dynamics.actions else "dynamics measured only")
+        return f"{self.curriculum.type} ({', '.join(chosen)})" if chosen else self.curriculum.type
+
 
 class StudentConfig(Value):
     """One student: a model and the method that decides what it studies."""
@@ -98,5 +107,5 @@ class StudentConfig(Value):
 
     @property
     def method(self) -> str:
-        """For a reader: the types of its curricula, in order."""
-        return " + ".join(curriculum.type for curriculum in self.curricula)
+        """For a reader: its stages, in order."""
+        return " + ".join(stage.label for stage in self.all_stages)

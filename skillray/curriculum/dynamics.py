@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -15,6 +15,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from skillray.curriculum.base import Order, OrderKind, Plan
 from skillray.diagnosis.dynamics import (
+    MIN_OBSERVATIONS,
     Averages,
     Baseline,
     Category,
@@ -229,3 +230,17 @@ def _categories_noted(
 def _orders_noted(written: Sequence[Order]) -> dict[str, float]:
     kinds = [order.kind for order in written]
     return {"to_augment": kinds.count(OrderKind.SYNTHESIZE), "to_compose": kinds.count(OrderKind.COMPOSE)}
+
+
+def remark(notes: Mapping[str, float]) -> str | None:
+    """What a reader must know of an update with these notes, where it could not do what it is for."""
+    counts = {category: int(notes.get(category, 0)) for category in Category}
+    total = sum(counts.values())
+    if not total:
+        return None
+    if notes["all_in_error_so_none_dropped"]:
+        return f"all {total} examples are in error, so none was dropped; check their answers, or the error baseline"
+    if counts[Category.UNSEEN] == total:
+        return f"no example had {MIN_OBSERVATIONS} losses yet, so nothing was edited; raise dynamics.first"
+    alone = [category for category in Category if counts[category] == total]
+    return f"all {total} examples are {alone[0]}; nothing tells them apart" if alone else None

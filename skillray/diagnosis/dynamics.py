@@ -149,7 +149,9 @@ def corrupt(examples: pa.Table, share: float, kind: Corruption, rng: random.Rand
     changed = sorted((row, new) for row, new in zip(drawn, given, strict=True) if new is not None)
     if not changed:
         what = f"final answers behind '{ANSWER}'" if kind == "answers" else "responses"
-        raise DataError(f"dynamics.baseline: among {len(drawn)} examples no two different {what}; set baseline to null")
+        raise DataError(
+            f"dynamics.baseline: among {len(drawn)} examples no two different {what}; set it null without drop_error"
+        )
     return [(row, f"{parts[row][0]}{ANSWER} {new}" if kind == "answers" else new) for row, new in changed]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from skillray.config.model import DomainData, RunConfig
@@ -64,7 +64,8 @@ def forecast(config: RunConfig) -> Forecast:
         shared.add((student.model, student.recorded))
         steps += _evidence(config, student, 0, sizes) if first else []
         for index in range(student.rounds(config.rounds)):
-            steps += [_study(config, student, index, sizes["pool"]), _training(config, student, index)]
+            steps += [_study(config, student, index, sizes["pool"]), *_editing(config, student, index)]
+            steps.append(_training(config, student, index))
             steps += _evidence(config, student, index + 1, sizes)
     needs, problems = needs_of(config)
     return Forecast(steps=tuple(steps), needs=tuple(needs), problems=tuple(problems))
@@ -189,6 +190,28 @@ def _by_skill(config: RunConfig, curriculum: Any) -> tuple[str, dict[Task, int]]
     written = math.ceil(curriculum.per_skill / PER_CALL) * count // curriculum.per_skill
     solved = {Task.SOLVE: count * (curriculum.solutions - 1)}
     return f"about {count} {what}", {Task.WRITE_EXERCISES: written, Task.LABEL_SKILLS: count, **solved}
+
+
+def _editing(config: RunConfig, student: StudentConfig, index: int) -> list[Step]:
+    """The probe fit and the updates of a stage whose examples are edited, for as many examples as it begins with."""
+    curriculum: Any = student.stage(index).curriculum
+    dynamics, training = student.stage(index).dynamics, student.training(index, config.training)
+    if dynamics is None:
+        return []
+    examples: int | None = getattr(curriculum, "num_examples", None)
+    steps = []
+    if dynamics.baseline is not None:
+        fit = dynamics.baseline
+        most = None if examples is None else fit.epochs * examples * training.max_length
+        rows = f"{fit.epochs} epochs, {fit.share:.0%} of the examples spoilt"
+        steps.append(Step(student=student.name, round=index, verb="probe", rows=rows, role="train", tokens=most))
+    updates = [epoch for epoch in range(1, training.epochs) if dynamics.updates(epoch - dynamics.lag)]
+    writing = sum(dynamics.regenerates(epoch - dynamics.lag) for epoch in updates)
+    new = 0 if examples is None else writing * int(dynamics.cap * examples)
+    calls = {Task.WRITE_QUESTIONS: new, Task.SOLVE: new * getattr(curriculum, "solutions", 1)}
+    rows = f"{len(updates)} updates, {writing} with new examples: at most {dynamics.cap:.0%} of the set each"
+    step = Step(student=student.name, round=index, verb="update", rows=rows, role="teacher")
+    return [*steps, replace(step, teacher_calls=sum(calls.values()), tokens=_written(config, calls))]
 
 
 def _training(config: RunConfig, student: StudentConfig, index: int) -> Step:

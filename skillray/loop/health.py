@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skillray.curriculum.dynamics import remark
 from skillray.grading.answers import Verdict
 from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
@@ -25,6 +25,7 @@ def warnings_of(run: RunFolder, student: str) -> list[str]:
     found = []
     for index, folder in enumerate(scored(run, student), -1):
         when = "before training" if index < 0 else f"after round {index}"
+        found += [f"round {index}, before epoch {epoch}: {text}" for epoch, text in _of_updates(folder)]
         found += [f"{when}: {text}" for text in _of_answers(folder, run.round(student, index + 1))]
         if (skipped := _skipped(run, run.round(student, index + 1))) is not None:
             found.append(f"round {index + 1}: {skipped}")
@@ -41,8 +42,7 @@ def scored(run: RunFolder, student: str) -> Iterator[RoundFolder]:
 
 def study_notes(folder: RoundFolder) -> dict[str, float]:
     """What the curriculum of a round and the fulfilment of its orders counted; empty before that."""
-    path = os.path.join(folder.segment().path, "study.json")
-    return dict(read_json(path)["notes"]) if exists(path) else {}
+    return _notes(folder.segment())
 
 
 def broken(scores: pa.Table) -> str | None:
@@ -70,6 +70,16 @@ def refused(rows: pa.Table) -> str | None:
         f"the step scores of {wrong.num_rows} of {rows.num_rows} answers were refused, neither compared nor averaged; "
         f"the first, of question {first['question_id'].hex()}: {first['refused']}"
     )
+
+
+def _notes(segment: RoundFolder) -> dict[str, float]:
+    return dict(read_json(segment.study)["notes"]) if exists(segment.study) else {}
+
+
+def _of_updates(folder: RoundFolder) -> Iterator[tuple[int, str]]:
+    for epoch, segment in enumerate(folder.segments()):
+        if segment.table("categories").complete() and (text := remark(_notes(segment))) is not None:
+            yield epoch, text
 
 
 def _of_answers(folder: RoundFolder, following: RoundFolder) -> list[str]:

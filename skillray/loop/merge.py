@@ -58,9 +58,9 @@ def merge(
     return _in_parts(_kept(drafts, wanted)), counts
 
 
-def ids_of(tables: Sequence[Table]) -> pa.Array:
-    """Every question_id of `tables`."""
-    return pa.concat_tables([table.read(["question_id"]) for table in tables])["question_id"].combine_chunks()
+def ids_of(tables: Sequence[Table], name: str = "question_id") -> pa.Array:
+    """Every id in the column `name` of `tables`."""
+    return pa.concat_tables([table.read([name]) for table in tables])[name].combine_chunks()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from skillray.config.model import DomainData, QuestionSource, TableData
 from skillray.domains import DOMAINS
 from skillray.errors import DataError
+from skillray.loop.planted import plant
 from skillray.loop.sources import ID, TEXT, WHOLE, check_columns, open_table, read_source, refuse_repeated
 from skillray.loop.subjects import by_subject
 from skillray.skills.graph import SkillGraph
@@ -24,13 +25,21 @@ MAX_SAMPLE = 2**31 - 1
 Row = dict[str, Any]
 
 
-def from_domain(data: DomainData, seed: int) -> tuple[dict[str, pa.Table], SkillGraph]:
-    """Generated questions by split, and the domain's skill graph."""
+def from_domain(
+    data: DomainData, seed: int, tell: Callable[[str], None] = lambda note: None
+) -> tuple[dict[str, pa.Table], SkillGraph]:
+    """Generated questions by split, and the domain's skill graph. `tell` is given a line when answers are wrong."""
     sizes = {"pool": data.pool_per_skill, "profile": data.profile_per_skill, "held_out": data.held_out_per_skill}
     tables = {}
     for split, per_skill in sizes.items():
         questions = DOMAINS[data.domain].questions(split, per_skill, seed_for(seed, "questions", split))
-        tables[split] = as_table([_row(question, split) for question in questions])
+        rows = [_row(question, split) for question in questions]
+        if split == "pool" and data.wrong_answers:
+            wrong = plant(rows, data.wrong_answers, seed)
+            count = sum(before != now for before, now in zip(rows, wrong, strict=True))
+            tell(f"data.wrong_answers: {count} of {len(rows)} pool questions have a wrong answer, planted")
+            rows = wrong
+        tables[split] = as_table(rows)
     return tables, DOMAINS[data.domain].graph
 
 

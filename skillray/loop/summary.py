@@ -14,6 +14,7 @@ from skillray.config.students import StudentConfig
 from skillray.diagnosis.profile import profile_of
 from skillray.evaluation.accuracy import Share, accuracy_of, compare
 from skillray.loop.health import study_notes, warnings_of
+from skillray.loop.merge import ids_of
 from skillray.loop.outcome import outcome_of
 from skillray.store.files import read_json
 from skillray.store.layout import RoundFolder, RunFolder
@@ -47,6 +48,7 @@ def _student(run: RunFolder, student: StudentConfig, status: dict[str, Any]) -> 
     stop = status["students"].get(student.name, {}).get("stop_reason")
     return {
         "method": student.method,
+        "stages": [stage.label for stage in student.stages],
         "model": student.model,
         "diagnosed": student.recorded or student.model,
         "stop_reason": stop,
@@ -72,7 +74,7 @@ def _round(folder: RoundFolder, index: int, following: RoundFolder, hard: pa.Arr
         "profile": _profile(following),
         "difficult": _difficult(scores),
     }
-    return found | (_study(folder) if index >= 0 else {})
+    return found | (study_of(folder) if index >= 0 else {})
 
 
 def _share(share: Share) -> dict[str, float]:
@@ -109,14 +111,17 @@ def _difficult(scores: Table) -> float:
     return float(pc.mean(judged["difficult"]).as_py() or 0.0) if judged.num_rows else 0.0
 
 
-def _study(folder: RoundFolder) -> dict[str, Any]:
-    segment = folder.segment()
-    schedule = segment.table("schedule").read(["step", "num_tokens", "num_loss_tokens"])
+def study_of(folder: RoundFolder) -> dict[str, Any]:
+    """Of all segments of the round. An example that is carried on counts once; the probe fit is no training of it."""
+    segments = [segment for segment in folder.segments() if segment.table("schedule").complete()]
+    schedules = [segment.table("schedule").read(["step", "num_tokens", "num_loss_tokens"]) for segment in segments]
+    examples = ids_of([segment.table("examples") for segment in segments], "example_id")
+    probe = folder.probe.table("schedule")
     return {
-        "tokens": pc.sum(schedule["num_tokens"]).as_py(),
-        "loss_tokens": pc.sum(schedule["num_loss_tokens"]).as_py(),
-        "steps": pc.max(schedule["step"]).as_py() + 1,
-        "examples": segment.table("examples").num_rows(),
+        **{name: sum(pc.sum(rows[f"num_{name}"]).as_py() for rows in schedules) for name in ("tokens", "loss_tokens")},
+        "steps": max(pc.max(rows["step"]).as_py() for rows in schedules) + 1,
+        "examples": pc.count_distinct(examples).as_py(),
+        "probe_tokens": pc.sum(probe.read(["num_tokens"])["num_tokens"]).as_py() if probe.complete() else 0,
         "notes": study_notes(folder),
     }
 

@@ -107,7 +107,7 @@ class Runner:
     def _make_questions(self) -> None:
         data, notes = self.config.data, list[str]()
         if data.type == "domain":
-            tables, graph = from_domain(data, self.config.seed)
+            tables, graph = from_domain(data, self.config.seed, notes.append)
         else:
             tables, graph = from_tables(data, notes.append)
             if data.labelling is not None:
@@ -150,10 +150,7 @@ class Runner:
         ]
         if any(self._needs(student) for student in self.students):
             jobs.append(Job(self.run.questions("profile"), (profile.table("rollouts"), profile.table("graded"))))
-        links = [
-            self._answering(),
-            self._grading(),
-        ]
+        links = [self._answering(), self._grading()]
         with self.timed("answer"):
             self._chain(jobs, links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():

@@ -66,11 +66,15 @@ class Round(Record):
     tokens: int = 0
     steps: int = 0
     examples: int = 0
+    probe_tokens: int = 0
+    """Of the fit that an error baseline comes from, whose weights are thrown away."""
     notes: dict[str, float] = {}
 
 
 class Student(Record):
     method: str = ""
+    stages: tuple[str, ...] = ()
+    """What its rounds are made by, where they differ; `method` has all of them too."""
     model: str = ""
     diagnosed: str = ""
     """The model whose answers were diagnosed, where it is not the trained one."""

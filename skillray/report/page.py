@@ -8,9 +8,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from skillray.report import plots, text, views
+from skillray.report.data_map import MAX_MAPS, MAX_POINTS, map_figure
 from skillray.report.drawing import ACCURACY, ink_on, shade
 from skillray.report.graph_plot import MANY_SKILLS, MAX_GRAPHS, graph_figure
 from skillray.report.inputs import Inputs, Progress, read_inputs
+from skillray.report.learnt import CATEGORIES, EDITS, read_learnt, size_rows
 from skillray.report.studied import Studied, read_studied
 from skillray.store.files import commit
 from skillray.store.layout import RunFolder
@@ -32,7 +34,11 @@ def render(run: RunFolder) -> str:
     """The page; equal run folders give equal bytes."""
     inputs = read_inputs(run)
     studied = {name: read_studied(run, name) for name in inputs.students}
-    return _environment().get_template("page.html.j2").render(**_facts(inputs), **_work(inputs, studied))
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(**_facts(inputs), **_work(inputs, studied), **_learnt(run, inputs))
+    )
 
 
 def _facts(inputs: Inputs) -> dict[str, Any]:
@@ -46,6 +52,7 @@ def _facts(inputs: Inputs) -> dict[str, Any]:
         "progress": {name: inputs.status.students.get(name, Progress()) for name in students},
         "failures": [(name, p.error) for name, p in inputs.status.students.items() if p.error],
         "accuracy": views.accuracy_table(students),
+        "arms": views.arms(students, inputs.comparisons),
         "accuracy_figure": plots.accuracy(students),
         "comparisons": list(zip(inputs.comparisons, views.whiskers(inputs.comparisons), strict=True)),
         "by_skill": views.skill_rows(inputs.graph.skills, scored) if skilled else [],
@@ -75,6 +82,22 @@ def _work(inputs: Inputs, studied: dict[str, list[Studied]]) -> dict[str, Any]:
         "seconds": times,
         "stages": plots.stages(times),
         "seconds_figure": plots.seconds(times),
+    }
+
+
+def _learnt(run: RunFolder, inputs: Inputs) -> dict[str, Any]:
+    """Categories of the examples, where a student's data was edited by them."""
+    found, problems = read_learnt(run, inputs.students)
+    figures = [(one, map_figure(one)) for one in found[:MAX_MAPS]]
+    return {
+        "learnt": found,
+        "sizes": size_rows(found),
+        "categories": CATEGORIES,
+        "edits": EDITS,
+        "maps": [(one, figure) for one, figure in figures if figure],
+        "undrawn_maps": max(len(found) - MAX_MAPS, 0),
+        "sampled": MAX_POINTS if any(one.last.num_rows > MAX_POINTS for one in found) else 0,
+        "unreadable": problems,
     }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow.compute as pc
 
+from skillray.curriculum.base import OrderKind
 from skillray.errors import TableError
 from skillray.store.files import has_folder
 from skillray.store.layout import RoundFolder, RunFolder
@@ -55,11 +57,12 @@ def _round(folder: RoundFolder, student: str, index: int) -> Studied:
     kinds, drawn = Counter[str](), Counter[str]()
     samples: list[Sample] = []
     sums: dict[int, np.ndarray] = {}
-    for segment in _segments(folder):
+    for place, segment in enumerate(folder.segments()):
+        examples = segment.table("examples")
         try:
             _add_orders(segment.table("orders"), orders)
-            _add_origins(segment.table("examples"), kinds, drawn)
-            samples = samples or _samples(segment.table("examples"))
+            _add_origins(examples, folder.segment(place - 1).table("examples") if place else None, kinds, drawn)
+            samples = samples or _samples(examples)
             _add_losses(segment.table("learning"), sums)
         except TableError as error:  # one damaged table must not hide the rest of the run: the page says which
             problems.append(str(error))
@@ -68,21 +71,20 @@ def _round(folder: RoundFolder, student: str, index: int) -> Studied:
     return Studied(student, index, orders, origins, tuple(samples), losses, tuple(problems))
 
 
-def _segments(folder: RoundFolder) -> Iterator[RoundFolder]:
-    index = 0
-    while has_folder((segment := folder.segment(index)).path):
-        yield segment
-        index += 1
-
-
 def _add_orders(table: Table, into: Counter[tuple[str | None, str]]) -> None:
+    """What was asked for; to go on with what is there is no asking."""
     for part in table.iterate(["skill", "kind", "count"]) if table.complete() else ():
+        part = part.filter(pc.not_equal(part["kind"], OrderKind.CARRY))
         for row in part.group_by(["skill", "kind"]).aggregate([("count", "sum")]).to_pylist():
             into[row["skill"], row["kind"]] += row["count_sum"]
 
 
-def _add_origins(table: Table, kinds: Counter[str], drawn: Counter[str]) -> None:
-    for part in table.iterate(["origin", "multiplicity"]) if table.complete() else ():
+def _add_origins(table: Table, before: Table | None, kinds: Counter[str], drawn: Counter[str]) -> None:
+    """A segment that follows another adds what the other has not."""
+    known = before.read(["example_id"])["example_id"].combine_chunks() if before and before.complete() else None
+    for part in table.iterate(["example_id", "origin", "multiplicity"]) if table.complete() else ():
+        if known is not None:
+            part = part.filter(pc.invert(pc.is_in(part["example_id"], value_set=known)))
         for row in part.group_by("origin").aggregate([([], "count_all"), ("multiplicity", "sum")]).to_pylist():
             kinds[row["origin"]] += row["count_all"]
             drawn[row["origin"]] += row["multiplicity_sum"]

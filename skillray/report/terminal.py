@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from skillray.report.inputs import Inputs, Profile, Student, read_inputs
+from skillray.report.learnt import CATEGORIES, EDITS, read_learnt, size_rows
 from skillray.report.text import NONE, after_name, line, percent, visible
-from skillray.report.views import accuracy_table, by_subject, short
+from skillray.report.views import Cell, accuracy_table, arms, by_subject, short
 from skillray.store.layout import RunFolder
 
 WIDTH = 200
@@ -21,7 +22,7 @@ WIDTH = 200
 def tables(run: RunFolder) -> str:
     """Accuracy by student and round, then every profile; plain text without colours. `TableError`: no such run."""
     inputs = read_inputs(run)
-    return "\n".join([*_head(inputs), _accuracy(inputs), *_profiles(inputs)])
+    return "\n".join([*_head(inputs), _accuracy(inputs), *_arms(inputs), *_learnt(run, inputs), *_profiles(inputs)])
 
 
 def profile_table(run: RunFolder) -> str:
@@ -61,8 +62,7 @@ def _accuracy(inputs: Inputs) -> str:
     table = accuracy_table(inputs.students)
     rows = []
     for name, student, cells, change, hard in table.rows:
-        shown = [f"{cell.main} [{cell.small}]" if cell.small else cell.main for cell in (*cells, hard)]
-        *shown, on_hard = shown
+        *shown, on_hard = map(_cell, (*cells, hard))
         rows.append([name, student.method, *shown, change, *([on_hard] if table.difficult else [])])
     over = f" over {table.questions} questions" if table.questions else ""
     return _text(
@@ -77,6 +77,30 @@ def _accuracy(inputs: Inputs) -> str:
         rows,
         texts=2,
     )
+
+
+def _arms(inputs: Inputs) -> list[str]:
+    found = arms(inputs.students, inputs.comparisons)
+    cells = [(arm.tokens, arm.accuracy, arm.above, arm.first) for arm in found]
+    rows = [[arm.name, " + ".join(arm.stages), *map(_cell, row)] for arm, row in zip(found, cells, strict=True)]
+    headers = ["student", "stages", "tokens", "accuracy", "over the row above", "over the first"]
+    title = "Arms by their stages: differences in points [paired 95% interval]"
+    return [_text(title, headers, rows, texts=2)] if rows else []
+
+
+def _learnt(run: RunFolder, inputs: Inputs) -> list[str]:
+    learnt, _ = read_learnt(run, inputs.students)
+    rows = [
+        [one.student, str(one.round), str(epoch), *(cell.main for cell in (*sizes, *edits))]
+        for one, epoch, sizes, edits in size_rows(learnt)
+    ]
+    headers = ["student", "round", "before epoch", *map(str, CATEGORIES), *EDITS]
+    title = "Examples by how they were learnt, and what was done; dashes: nothing was edited"
+    return [_text(title, headers, rows, texts=1)] if rows else []
+
+
+def _cell(cell: Cell) -> str:
+    return f"{cell.main} [{cell.small}]" if cell.small else cell.main
 
 
 def _profiles(inputs: Inputs) -> list[str]:

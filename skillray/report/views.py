@@ -149,6 +149,52 @@ def comparison_words(found: Comparison) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Arm:
+    """One student of an ablation: a row for each, in the order of the config."""
+
+    name: str
+    stages: tuple[str, ...]
+    tokens: Cell
+    """Trained on, all rounds together; small beside it, those of probe fits."""
+    accuracy: Cell
+    above: Cell
+    """The latest accuracy minus that of the row above, in points, with the paired interval."""
+    first: Cell
+    """The same against the first row."""
+
+
+def arms(students: Mapping[str, Student], comparisons: Sequence[Comparison]) -> list[Arm]:
+    """Of the students with stages, if there are two: the ablation that DSA's readers looked for (arXiv 2412.19361)."""
+    staged = [(name, student) for name, student in students.items() if student.stages]
+    known = {(c.a, c.b): (c.difference, c.low, c.high) for c in comparisons}
+    known |= {(c.b, c.a): (-c.difference, -c.high, -c.low) for c in comparisons}
+    rows = [
+        Arm(
+            name,
+            student.stages,
+            _tokens(student.trained),
+            accuracy_cell(student.latest.accuracy if student.latest else None),
+            _difference(known.get((name, staged[place - 1][0])) if place else None),
+            _difference(known.get((name, staged[0][0])) if place else None),
+        )
+        for place, (name, student) in enumerate(staged)
+    ]
+    return rows if len(rows) > 1 else []
+
+
+def _tokens(rounds: Sequence[Round]) -> Cell:
+    probe = sum(r.probe_tokens for r in rounds)
+    return Cell(amount(sum(r.tokens for r in rounds)), f"and {amount(probe)} in probes" if probe else "")
+
+
+def _difference(found: tuple[float, float, float] | None) -> Cell:
+    if found is None:
+        return Cell()
+    difference, low, high = found
+    return Cell(points(difference), f"{points(low)} to {points(high)}")
+
+
+@dataclass(frozen=True, slots=True)
 class Whisker:
     """An interval in a strip whose middle is zero, in percent of the strip's width."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from skillray.store.files import has_folder
 from skillray.store.tables import Table
 
 
@@ -36,6 +38,13 @@ class RoundFolder:
 
     def segment(self, index: int = 0) -> RoundFolder:
         return RoundFolder(os.path.join(self.path, f"segment-{index:03d}"))
+
+    def segments(self) -> Iterator[RoundFolder]:
+        """Those that have begun, in order."""
+        index = 0
+        while has_folder((segment := self.segment(index)).path):
+            yield segment
+            index += 1
 
 
 @dataclass(frozen=True, slots=True)

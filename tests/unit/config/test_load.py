@@ -89,3 +89,13 @@ def test_a_changed_student_is_refused():
     changed = [{"name": "a", "curriculum": {"type": "uniform", "num_examples": 3}}]
     with pytest.raises(ConfigError, match=r"students\.a\.curriculum\.num_examples"):
         refuse_changes(parse(GOOD, "c"), parse(GOOD | {"students": changed}, "c"), "runs/r")
+
+
+def test_a_student_is_named_to_a_reader_by_its_stages() -> None:
+    stages = [
+        {"curriculum": {"type": "hard"}},
+        {"curriculum": {"type": "uniform", "num_examples": 5}, "training": {"epochs": 9}, "dynamics": {}},
+        {"curriculum": {"type": "uniform"}, "training": {"epochs": 9}, "dynamics": {"actions": []}},
+    ]
+    (student,) = parse({"name": "r", "students": [{"name": "a", "stages": stages}]}, "c").students
+    assert student.method == "hard + uniform (dynamics) + uniform (dynamics measured only)"

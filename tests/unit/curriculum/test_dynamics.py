@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from skillray.curriculum.base import Order, OrderKind
-from skillray.curriculum.dynamics import Dynamics, Thresholds, Update, pairs
+from skillray.curriculum.dynamics import Dynamics, Thresholds, Update, pairs, remark
 from skillray.diagnosis.dynamics import Baseline
 from skillray.store.schemas import CATEGORIES, ID
 from skillray.types import Id, content_id
@@ -242,3 +242,18 @@ def test_the_bounds_are_noted_with_their_factors() -> None:
     notes = update(Dynamics(thresholds=factors)).plan.notes
     assert (notes["hard_above_mean"], notes["easy_up_to_std"]) == (1.0, 4.0)
     assert (notes["error_from_mean"], notes["error_up_to_std"]) == (8.0, pytest.approx(0.3))
+
+
+def test_an_update_that_could_not_do_its_work_says_so_in_one_line() -> None:
+    wrong, easy = dict.fromkeys(NAMES, (6.0, 0.1)), dict.fromkeys(NAMES, (0.5, 0.01))
+    assert remark(update(Dynamics(), losses=wrong).plan.notes) == (
+        "all 8 examples are in error, so none was dropped; check their answers, or the error baseline"
+    )
+    assert remark(update(Dynamics(actions=()), losses=wrong).plan.notes) == (
+        "all 8 examples are error; nothing tells them apart"
+    )
+    assert remark(update(Dynamics(), losses=easy).plan.notes) == "all 8 examples are easy; nothing tells them apart"
+    assert remark(update(Dynamics(), observations=2).plan.notes) == (
+        "no example had 3 losses yet, so nothing was edited; raise dynamics.first"
+    )
+    assert remark(update(Dynamics()).plan.notes) is None and remark({"pairs": 3.0}) is None

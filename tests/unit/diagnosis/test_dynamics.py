@@ -135,7 +135,7 @@ def test_the_share_is_of_all_examples_and_never_under_two() -> None:
 
 @pytest.mark.parametrize("responses", [[], ["#### 1"], ["#### 1", "so 2", "by hand #### 1"], ["####", "####"]])
 def test_nothing_to_exchange_is_one_line(responses: list[str]) -> None:
-    with pytest.raises(DataError, match=r"^dynamics.baseline: .*set baseline to null$"):
+    with pytest.raises(DataError, match=r"^dynamics.baseline: .*set it null without drop_error$"):
         corrupt(examples(responses), 0.5, "answers", random.Random(0))
 
 

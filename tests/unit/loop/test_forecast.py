@@ -113,3 +113,15 @@ def test_hours_need_a_stated_speed():
     shown = show_forecast(config, {"train": 4.0})
     assert "train: at most 14,400 tokens; at 4 tokens/s at most 1.00 hours" in shown  # 2 * 7200 / 4 = 3600 s
     assert "for hours give --tokens-per-second rollout=N" in shown
+
+
+def test_a_stage_that_is_edited_has_a_probe_fit_and_updates():
+    stage = {"curriculum": {"type": "uniform", "num_examples": 40}, "training": {"epochs": 8}, "dynamics": {"cap": 0.3}}
+    student = {"name": "a", "stages": [stage]}
+    found = forecast(parse({"name": "r", "data": DATA, "students": [student], "training": {"max_length": 100}}, "c"))
+    probe, update, fit = (step for step in found.steps if step.verb in ("probe", "update", "fine_tune"))
+    assert (probe.rows, probe.tokens) == ("3 epochs, 5% of the examples spoilt", 3 * 40 * 100)
+    assert fit.tokens == 8 * 40 * 100
+    # Before epochs 3 to 7; 3 and 6 have new ones written, 12 questions with one solution each.
+    assert update.rows == "5 updates, 2 with new examples: at most 30% of the set each"
+    assert update.teacher_calls == 2 * 12 * 2

@@ -6,8 +6,10 @@ import pyarrow as pa
 import pytest
 
 from skillray.loop.health import broken, refused, warnings_of
+from skillray.store.fence import UNFENCED
+from skillray.store.files import commit_json
 from skillray.store.layout import RunFolder
-from skillray.store.schemas import GRADED
+from skillray.store.schemas import CATEGORIES, GRADED
 from tests.unit.loop.make_tables import gap_row, graded_row, write_graded, write_pool, write_study
 
 WRONG = {"correct": False, "verdict": "wrong"}
@@ -70,3 +72,18 @@ def test_warnings_say_when_in_the_order_of_the_rounds(tmp_path):
         "(product, quotient)"
     )
     assert broken_after.startswith("after round 0: probably broken: of 100 held-out answers 70 are right, 30 have no")
+
+
+def test_an_update_that_could_not_do_its_work_is_a_warning(tmp_path):
+    run = RunFolder(str(tmp_path))
+    for folder in (run.base("a"), run.round("a", 0)):
+        write_graded(folder.table("scores"), [graded_row(0)])
+    notes = {"error": 0, "hard": 0, "easy": 3, "ambiguous": 0, "unseen": 0, "all_in_error_so_none_dropped": 0}
+    for epoch in range(5):
+        segment = run.round("a", 0).segment(epoch)
+        commit_json(segment.study, {"notes": notes if epoch == 3 else notes | {"hard": 1}})
+        if epoch >= 3:
+            segment.table("categories").write(CATEGORIES.empty_table(), fence=UNFENCED)
+    assert warnings_of(run, "a") == [
+        "round 0, before epoch 3: all 3 examples are easy; nothing tells them apart",
+    ]

@@ -12,11 +12,11 @@ import pytest
 from skillray.report import profile_json, profile_table, tables
 from skillray.report.drawing import ACCURACY, ink_on, shade
 from skillray.report.graph_plot import grid, layered
-from skillray.report.inputs import Comparison
+from skillray.report.inputs import Comparison, Student
 from skillray.report.plots import folded, thinned
 from skillray.report.studied import Studied, read_studied
 from skillray.report.text import amount, cut, duration, line, percent, points, visible
-from skillray.report.views import loss_curve, loss_ends, seconds_by_stage, whiskers
+from skillray.report.views import arms, loss_curve, loss_ends, seconds_by_stage, whiskers
 from skillray.skills.graph import SkillGraph
 from skillray.store.fence import UNFENCED
 from skillray.store.files import commit_json, read_json
@@ -121,6 +121,30 @@ def test_whiskers_share_one_scale() -> None:
     ])  # fmt: skip
     assert (wide.left, wide.width, wide.mean) == ("50.0%", "46.0%", "73.0%")
     assert (narrow.left, narrow.width, narrow.mean) == ("27.0%", "23.0%", "27.0%")
+
+
+def test_arms_stand_in_the_order_of_the_config_each_against_the_one_above_and_the_first() -> None:
+    def student(mean: float, *stages: str, tokens: int = 100) -> Student:
+        estimate = {"mean": mean, "low": mean - 0.02, "high": mean + 0.02, "n": 400}
+        rounds = [{"round": 0, "accuracy": estimate, "tokens": tokens, "probe_tokens": 7 if "c" in stages else 0}]
+        return Student.model_validate({"method": " + ".join(stages), "stages": stages, "rounds": rounds})
+
+    students = {
+        "x": student(0.5, "a"),
+        "y": student(0.6, "a", "b"),
+        "z": student(0.55, "a", "b", "c"),
+        "w": student(0.1),
+    }
+    comparisons = [
+        Comparison(a="y", b="x", difference=0.1, low=0.05, high=0.15),
+        Comparison(a="y", b="z", difference=0.05, low=-0.01, high=0.11),
+    ]
+    x, y, z = arms(students, comparisons)
+    assert (x.accuracy.main, x.above.main, x.first.main) == ("50.0", "–", "–")
+    assert (y.above.main, y.above.small, y.first.main) == ("+10.0", "+5.0 to +15.0", "+10.0")
+    assert (z.above.main, z.above.small, z.first.main) == ("−5.0", "−11.0 to +1.0", "–")  # turned round; not compared
+    assert (z.tokens.main, z.tokens.small, y.tokens.small) == ("100", "and 7 in probes", "")
+    assert arms({"x": students["x"], "w": students["w"]}, comparisons) == []
 
 
 def test_layers_go_from_prerequisite_to_dependent() -> None:

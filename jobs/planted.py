@@ -1,0 +1,236 @@
+"""Does the error category find wrong answers, and does it help? `python -m jobs.planted [--seeds 1 2 3 4 5] [--tune]
+[--out DIR]`: `recipes/planted.yaml`, whose pool has wrong answers planted, with several seeds, and two tables.
+
+Each seed is a run of its own in DIR/seed-N, as `skillray run` does it: other questions, other wrong ones, another order
+of training; the embedded student is the same. Found is what was in the error category (DSA, arXiv 2412.19361) before
+any epoch. Of the arm whose examples are not edited it is what would have been, by the error baseline of the first one
+that is. Precision and recall are over the planted questions among the examples of the first epoch; of what a teacher
+wrote later nothing is wrong.
+
+With --tune the run of the tuning seed alone, and how precision and recall go with the two thresholds of the error
+category: the recipe's were set by that. A finished run is not done again, a killed one goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.evidence import run, scores
+from jobs.evidence_table import interval, number, table
+from skillray.cli.main import guarded
+from skillray.config import RunConfig, load_config
+from skillray.config.model import DomainData
+from skillray.diagnosis.dynamics import Baseline, Category, Thresholds, categorise
+from skillray.errors import ConfigError
+from skillray.evaluation.seeds import Answers, Effect, OverSeeds, effect_of, over_seeds
+from skillray.loop.questions import from_domain
+from skillray.loop.summary import SCORE_COLUMNS
+from skillray.report.learnt import Learnt, read_learnt
+from skillray.store.files import commit, commit_json
+from skillray.store.layout import RunFolder
+
+RECIPE = str(Path(__file__).parent / "recipes" / "planted.yaml")
+TUNING_SEED = 7
+SEEDS = (1, 2, 3, 4, 5)
+CONTROL = "static"
+ERROR_MEANS = (0.25, 0.5, 0.75, 1.0, 1.25)
+ERROR_STDS = (0.5, 1.0, 1.5, 2.0, 3.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Of one arm with one seed: counts of examples."""
+
+    flagged: int
+    planted: int
+    right: int
+    """Planted ones that were flagged."""
+
+    @property
+    def precision(self) -> float | None:
+        return self.right / self.flagged if self.flagged else None
+
+    @property
+    def recall(self) -> float:
+        return self.right / self.planted
+
+    @property
+    def f1(self) -> float:
+        return 2 * self.right / (self.flagged + self.planted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    name: str
+    found: tuple[Found, ...]
+    """By seed."""
+    effect: Effect
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m jobs.planted", description="Planted wrong answers, several seeds.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--tune", action="store_true", help=f"thresholds on seed {TUNING_SEED} instead")
+    parser.add_argument("--out", default="runs/planted", help="a folder")
+    given = parser.parse_args(words)
+    sys.exit(guarded(lambda: tune(given.out) if given.tune else work(given.out, tuple(given.seeds))))
+
+
+def work(out: str, seeds: Sequence[int]) -> None:
+    """Run what has not been run, then write and print the tables."""
+    if TUNING_SEED in seeds or len(set(seeds)) < len(seeds):
+        raise ConfigError(f"--seeds must differ, and not be {TUNING_SEED}, on which the knobs were set; got {[*seeds]}")
+    for place, seed in enumerate(seeds, start=1):
+        print(f"[{place}/{len(seeds)}] {folder_of(out, seed).path}", flush=True)
+        run(folder_of(out, seed).path, [f"seed={seed}"], RECIPE)
+    names = [student.name for student in load_config(RECIPE).students]
+    found = {seed: found_by(folder_of(out, seed), config_of(seed)) for seed in seeds}
+    arms = [
+        Arm(
+            name=name,
+            found=tuple(found[seed][name] for seed in seeds),
+            effect=effect_of([answers(folder_of(out, seed), name) for seed in seeds]),
+        )
+        for name in names
+    ]
+    commit_json(f"{out}/planted.json", {"seeds": seeds, "arms": [as_json(arm) for arm in arms]})
+    commit(f"{out}/planted.md", (text := as_markdown(seeds, arms)).encode())
+    print(text)
+
+
+def tune(out: str) -> None:
+    """Print precision, recall and F1 by threshold, on the tuning seed."""
+    folder, config = folder_of(out, TUNING_SEED), config_of(TUNING_SEED)
+    run(folder.path, [f"seed={TUNING_SEED}"], RECIPE)
+    learnt = learnt_by(folder, config)[CONTROL]
+    planted = planted_examples(folder, config)
+    rows = []
+    for mean in ERROR_MEANS:
+        for std in ERROR_STDS:
+            found = found_with(learnt, planted, Thresholds(error_mean=mean, error_std=std))
+            rows.append([f"{mean:g}", f"{std:g}", str(found.flagged), share(found.precision), number(found.recall)])
+            rows[-1].append(number(found.f1))
+    title = f"Errors among {len(planted)} planted, seed {TUNING_SEED}, `{CONTROL}` before its last epoch"
+    print(table(title, ["error_mean", "error_std", "flagged", "precision", "recall", "F1"], rows))
+
+
+def folder_of(out: str, seed: int) -> RunFolder:
+    return RunFolder(f"{out}/seed-{seed}")
+
+
+def config_of(seed: int) -> RunConfig:
+    return load_config(RECIPE, [f"seed={seed}"])
+
+
+def found_by(folder: RunFolder, config: RunConfig) -> dict[str, Found]:
+    """By arm: what its updates called errors."""
+    planted = planted_examples(folder, config)
+    return {name: count(errors_of(folder, one), planted) for name, one in learnt_by(folder, config).items()}
+
+
+def learnt_by(folder: RunFolder, config: RunConfig) -> dict[str, Learnt]:
+    learnt, problems = read_learnt(folder, [student.name for student in config.students])
+    if problems:
+        raise ConfigError(problems[0])
+    return {one.student: one for one in learnt}
+
+
+def planted_examples(folder: RunFolder, config: RunConfig) -> pa.Array:
+    """Ids of the examples of the control's first epoch whose question has a planted answer."""
+    assert isinstance(config.data, DomainData)
+    clean = config.data.model_copy(update={"wrong_answers": 0.0})
+    before, now = (from_domain(data, config.seed)[0]["pool"] for data in (clean, config.data))
+    questions = now["question_id"].filter(pc.not_equal(before["answer"], now["answer"]))
+    rows = folder.round(CONTROL, 0).segment().table("examples").read(["example_id", "question_id"])
+    return rows.filter(pc.is_in(rows["question_id"], value_set=questions.combine_chunks()))[
+        "example_id"
+    ].combine_chunks()
+
+
+def errors_of(folder: RunFolder, learnt: Learnt) -> set[bytes]:
+    """Ids in the error category before any epoch; of an arm that is not edited, before the last."""
+    if not learnt.edited:
+        return errors_in(learnt.last)
+    segments = folder.round(learnt.student, 0).segments()
+    tables = [segment.table("categories") for segment in segments]
+    return set().union(*(errors_in(one.read(["example_id", "category"])) for one in tables if one.complete()))
+
+
+def errors_in(categories: pa.Table) -> set[bytes]:
+    return set(categories.filter(pc.equal(categories["category"], str(Category.ERROR)))["example_id"].to_pylist())
+
+
+def found_with(learnt: Learnt, planted: pa.Array, thresholds: Thresholds) -> Found:
+    """With other factors of the same error baseline."""
+    baseline = Baseline(mean=learnt.bounds["error_from_mean"], std=learnt.bounds["error_up_to_std"])
+    return count(errors_in(categorise(learnt.last, baseline, thresholds)), planted)
+
+
+def count(flagged: set[bytes], planted: pa.Array) -> Found:
+    return Found(flagged=len(flagged), planted=len(planted), right=len(flagged & set(planted.to_pylist())))
+
+
+def answers(folder: RunFolder, arm: str) -> Answers:
+    base = folder.base(CONTROL).table("scores")
+    tables = (base, scores(folder, CONTROL), scores(folder, arm))
+    return Answers(**dict(zip(("base", "control", "arm"), (one.read(SCORE_COLUMNS) for one in tables), strict=True)))
+
+
+def as_json(arm: Arm) -> dict[str, Any]:
+    names = ("flagged", "planted", "right", "precision", "recall", "f1")
+    found = [{name: getattr(one, name) for name in names} for one in arm.found]
+    return {"arm": arm.name, "found": found, "accuracy": arm.effect.to_json()}
+
+
+def as_markdown(seeds: Sequence[int], arms: Sequence[Arm]) -> str:
+    """What was found, and what came of it; each table below what its columns are."""
+    wrong = ", ".join(str(one.planted) for one in arms[0].found)
+    heads = ["arm", "flagged", "precision", "recall", "F1"]
+    found = [[f"`{arm.name}`", *map(str, found_cells(arm.found))] for arm in arms]
+    text = table(f"Errors found among {wrong} planted; means over seeds [95% t interval over seeds]", heads, found)
+    heads = ["arm", "accuracy", "gain", f"over `{CONTROL}`", *(f"seed {seed}" for seed in seeds)]
+    rows = [["before training", number(arms[0].effect.base.mean), *[""] * (len(heads) - 2)]]
+    rows += [[f"`{arm.name}`", *accuracy_cells(arm)] for arm in arms]
+    questions = ", ".join(f"{one.num_questions:,}" for one in arms[0].effect.paired)
+    title = f"Accuracy over held-out questions ({questions}); means over seeds [95% t interval over seeds]"
+    return f"{text}\n{table(title, heads, rows)}"
+
+
+def found_cells(found: Sequence[Found]) -> list[str]:
+    precision = [one.precision for one in found if one.precision is not None]
+    cells = [over(precision) if precision else "", over([one.recall for one in found]), over([one.f1 for one in found])]
+    if len(precision) < len(found):
+        cells[0] += f" ({len(precision)} seeds flagged any)"
+    return [", ".join(str(one.flagged) for one in found), *cells]
+
+
+def accuracy_cells(arm: Arm) -> list[str]:
+    effect = arm.effect
+    differences = [interval(effect.difference), *(number(value, "+") for value in effect.difference.by_seed)]
+    if arm.name == CONTROL:
+        differences = [""] * len(differences)
+    return [number(effect.accuracy.mean), interval(effect.gain), *differences]
+
+
+def over(values: Sequence[float]) -> str:
+    figure: OverSeeds = over_seeds(values)
+    mean = number(figure.mean)
+    return (
+        mean if figure.low is None or figure.high is None else f"{mean} [{number(figure.low)}, {number(figure.high)}]"
+    )
+
+
+def share(value: float | None) -> str:
+    return "" if value is None else number(value)
+
+
+if __name__ == "__main__":
+    main()
