@@ -241,7 +241,8 @@ def _go_on(worker: Worker, mid_round: MidRound, alive: Alive) -> int:
         return 0
     step, learnt = found
     worker.forget(learnt)
-    _enter(worker, step, alive)
+    if step >= worker.segment_steps:
+        _enter(worker, step, alive)
     return step
 
 
