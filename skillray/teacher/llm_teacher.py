@@ -11,6 +11,7 @@ from skillray.teacher.parse import MAX_RAW, parse, schema
 from skillray.teacher.prompting import Prompts, PromptTooLongError
 from skillray.teacher.tasks import (
     ClusterSkills,
+    Decompose,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -31,6 +32,7 @@ SAMPLING: Mapping[Task, Mapping[str, Any]] = {
     Task.NAME_MISSING_SKILLS: {"temperature": 0.0, "max_tokens": 1024},
     Task.WRITE_QUESTIONS: {"temperature": 1.0, "max_tokens": 4096},
     Task.SOLVE: {"temperature": 1.0, "max_tokens": 2048},
+    Task.DECOMPOSE: {"temperature": 0.0, "max_tokens": 2048},
 }
 """Our choice: STAT (arXiv 2510.10023, C.1) prints its students' settings and not its teacher's. What is asked once is
 greedy; what is asked several times for different texts is sampled."""
@@ -42,6 +44,7 @@ _KINDS: Mapping[Task, tuple[type, ...]] = {
     Task.NAME_MISSING_SKILLS: (NameMissingSkills,),
     Task.WRITE_QUESTIONS: (WriteQuestions,),
     Task.SOLVE: (Solve, Rewrite),
+    Task.DECOMPOSE: (Decompose,),
 }
 
 

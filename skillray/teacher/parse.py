@@ -7,8 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from skillray.skills.names import MAX_NAME, normalised, written as as_named
 from skillray.teacher.tasks import (
     ClusterSkills,
+    Decompose,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -27,8 +29,6 @@ MAX_RAW = 2_000
 """Characters kept of a text that could not be read."""
 MAX_SKILLS = 5
 """Labels of a question (STAT, arXiv 2510.10023, C.3.1)."""
-MAX_NAME = 80
-"""Characters of a new name of a skill."""
 MAX_STARTS = 50
 """Places at which an object is looked for: a text of braces alone must not take a second."""
 MAX_TAGGED = 20_000
@@ -63,6 +63,8 @@ def schema(request: Request) -> dict[str, Any] | None:
             return _object(judge=judge, reason=_TEXT, skills=_names_of(request.allowed))
         case WriteQuestions():
             return _object(reason=_TEXT, draft=_TEXT, questions=_NAMES)
+        case Decompose():
+            return _object(sub_skills={"type": "array", "items": _object(name=_TEXT, description=_TEXT)})
         case _:
             return None
 
@@ -91,6 +93,8 @@ def parse(request: Request, text: str, finish_reason: str = "stop") -> Reply:
             return _missing(body, request, text)
         case WriteQuestions():
             return _questions(body, request, text)
+        case Decompose():
+            return _parts(body.get("sub_skills", body.get("skills")), request, text)
 
 
 def bounded(form: Mapping[str, Any], name: str = "") -> dict[str, Any]:
@@ -104,10 +108,10 @@ def bounded(form: Mapping[str, Any], name: str = "") -> dict[str, Any]:
             return {
                 **form,
                 "items": bounded(items),
-                "maxItems": MAX_LABELS if name in ("clusters", "labels") else MAX_ITEMS,
+                "maxItems": MAX_LABELS if name in ("clusters", "labels", "sub_skills") else MAX_ITEMS,
             }
         case {"type": "string"} if "enum" not in form:
-            return {**form, "maxLength": MAX_ASIDE if name in ("reason", "draft", "name") else MAX_TEXT}
+            return {**form, "maxLength": MAX_ASIDE if name in ("reason", "draft", "name", "description") else MAX_TEXT}
         case _:
             return dict(form)
 
@@ -116,11 +120,6 @@ def _names_of(allowed: Sequence[str]) -> dict[str, Any]:
     if not 0 < len(allowed) <= MAX_ENUM:
         return _NAMES
     return {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
-
-
-def normalised(name: str) -> str:
-    """Case, spaces, hyphens, underscores and quotes tell no skills apart."""
-    return re.sub(r"[^\w]+|_+", " ", name.casefold()).strip()
 
 
 def _body(text: str, quoted: str) -> dict[str, Any] | None:
@@ -155,7 +154,7 @@ def _objects(text: str, quoted: str) -> list[dict[str, Any]]:
             continue
         if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
             value = {"skills": value, "questions": value}
-        if isinstance(value, dict) and {"skills", "judge", "questions", "clusters"} & value.keys():
+        if isinstance(value, dict) and {"skills", "judge", "questions", "clusters", "sub_skills"} & value.keys():
             found.append(value)
     return found
 
@@ -202,6 +201,32 @@ def _clusters(clusters: Any, labels: Sequence[str], text: str) -> Reply:
         if named and known:
             found.setdefault(named[0], []).extend(known)
     return Reply(outcome=Outcome.OK, value=found) if found else _without_value(Outcome.UNKNOWN_SKILL, text)
+
+
+def _parts(parts: Any, request: Decompose, text: str) -> Reply:
+    """Objects, or plain texts "name: description". Each once; a skill is no part of itself."""
+    if not isinstance(parts, list):
+        return _without_value(Outcome.MALFORMED, text)
+    found: dict[str, str] = {}
+    for part in parts:
+        name, said = _described(part)
+        if 0 < len(name) <= MAX_NAME and normalised(name) != normalised(request.skill):
+            found.setdefault(name, said)
+    value = [{"name": name, "description": said} for name, said in list(found.items())[: request.breadth]]
+    if value:
+        return Reply(outcome=Outcome.OK, value=value)
+    return _without_value(Outcome.MALFORMED, text) if parts else Reply(outcome=Outcome.EMPTY)
+
+
+def _described(part: Any) -> tuple[str, str]:
+    """The name, written as ours are, and the description; "" for what is not there."""
+    if isinstance(part, str):
+        name, _, said = part.partition(": ")
+    else:
+        fields = part if isinstance(part, dict) else {}
+        name, said = (fields.get(field) for field in ("name", "description"))
+    name, said = (one.encode("utf-8", "replace").decode() if isinstance(one, str) else "" for one in (name, said))
+    return as_named(name), said.strip()[:MAX_ASIDE]
 
 
 def _questions(body: dict[str, Any], request: WriteQuestions, text: str) -> Reply:

@@ -14,6 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from skillray.errors import ConfigError
 from skillray.teacher.tasks import (
     ClusterSkills,
+    Decompose,
     LabelSkills,
     NameMissingSkills,
     Request,
@@ -95,6 +96,9 @@ def _fields(request: Request) -> tuple[str, dict[str, Any]]:
             return "write_questions", {"skill": request.skill, "seeds": seeds, "count": request.count}
         case Solve():
             return "solve", {"question": request.question.question, "skills": request.skills}
+        case Decompose():
+            asked = {"skill": request.skill, "path": request.path, "breadth": request.breadth, "known": request.known}
+            return "decompose", asked
         case Rewrite():
             return "rewrite", _example(request.question)
 

@@ -31,7 +31,7 @@ class Task(StrEnum):
     COMPOSE = "compose"
     """A text or question that takes several skills at once."""
     DECOMPOSE = "decompose"
-    """The skills that a skill is made of."""
+    """The skills that a skill is made of. (`Decompose`)"""
     GRADE = "grade"
     """Points for a response."""
 
@@ -127,7 +127,20 @@ class Rewrite:
     """0-based; tells repetitions apart."""
 
 
-Request = LabelSkills | ClusterSkills | NameMissingSkills | WriteQuestions | Solve | Rewrite
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decompose:
+    """Value of the reply: the skills that `skill` builds on directly, each {"name", "description"}; EMPTY for none."""
+
+    skill: str
+    path: tuple[str, ...]
+    """Where it stands: from the topic down to the skill that it is a part of; empty for the topic itself."""
+    breadth: int
+    """At most so many."""
+    known: tuple[str, ...]
+    """Skills that have a name already, to be named like that; the teacher may name others."""
+
+
+Request = LabelSkills | ClusterSkills | NameMissingSkills | WriteQuestions | Solve | Rewrite | Decompose
 """A request holds whole questions, reference included: exact teachers need it, and a prompt must never show the
 reference of the question it asks about (but for `Rewrite`). Its JSON is in the key, so no two kinds of one task may
 have the same field names."""
