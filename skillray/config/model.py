@@ -165,7 +165,7 @@ class SyllabusGraph(Value):
 
 
 class DecomposedGraph(Value):
-    """The teacher takes a topic apart, skill by skill (DSA, arXiv 2412.19361, 3.1; it prints none of the limits)."""
+    """The teacher takes a topic apart, skill by skill (DSA, arXiv 2412.19361; it prints none of the limits)."""
 
     type: Literal["decompose"] = "decompose"
     topic: str = Field(min_length=1, max_length=80)
@@ -240,6 +240,12 @@ class RunConfig(Value):
     training: TrainingSettings = TrainingSettings()
     placement: Placements = Placements()
     cluster: ClusterSettings = ClusterSettings()
+
+    @property
+    def prepare_asks(self) -> bool:
+        """Whether the teacher is needed before there are questions."""
+        labels = self.data.type == "tables" and self.data.labelling is not None
+        return labels or (self.graph is not None and self.graph.type == "decompose")
 
     @model_validator(mode="after")
     def _engine_by_hardware(self) -> Self:

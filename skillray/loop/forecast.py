@@ -55,7 +55,11 @@ class Forecast:
 
 def forecast(config: RunConfig) -> Forecast:
     sizes = _sizes(config)
-    steps = [Step(student="(all)", round=0, verb="prepare", rows=_text(sizes)), *_labelling(config, sizes)]
+    steps = [
+        Step(student="(all)", round=0, verb="prepare", rows=_text(sizes)),
+        *_graph(config),
+        *_labelling(config, sizes),
+    ]
     steps += _embedding(config, sizes)
     shared: set[tuple[str, str | None]] = set()
     for student in config.students:
@@ -98,6 +102,25 @@ def _labelling(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:
     tokens = _written(config, {Task.LABEL_SKILLS: calls})
     rows = "labels of every question"
     return [Step(student="(all)", round=0, verb="label", rows=rows, teacher_calls=calls, role="teacher", tokens=tokens)]
+
+
+def _graph(config: RunConfig) -> list[Step]:
+    graph = config.graph
+    if graph is None or graph.type != "decompose":
+        return []
+    rows = f"at most {graph.max_calls} skills taken apart"
+    tokens = _written(config, {Task.DECOMPOSE: graph.max_calls})
+    return [
+        Step(
+            student="(all)",
+            round=0,
+            verb="graph",
+            rows=rows,
+            teacher_calls=graph.max_calls,
+            role="teacher",
+            tokens=tokens,
+        )
+    ]
 
 
 def _embedding(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:

@@ -1,7 +1,8 @@
-"""Skills as somebody wrote them down, and how several such drafts become one skill graph (DSA, arXiv 2412.19361, 3.1).
+"""Skills as somebody wrote them down, and how several such drafts become one skill graph (DSA, arXiv 2412.19361).
 
-DSA merges the hierarchies of human syllabi with a recursive decomposition by a teacher; edges point from prerequisite to
-dependent, lower skills to higher ones. How names are matched and what becomes of cycles it does not say. Our choices:
+DSA merges the hierarchies of human syllabi with a recursive decomposition by a teacher; edges point from prerequisite
+to dependent, lower skills to higher ones. What we have of it does not say how names are matched and what becomes of
+cycles. Our choices:
 
 - near-duplicates are one skill: by name (`names.key`), and by the cosine of embeddings where there is a model;
 - skills that need each other are one study unit with those members: the graph of units has no cycle.
@@ -129,9 +130,9 @@ def unit_name(members: Sequence[str], taken: Collection[str] = ()) -> str:
 
 def _by_name(drafts: Sequence[Draft], known: Sequence[str]) -> dict[str, str]:
     """Each name of the drafts -> the name that its skill keeps: that of the data, or else the first."""
-    spelled = {key(name): name for name in reversed(known)}
+    fixed, spelled = set(known), {key(name): name for name in reversed(known)}
     names = dict.fromkeys(name for draft in drafts for name in draft.prerequisites)
-    return {name: name if name in known else spelled.setdefault(key(name), name) for name in names}
+    return {name: name if name in fixed else spelled.setdefault(key(name), name) for name in names}
 
 
 def _by_likeness(draft: Draft, known: Sequence[str], likeness: Likeness) -> dict[str, str]:

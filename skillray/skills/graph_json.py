@@ -1,15 +1,16 @@
 """The skill graph as JSON: a run's data/graph.json, and what `graph.path` and `skillray graph` read and write.
 
-    {"version": 1,
-     "skills": ["limits", "derivatives", "a+b"],           the vocabulary, in its order
-     "prerequisites": {"derivatives": ["limits"], ...},    skill -> the skills it builds on; left out where none
-     "subjects": {}, "descriptions": {}, "aliases": {},    as in SkillGraph
-     "members": {"a+b": ["a", "b"]}}                       study unit -> its members
+{"version": 1,
+ "skills": ["limits", "derivatives", "a+b"],           the vocabulary, in its order
+ "prerequisites": {"derivatives": ["limits"], ...},    skill -> the skills it builds on; left out where none
+ "subjects": {}, "descriptions": {}, "aliases": {},    as in SkillGraph
+ "members": {"a+b": ["a", "b"]}}                       study unit -> its members
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,16 +56,22 @@ def draft_from_json(value: Any, source: str) -> Draft:
     skills = value["skills"]
     if not _is_names(skills):
         raise DataError(f"{source}: skills must be a list of names")
-    if twice := [skill for skill, following in zip(sorted(skills), sorted(skills)[1:], strict=False) if skill == following]:
+    counts: Counter[str] = Counter(skills)
+    if twice := [skill for skill, count in counts.items() if count > 1]:
         raise DataError(f"{source}: skills: {twice[0]!r} stands twice; remove one")
     for name in (*_LISTS, *_TEXTS):
         _check(value.get(name, {}), name, source)
     needs = value.get("prerequisites", {})
     if lost := sorted(needs.keys() - set(skills)):
         raise DataError(f"{source}: prerequisites: {lost[0]!r} is not among skills; add it there")
-    lists = {name: {skill: tuple(some) for skill, some in value.get(name, {}).items()} for name in _LISTS[1:]}
-    texts = {name: dict(value.get(name, {})) for name in _TEXTS}
-    return Draft(source, {skill: tuple(needs.get(skill, ())) for skill in skills}, **lists, **texts)
+    return Draft(
+        source,
+        {skill: tuple(needs.get(skill, ())) for skill in skills},
+        descriptions=dict(value.get("descriptions", {})),
+        subjects=dict(value.get("subjects", {})),
+        members={unit: tuple(some) for unit, some in value.get("members", {}).items()},
+        aliases={skill: tuple(some) for skill, some in value.get("aliases", {}).items()},
+    )
 
 
 def _check(found: Any, name: str, source: str) -> None:

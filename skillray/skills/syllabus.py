@@ -1,4 +1,4 @@
-"""A syllabus, nested Markdown or YAML, as a draft of a skill graph (DSA, arXiv 2412.19361, 3.1).
+"""A syllabus, nested Markdown or YAML, as a draft of a skill graph (DSA, arXiv 2412.19361).
 
 Markdown: headings and lists, nested; what stands below a skill are its sub-skills.
 
@@ -17,10 +17,10 @@ YAML: a list of skills, each a name or a mapping.
       requires: [limits, continuity]
       parts: [Chain rule, {skill: Product rule}]
 
-Numbers in front of names ("1.2 Limits") are left out, names are written as ours are (`one_sided_limits`), and prerequisites
-are found whatever their case, punctuation or plural. The paper has edges from lower skills to higher ones; these are our
-choices: a sub-skill is a prerequisite of the skill that it stands below; what a skill requires, all below it require; and
-the order of siblings is no prerequisite, only the order in which they are learned where nothing else decides.
+Numbers in front of names ("1.2 Limits") are left out, names are written as ours are (`one_sided_limits`), and
+prerequisites are found whatever their case, punctuation or plural. The paper has edges from lower skills to higher
+ones. Our choices: a sub-skill is a prerequisite of the skill that it stands below; what a skill requires, all below it
+require; the order of siblings is no prerequisite, only the order in which they are learned where nothing else decides.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _INLINE = re.compile(r"[(\[]\s*requires?:([^)\]]*)[)\]]\s*", re.IGNORECASE)
 _HEADINGS = 6
 """Levels of headings in Markdown."""
 MAX_LEVELS = 30
-_FIELDS = ("skill", "description", "requires", "parts")
+_FIELDS: Mapping[str, type] = {"skill": str, "description": str, "requires": list, "parts": list}
 
 
 @dataclass
@@ -167,16 +167,21 @@ def _plain(value: Any, source: str, where: str, level: int) -> Iterator[_Skill]:
     if level > MAX_LEVELS:
         raise DataError(f"{source}{where}: parts are nested more than {MAX_LEVELS} levels deep")
     for place, one in enumerate(value if isinstance(value, list) else [value]):
-        at = f"{where or ' '}{'.' if where else ''}{place}" if isinstance(value, list) else where
-        fields = {"skill": one} if isinstance(one, str) else one
-        if not isinstance(fields, dict) or not isinstance(fields.get("skill"), str):
-            raise DataError(f"{source}{at}: must be the name of a skill, or a mapping with `skill`; got {str(one)[:40]!r}")
-        if unknown := [name for name in fields if name not in _FIELDS]:
-            raise DataError(f"{source}{at}: unknown field {str(unknown[0])!r}; known here: {', '.join(_FIELDS)}")
-        requires, said, parts = (fields.get(name) or empty for name, empty in (("requires", []), ("description", ""), ("parts", [])))
-        if not isinstance(requires, list) or not all(isinstance(need, str) for need in requires):
-            raise DataError(f"{source}{at}: requires must be a list of names")
-        if not isinstance(said, str) or not isinstance(parts, list):
-            raise DataError(f"{source}{at}: description must be a text and parts a list")
-        yield _Skill(fields["skill"], at, level, requires, [said])
-        yield from _plain(parts, source, f"{at}.parts", level + 1)
+        at = f"{where}.{place}" if where else f" entry {place}"
+        fields = _fields({"skill": one} if isinstance(one, str) else one, f"{source}{at}")
+        yield _Skill(fields["skill"], at, level, list(fields["requires"]), [fields["description"]])
+        yield from _plain(fields["parts"], source, f"{at}.parts", level + 1)
+
+
+def _fields(entry: Any, where: str) -> dict[str, Any]:
+    """All of `_FIELDS`, each of its type."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("skill"), str):
+        raise DataError(f"{where}: must be a name, or a mapping with `skill`; got {str(entry)[:40]!r}")
+    if unknown := [name for name in entry if name not in _FIELDS]:
+        raise DataError(f"{where}: unknown field {str(unknown[0])!r}; known here: {', '.join(_FIELDS)}")
+    found = {name: kind() if entry.get(name) is None else entry[name] for name, kind in _FIELDS.items()}
+    if wrong := next((name for name, kind in _FIELDS.items() if not isinstance(found[name], kind)), None):
+        raise DataError(f"{where}: {wrong} must be a {'text' if _FIELDS[wrong] is str else 'list'}")
+    if not all(isinstance(need, str) for need in found["requires"]):
+        raise DataError(f"{where}: requires must be a list of names")
+    return found

@@ -1,8 +1,8 @@
-"""A topic taken apart by a teacher, skill by skill (DSA, arXiv 2412.19361, 3.1: recursive decomposition).
+"""A topic taken apart by a teacher, skill by skill (DSA, arXiv 2412.19361: recursive decomposition).
 
-Breadth first, a level at a time: all skills of a level are one call of `ask`, so a served teacher works on all of them at
-once. The paper prints no limits and no rule for what a reply may name; ours: what names the skill itself or one above it
-is left out and counted, and a skill that stands somewhere already is a further edge and is not asked about again.
+Breadth first, a level at a time: all skills of a level are one call of `ask`, so a served teacher works on all of them
+at once. Limits, and what a reply may name, are our choice: what names the skill itself or one above it is left out and
+counted, and a skill that stands somewhere already is a further edge and is not asked about again.
 """
 
 from __future__ import annotations
@@ -77,8 +77,9 @@ def decompose(topic: str, limits: Limits, ask: Ask, known: Sequence[str] = ()) -
             break
     if not found.needs[top]:
         said = ", ".join(sorted(found.outcomes))
-        raise DataError(f"graph.topic: the teacher named nothing that {topic!r} is made of ({said}); give another topic")
-    draft = Draft(f"{topic}, taken apart", {skill: tuple(some) for skill, some in found.needs.items()}, found.descriptions)
+        raise DataError(f"graph.topic: the teacher named nothing that {topic!r} is made of ({said}); give another one")
+    needs = {skill: tuple(some) for skill, some in found.needs.items()}
+    draft = Draft(f"{topic}, taken apart", needs, found.descriptions)
     return draft, _notes(found, limits, [skill for skill, _, _ in level])
 
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skillray.skills.names import MAX_NAME, normalised, written as as_named
+from skillray.skills.names import MAX_NAME, normalised
+from skillray.skills.names import written as as_named
 from skillray.teacher.tasks import (
     ClusterSkills,
     Decompose,
@@ -83,6 +84,14 @@ def parse(request: Request, text: str, finish_reason: str = "stop") -> Reply:
     body = _body(text, request.response if isinstance(request, NameMissingSkills) else "")
     if body is None:
         return _refused(text) or _without_value(Outcome.MALFORMED, text)
+    return _read(body, request, text)
+
+
+def _read(
+    body: dict[str, Any],
+    request: LabelSkills | ClusterSkills | NameMissingSkills | WriteQuestions | Decompose,
+    text: str,
+) -> Reply:
     match request:
         case LabelSkills():
             names = _strings(body.get("skills"))
@@ -224,8 +233,8 @@ def _described(part: Any) -> tuple[str, str]:
         name, _, said = part.partition(": ")
     else:
         fields = part if isinstance(part, dict) else {}
-        name, said = (fields.get(field) for field in ("name", "description"))
-    name, said = (one.encode("utf-8", "replace").decode() if isinstance(one, str) else "" for one in (name, said))
+        name, said = (str(fields.get(field) or "") for field in ("name", "description"))
+    name, said = (one.encode("utf-8", "replace").decode() for one in (name, said))
     return as_named(name), said.strip()[:MAX_ASIDE]
 
 
