@@ -20,7 +20,7 @@ from skillray.skills.draft import Draft, build_graph, cycles
 from skillray.skills.graph import SkillGraph
 from skillray.skills.graph_json import graph_json
 from skillray.skills.names import key
-from skillray.store.files import commit_json, exists
+from skillray.store.files import commit_json, exists, is_url
 from skillray.store.layout import RunFolder
 
 MAX_LINES = 200
@@ -42,8 +42,9 @@ def build(
     asked = load_config(config, set_ or [])
     if not out.endswith(".json"):
         raise ConfigError(f"--out {out}: its name must end in .json")
-    graph, notes = _made(asked, f"{os.path.abspath(out)}.replies")
-    commit_json(os.path.abspath(out), graph_json(graph))
+    path = out if is_url(out) else os.path.abspath(out)
+    graph, notes = _made(asked, f"{path}.replies")
+    commit_json(path, graph_json(graph))
     for note in notes:
         print(note)
     print(f"{out}: {_size(graph)}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import ray
 
 from skillray.config import RunConfig
 from skillray.loop.embed import Embed, Vectors, embedding_here
@@ -77,9 +79,8 @@ def build_connected(
     config: RunConfig, known: Sequence[str], replies: str, namespace: str, app: str
 ) -> tuple[SkillGraph, list[str]]:
     """On the Ray that is connected. What is started here ends here."""
-    import ray
-
     logs = []
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # its news would stand between our lines
     try:
         start_teacher(app, config.teacher, config.placement.teacher, config.cluster.start_timeout_s, print)
         for shard in range(config.teacher.shards):

@@ -139,31 +139,30 @@ def _by_likeness(draft: Draft, known: Sequence[str], likeness: Likeness) -> dict
     """Each skill -> the most similar one before it that stands for itself, where there is one similar enough.
 
     Skills stay apart that the data tells apart, and those that a source does: one that builds on the other, or two that
-    the same skill builds on.
+    the same skill builds on. So do those that are one with such.
     """
-    skills, same = list(draft.prerequisites), {skill: skill for skill in draft.prerequisites}
+    fixed, same = set(known), {skill: skill for skill in draft.prerequisites}
+    skills = sorted(same, key=lambda skill: skill not in fixed)  # so that a group has the data's name
+    group = {skill: {skill} for skill in skills}
+    needs = {skill: set(some) for skill, some in draft.prerequisites.items()}
     dependents: dict[str, set[str]] = {skill: set() for skill in skills}
-    for skill, needs in draft.prerequisites.items():
-        for need in needs:
+    for skill, some in draft.prerequisites.items():
+        for need in some:
             dependents[need].add(skill)
 
-    def apart(a: str, b: str) -> bool:
-        needed = a in draft.prerequisites[b] or b in draft.prerequisites[a]
-        return needed or bool(dependents[a] & dependents[b]) or (a in fixed and b in fixed)
+    def apart(one: str, new: str) -> bool:
+        needed = new in needs[one] or bool(group[one] & needs[new])
+        return needed or bool(dependents[one] & dependents[new]) or (one in fixed and new in fixed)
 
-    fixed = set(known)
     for later, alike in _similar(skills, draft.descriptions, likeness):
-        for earlier in alike:
-            if same[skills[earlier]] == skills[earlier] and not apart(skills[earlier], skills[later]):
-                same[skills[later]] = skills[earlier]
-                break
-    return _keeping(fixed, same)
-
-
-def _keeping(fixed: set[str], same: Mapping[str, str]) -> dict[str, str]:
-    """A group with a skill of the data in it has that one's name."""
-    names = {first: skill for skill, first in same.items() if skill in fixed}
-    return {skill: names.get(first, first) for skill, first in same.items()}
+        new = skills[later]
+        free = (skills[one] for one in alike if same[skills[one]] == skills[one])
+        if (first := next((one for one in free if not apart(one, new)), None)) is not None:
+            same[new] = first
+            group[first].add(new)
+            for known_of in (needs, dependents):
+                known_of[first] |= known_of[new]
+    return same
 
 
 def _similar(
