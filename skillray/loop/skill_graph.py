@@ -165,7 +165,7 @@ def refuse_long_lists(config: RunConfig, graph: SkillGraph) -> None:
     """Where a language model is to choose from all skills of a subject, and they fill its prompt."""
     data = config.data
     labelling = data.type == "tables" and data.labelling is not None
-    gaps = config.diagnosis.source == "teacher" and any(Need.GAPS in one.curriculum.needs for one in config.students)
+    gaps = config.diagnosis.source == "teacher" and any(Need.GAPS in one.needs for one in config.students)
     if config.teacher.type == "domain" or not (labelling or gaps):
         return
     for subject in sorted(set(graph.subjects.values())) or [""]:

@@ -99,3 +99,11 @@ def test_hours_need_a_stated_speed():
     shown = show_forecast(config, {"train": 4.0})
     assert "train: at most 14,400 tokens; at 4 tokens/s at most 1.00 hours" in shown  # 2 * 7200 / 4 = 3600 s
     assert "for hours give --tokens-per-second rollout=N" in shown
+
+
+def test_a_topic_costs_as_many_calls_as_it_may():
+    config = {"name": "r", "data": DATA, "students": STUDENTS, "teacher": {"type": "openai", "model": "m"}}
+    graph = {"graph": {"type": "decompose", "topic": "calculus", "max_calls": 50}}
+    before, after = (forecast(parse(config | more, "c")) for more in ({}, graph))
+    assert after.teacher_calls == before.teacher_calls + 50
+    assert (after.steps[1].verb, after.steps[1].tokens) == ("graph", 50 * 2048)
