@@ -32,7 +32,9 @@ def depth_figure(graph: SkillGraph, student: Student) -> str:
         axes.set_xticks(range(len(drawn)), [name for name, _ in drawn], fontsize=7.5)
         axes.set_xlabel("depth: longest chain of prerequisites")
         axes.set_ylabel("skills, and those scored")
-        axes.margins(y=0.16)
+        axes.set_yscale("log")  # a depth of three skills is to be seen beside one of three thousand
+        axes.tick_params(axis="y", which="both", left=False, labelleft=False)  # every bar has its number
+        axes.set_ylim(0.6, 4 * max(len(skills) for _, skills in drawn))
         bar = figure.colorbar(ScalarMappable(cmap=ACCURACY), ax=axes, ticks=[0, 0.5, 1], fraction=0.02, pad=0.01)
         bar.ax.set_yticklabels(["0", "50", "100 % right"], fontsize=7.5)
         bar.outline.set_visible(False)
