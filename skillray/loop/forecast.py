@@ -95,10 +95,11 @@ def _text(sizes: dict[str, int | None]) -> str:
 
 
 def _labelling(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:
-    """The pool twice, everything else once; the few calls that make families are not counted."""
+    """The pool twice, for names and for labels (with a graph, which has the names, once), everything else once; the few
+    calls that make families are not counted."""
     if config.data.type != "tables" or config.data.labelling is None:
         return []
-    calls = _sum(sizes["pool"], *sizes.values()) or 0
+    calls = _sum(0 if config.graph else sizes["pool"], *sizes.values()) or 0
     tokens = _written(config, {Task.LABEL_SKILLS: calls})
     rows = "labels of every question"
     return [Step(student="(all)", round=0, verb="label", rows=rows, teacher_calls=calls, role="teacher", tokens=tokens)]

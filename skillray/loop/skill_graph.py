@@ -161,19 +161,21 @@ def vocabulary(graph: SkillGraph, subjects: Iterable[str]) -> dict[str, tuple[st
     }
 
 
-def refuse_long_lists(config: RunConfig, graph: SkillGraph) -> None:
-    """Where a language model is to choose from all skills of a subject, and they fill its prompt."""
-    data = config.data
-    labelling = data.type == "tables" and data.labelling is not None
-    gaps = config.diagnosis.source == "teacher" and any(Need.GAPS in one.needs for one in config.students)
-    if config.teacher.type == "domain" or not (labelling or gaps):
-        return
-    for subject in sorted(set(graph.subjects.values())) or [""]:
-        length = sum(len(skill) + 3 for skill in graph.allowed(subject))
-        if length > MAX_LIST:
+def lists_asked(config: RunConfig, graph: SkillGraph) -> dict[str, tuple[str, ...]]:
+    """Subject -> the skills among which a language model will look for what an answer misses; empty where none will."""
+    gaps = config.diagnosis.source == "teacher" and any(Need.GAPS in student.needs for student in config.students)
+    if config.teacher.type == "domain" or not gaps:
+        return {}
+    return {subject: graph.allowed(subject) for subject in sorted(set(graph.subjects.values())) or [""]}
+
+
+def refuse_long_lists(lists: Mapping[str, Sequence[str]]) -> None:
+    """`DataError` where the names of a subject fill a prompt."""
+    for names in lists.values():
+        if (length := sum(len(name) + 3 for name in names)) > MAX_LIST:
             raise DataError(
-                f"graph: its {len(graph.allowed(subject))} names are {length} characters, and a teacher's prompt takes "
-                f"{MAX_LIST}; give data.labels and diagnosis.source 'labels', or a smaller graph"
+                f"graph: its {len(names)} names are {length} characters, and a teacher's prompt takes {MAX_LIST}; give "
+                "data.labels and diagnosis.source 'labels', or a smaller graph"
             )
 
 

@@ -17,7 +17,7 @@ from skillray.diagnosis.vocabulary import vocabulary_of
 from skillray.errors import DataError
 from skillray.loop.label import Label, names_by_subject
 from skillray.loop.questions import SPLITS
-from skillray.loop.skill_graph import vocabulary
+from skillray.loop.skill_graph import refuse_long_lists, vocabulary
 from skillray.on_ray.data import Job, Link
 from skillray.on_ray.neighbours import Chain
 from skillray.protocols import OpenTeacher
@@ -54,6 +54,7 @@ def label_questions(
     if given is not None:
         subjects = {subject or "" for table in tables.values() for subject in table["subject"].unique().to_pylist()}
         allowed = vocabulary(given, subjects)
+        refuse_long_lists(allowed)
     else:
         named = folder.folder("named").table("labels")
         chain([Job(folder.table("pool"), (named,))], [Link(Label(teacher, {}), placement)], UNIT_ROWS)

@@ -1,4 +1,4 @@
-"""The questions of a run and its skill graph: generated or read, labelled where nobody did, joined with a given graph."""
+"""The questions of a run and its skill graph: generated or read, labelled where nobody did, joined with a graph."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from skillray.config import RunConfig
 from skillray.loop.questions import from_domain, from_tables
-from skillray.loop.skill_graph import join, refuse_long_lists
+from skillray.loop.skill_graph import join, lists_asked, refuse_long_lists
 from skillray.on_ray.graphs import graph_of_run
 from skillray.on_ray.labelling import label_questions
 from skillray.on_ray.neighbours import Chain
@@ -29,11 +29,7 @@ def make_questions(
     """Tables by split, and the graph; `tell` is given a line for what a reader must know of them."""
 
     def given(known: Sequence[str]) -> SkillGraph | None:
-        if config.graph is None:
-            return None
-        graph = graph_of_run(run, config, known, teacher, chain, fence, tell)
-        refuse_long_lists(config, graph)
-        return graph
+        return graph_of_run(run, config, known, teacher, chain, fence, tell) if config.graph else None
 
     data, graph = config.data, None
     if data.type == "domain":
@@ -48,6 +44,7 @@ def make_questions(
     if graph is None:
         return tables, labels
     tables, graph, notes = join(graph, tables, labels)
+    refuse_long_lists(lists_asked(config, graph))
     for note in notes:
         tell(note)
     return tables, graph

@@ -10,7 +10,7 @@ import pytest
 from skillray.config import parse
 from skillray.domains import DOMAINS
 from skillray.errors import DataError
-from skillray.loop.skill_graph import join, make_graph, read_draft, refuse_long_lists, vocabulary
+from skillray.loop.skill_graph import join, lists_asked, make_graph, read_draft, refuse_long_lists, vocabulary
 from skillray.skills.graph import SkillGraph
 from skillray.skills.graph_json import graph_json
 from skillray.store.schemas import QUESTIONS
@@ -101,13 +101,14 @@ def test_the_vocabulary_for_labels() -> None:
 
 
 def test_too_many_names_for_a_prompt_are_refused_where_a_model_would_choose_among_them() -> None:
-    graph = SkillGraph.flat([f"a_skill_with_a_name_{n}" for n in range(5_000)])
     model = {"teacher": {"type": "openai", "model": "m"}}
-    refuse_long_lists(config({"type": "file", "path": "g.json"}), graph)  # an exact teacher reads no prompt
-    refuse_long_lists(config({"type": "file", "path": "g.json"}, TABLES, **model), graph)  # labels say what is missing
-    asked = config({"type": "file", "path": "g.json"}, TABLES, **model, diagnosis={"source": "teacher"})
-    with pytest.raises(
-        DataError, match=r"graph: its 5000 names are \d+ characters, and a teacher's prompt takes 80000"
-    ):
-        refuse_long_lists(asked, graph)
-    refuse_long_lists(asked, SkillGraph.flat(["a"]))
+    graph = SkillGraph({"a/b": (), "a/c": (), "d": ()}, {"a/b": "a", "a/c": "a"})
+    file = {"type": "file", "path": "g.json"}
+    assert lists_asked(config(file), graph) == {}  # an exact teacher reads no prompt
+    assert lists_asked(config(file, TABLES, **model), graph) == {}  # labels say what is missing
+    by_model = config(file, TABLES, **model, diagnosis={"source": "teacher"})
+    assert lists_asked(by_model, graph) == {"a": ("a/b", "a/c")}
+    assert lists_asked(by_model, SkillGraph.flat(["d"])) == {"": ("d",)}
+    refuse_long_lists({"a": ["a"], "b": []})
+    with pytest.raises(DataError, match=r"graph: its 5000 names are 115000 characters, and a teacher's prompt takes"):
+        refuse_long_lists({"a": ["a"], "b": ["x" * 20] * 5_000})
