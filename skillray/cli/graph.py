@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from skillray.cli.forms import Config, Sets
+from skillray.cli.run import no_cluster
 from skillray.config import RunConfig, load_config
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError, DataError
@@ -103,7 +104,10 @@ def _made(config: RunConfig, replies: str) -> tuple[SkillGraph, list[str]]:
         prepare(config.cluster.address)
         from skillray.on_ray.graphs import build_on_ray  # after prepare: ray's core reads the environment at import
 
-        return build_on_ray(config, known, replies)
+        try:
+            return build_on_ray(config, known, replies)
+        except ConnectionError:
+            raise no_cluster(config.cluster.address) from None
     return make_graph(config, known, None, embedding_here(config.embedding))
 
 

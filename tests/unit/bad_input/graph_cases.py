@@ -51,7 +51,7 @@ FIELDS = [
     field("breadth-too-large", "graph.breadth=99", "graph.breadth: must be less than or equal to 40", config=TOPIC),
     field("no-calls", "graph.max_calls=0", "graph.max_calls: must be greater than 0", config=TOPIC),
     field("cosine-above-1", "graph.min_cosine=1.5", "graph.min_cosine: must be less than", config=TOPIC),
-    field("syllabus-missing", "graph.syllabus=no.md", "graph.syllabus: no.md: No such file", config=TOPIC),
+    field("syllabus-missing", "graph.syllabus=no.md", "graph.syllabus: ", "no.md: No such file", config=TOPIC),
 ]
 
 FILES = [
