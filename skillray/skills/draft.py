@@ -66,7 +66,7 @@ def build_graph(
         refuse_unknown(draft)
     same = _by_name(drafts, known)
     merged = _merged(drafts, same)
-    notes = _told("one skill by name", merged.aliases)
+    notes = _told("one skill by name", _groups(same))
     if likeness is not None:
         alike = _by_likeness(merged, known, likeness)
         notes += _told(f"one skill by a cosine of at least {likeness.min_cosine:g}", _groups(alike))

@@ -28,6 +28,8 @@ def test_two_sources_are_merged_by_name_and_say_it() -> None:
     assert graph.descriptions == {"sums": "adding", "fractions": "parts"}  # the first that there is
     assert graph.aliases == {"fractions": ("Fraction",), "sums": ("sum",)}
     assert notes == ["graph: one skill by name: fractions (Fraction)", "graph: one skill by name: sums (sum)"]
+    again = Draft("again", graph.prerequisites, graph.descriptions, aliases=graph.aliases)
+    assert build_graph([again]) == (graph, [])  # what was merged before is no news
 
 
 def test_names_of_the_data_win() -> None:
