@@ -47,6 +47,10 @@ class Domain(Protocol):
 
     def skills_of(self) -> Sequence[str]: ...
 
+    def builds_on(self, skill: str) -> Sequence[str] | None:
+        """Direct prerequisites; of the domain's own name, the skills that no other builds on. None: no such skill."""
+        ...
+
 
 class Ask(Protocol):
     """A teacher as its callers see it: typed requests in, one reply for each, same order.

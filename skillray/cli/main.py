@@ -1,4 +1,4 @@
-"""skillray run | plan | report | profile | doctor. Exit codes: 0 done, 2 change something, 1 anything else."""
+"""skillray run | plan | report | profile | graph | doctor. Exit codes: 0 done, 2 change something, 1 anything else."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typer.exceptions import TyperException
 
 from skillray.cli.doctor import diagnose_machine
 from skillray.cli.forecast import show_forecast, speeds_of
+from skillray.cli.forms import Config, Folder, Sets
+from skillray.cli.graph import graphs
 from skillray.cli.run import run_config
 from skillray.config import load_config
 from skillray.errors import ConfigError, DataError, LockedError, MissingExtraError, SkillrayError, TableError
@@ -25,9 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Config = Annotated[str, typer.Argument(help="A YAML file, for example jobs/recipes/quickstart.yaml")]
-Sets = Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE, for example training.learning_rate=1e-4")]
-Folder = Annotated[str, typer.Argument(help="A run folder")]
+app.add_typer(graphs, name="graph")
 
 
 @app.command()

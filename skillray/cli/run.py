@@ -70,8 +70,11 @@ def _launch(config: RunConfig, fence: Fence) -> bool:
         with Display() as display:
             return launch(config, fence, display.show)
     except ConnectionError:
-        where = repr(config.cluster.address)
-        raise ConfigError(f"cluster.address {where}: no Ray cluster answers there; start one, or use 'local'") from None
+        raise no_cluster(config.cluster.address) from None
+
+
+def no_cluster(address: str) -> ConfigError:
+    return ConfigError(f"cluster.address {address!r}: no Ray cluster answers there; start one, or use 'local'")
 
 
 def _nothing_to_do(run: RunFolder, config: RunConfig) -> bool:

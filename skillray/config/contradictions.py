@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from skillray.curriculum.base import Curriculum, Need
 from skillray.curriculum.dynamics import Dynamics
+from skillray.domains import DOMAINS
+from skillray.skills.names import written
 
 if TYPE_CHECKING:  # the model asks here, so it cannot be imported
     from skillray.config.model import Placement, RunConfig, TableData
@@ -24,6 +26,7 @@ def contradictions(config: RunConfig) -> Iterator[str]:
             f"student {looking[0][0]!r}: curriculum {looking[0][1]!r} looks for similar questions; set "
             "embedding.model, a Hugging Face id or folder"
         )
+    yield from _graph(config)
     yield from _training(config)
     yield from _dynamics(config)
     yield from _teacher(config)
@@ -124,6 +127,19 @@ def _teacher(config: RunConfig) -> Iterator[str]:
         yield (
             f"placement.teacher.num_gpus is of one worker of an engine, so 1 at most; got {on_gpu:g}: set "
             "teacher.tensor_parallel_size instead"
+        )
+
+
+def _graph(config: RunConfig) -> Iterator[str]:
+    graph, teacher = config.graph, config.teacher
+    if graph is None or graph.type != "decompose":
+        return
+    if not written(graph.topic):
+        yield f"graph.topic must have letters or digits; got {graph.topic!r}"
+    if teacher.type == "domain" and DOMAINS[teacher.domain].builds_on(written(graph.topic)) is None:
+        yield (
+            f"graph.topic: a domain teacher takes apart only its own skills, and {teacher.domain!r} as a whole; got "
+            f"{graph.topic!r}: use one of them, or a teacher.type of 'vllm', 'serve' or 'openai'"
         )
 
 

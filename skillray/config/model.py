@@ -149,6 +149,43 @@ class EmbeddingSettings(Value):
     threads: PositiveInt = 1
 
 
+class GraphFile(Value):
+    """A skill graph as JSON: what `skillray graph build` wrote, or a run's data/graph.json."""
+
+    type: Literal["file"] = "file"
+    path: DataPath
+
+
+class SyllabusGraph(Value):
+    """A syllabus, nested Markdown (.md) or YAML (.yaml); skillray/skills/syllabus.py says how it is read."""
+
+    type: Literal["syllabus"] = "syllabus"
+    path: DataPath
+    min_cosine: float = Field(0.95, gt=0.0, le=1.0)
+    """Where `embedding` is set: skills whose names and descriptions are at least so similar are one. What is right
+    depends on the model; DSA (arXiv 2412.19361) prints no rule."""
+
+
+class DecomposedGraph(Value):
+    """The teacher takes a topic apart, skill by skill (DSA, arXiv 2412.19361; it prints none of the limits)."""
+
+    type: Literal["decompose"] = "decompose"
+    topic: str = Field(min_length=1, max_length=80)
+    depth: PositiveInt = 4
+    """Levels that are taken apart, the topic the first."""
+    breadth: Annotated[int, Field(ge=1, le=40)] = 8
+    """Sub-skills of one skill, at most."""
+    max_calls: PositiveInt = 600
+    """Skills that the teacher is asked about, at most; a run's `budget` holds as well."""
+    syllabus: DataPath | None = None
+    """To merge with it; its names are shown to the teacher."""
+    min_cosine: float = Field(0.95, gt=0.0, le=1.0)
+    """As of a syllabus."""
+
+
+AnyGraph = Annotated[GraphFile | SyllabusGraph | DecomposedGraph, Field(discriminator="type")]
+
+
 class Placement(Value):
     """What one worker of a role asks of the cluster."""
 
@@ -192,6 +229,8 @@ class RunConfig(Value):
     seed: NonNegativeInt = 0
     rounds: PositiveInt = 1
     data: Annotated[DomainData | TableData, Field(discriminator="type")] = DomainData()
+    graph: AnyGraph | None = None
+    """Which skill is a prerequisite of which. Without it: the domain's own graph, or the skills of the labels, flat."""
     students: tuple[StudentConfig, ...] = Field(min_length=1)
     teacher: AnyTeacher = DomainTeacherConfig()
     budget: Budget = Budget()
@@ -199,10 +238,16 @@ class RunConfig(Value):
     grading: GradingSettings = GradingSettings()
     diagnosis: DiagnosisSettings = DiagnosisSettings()
     embedding: EmbeddingSettings | None = None
-    """For curricula that look at neighbours; the others make none."""
+    """For curricula that look at neighbours, and for `graph`, whose near-duplicate skills it finds."""
     training: TrainingSettings = TrainingSettings()
     placement: Placements = Placements()
     cluster: ClusterSettings = ClusterSettings()
+
+    @property
+    def prepare_asks(self) -> bool:
+        """Whether the teacher is needed before there are questions."""
+        labels = self.data.type == "tables" and self.data.labelling is not None
+        return labels or (self.graph is not None and self.graph.type == "decompose")
 
     @model_validator(mode="after")
     def _engine_by_hardware(self) -> Self:

@@ -92,3 +92,8 @@ def open_embedder(settings: EmbeddingSettings, device: str) -> Embedder:
     torch.set_num_threads(settings.threads)
     body = load_body(settings.model, "bf16" if device == "cuda" else "fp32", settings.bidirectional)
     return Embedder(settings, load_tokenizer(settings.model), body.to(device).eval())
+
+
+def embedding_here(settings: EmbeddingSettings | None) -> Callable[[Sequence[str]], Vectors] | None:
+    """Outside of Ray, on the CPU of this process; None where no model is set."""
+    return None if settings is None else open_embedder(settings, "cpu").vectors

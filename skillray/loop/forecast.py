@@ -56,7 +56,11 @@ class Forecast:
 
 def forecast(config: RunConfig) -> Forecast:
     sizes = _sizes(config)
-    steps = [Step(student="(all)", round=0, verb="prepare", rows=_text(sizes)), *_labelling(config, sizes)]
+    steps = [
+        Step(student="(all)", round=0, verb="prepare", rows=_text(sizes)),
+        *_graph(config),
+        *_labelling(config, sizes),
+    ]
     steps += _embedding(config, sizes)
     shared: set[tuple[str, str | None]] = set()
     for student in config.students:
@@ -93,13 +97,33 @@ def _text(sizes: dict[str, int | None]) -> str:
 
 
 def _labelling(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:
-    """The pool twice, everything else once; the few calls that make families are not counted."""
+    """The pool twice, for names and for labels (with a graph, which has the names, once), everything else once; the few
+    calls that make families are not counted."""
     if config.data.type != "tables" or config.data.labelling is None:
         return []
-    calls = _sum(sizes["pool"], *sizes.values()) or 0
+    calls = _sum(0 if config.graph else sizes["pool"], *sizes.values()) or 0
     tokens = _written(config, {Task.LABEL_SKILLS: calls})
     rows = "labels of every question"
     return [Step(student="(all)", round=0, verb="label", rows=rows, teacher_calls=calls, role="teacher", tokens=tokens)]
+
+
+def _graph(config: RunConfig) -> list[Step]:
+    graph = config.graph
+    if graph is None or graph.type != "decompose":
+        return []
+    rows = f"at most {graph.max_calls} skills taken apart"
+    tokens = _written(config, {Task.DECOMPOSE: graph.max_calls})
+    return [
+        Step(
+            student="(all)",
+            round=0,
+            verb="graph",
+            rows=rows,
+            teacher_calls=graph.max_calls,
+            role="teacher",
+            tokens=tokens,
+        )
+    ]
 
 
 def _embedding(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:

@@ -13,20 +13,30 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from skillray.config.model import QuestionSource, RunConfig
 from skillray.errors import DataError
 from skillray.loop.prm import NEURAL
+from skillray.loop.skill_graph import files_of
 from skillray.loop.sources import paths_of
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json, sha256_of
 from skillray.store.layout import RunFolder
 from skillray.training.checkpoint import local_files, model_hash
 
-Input = QuestionSource | str
-"""A table, or a model."""
+
+@dataclass(frozen=True, slots=True)
+class GraphSource:
+    """A graph or a syllabus."""
+
+    path: str
+
+
+Input = QuestionSource | GraphSource | str
+"""A table, a graph, or a model."""
 
 
 def refuse_changed_inputs(run: RunFolder, config: RunConfig) -> None:
@@ -42,7 +52,7 @@ def note_inputs(run: RunFolder, config: RunConfig, fence: Fence) -> None:
     known, content = _known(run), cache(_content)  # students share models
     found = dict(known)
     for field, source in _inputs(config).items():
-        if field in known and isinstance(source, QuestionSource) and exists(run.graph):
+        if field in known and isinstance(source, QuestionSource | GraphSource) and exists(run.graph):
             continue  # it stands in RUN/data, and is not read again
         found[field] = _look(run, field, source, known.get(field), content)
     if found != known:
@@ -59,6 +69,7 @@ def _inputs(config: RunConfig) -> dict[str, Input]:
     if config.data.type == "tables":
         named = {"pool": config.data.pool, "probe": config.data.probe, "labels": config.data.labels}
         found |= {f"data.{name}": source for name, source in named.items() if source is not None}
+    found |= {field: GraphSource(path) for field, path in files_of(config.graph).items()}
     if config.rollout.recorded is not None:
         found["rollout.recorded"] = QuestionSource(path=config.rollout.recorded.path)
     if isinstance(config.grading.scorer, NEURAL):
@@ -84,7 +95,7 @@ def _look(
         return known
     found = {"content": content(source), "seen": seen}
     if known is not None and found["content"] != known["content"]:
-        where = source.path if isinstance(source, QuestionSource) else source
+        where = source if isinstance(source, str) else source.path
         raise DataError(
             f"{field}: the content of {where} is not what it was when {run.path} was started; restore it, or use a new "
             "--run-dir"
@@ -96,7 +107,8 @@ def _content(source: Input) -> str:
     if isinstance(source, str):
         return model_hash(source)
     try:
-        return _digest(sha256_of(path) for path in paths_of(source))
+        paths = [source.path] if isinstance(source, GraphSource) else paths_of(source)
+        return _digest(sha256_of(path) for path in paths)
     except FileNotFoundError:
         raise DataError(f"{source.path}: no such file; restore it") from None
 

@@ -21,6 +21,7 @@ from skillray.errors import ConfigError, DataError, MissingExtraError
 from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
+from skillray.loop.skill_graph import files_of, make_graph, read_draft
 from skillray.loop.sources import check_source, num_rows
 from skillray.store.files import is_url
 from skillray.teacher.prompting import Prompts
@@ -60,6 +61,7 @@ def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
             check_weights(config.embedding.model)
     if questions_are_made:
         return
+    check_graph(config)
     if isinstance(config.data, DomainData):
         _check_domain(config, config.data)
     else:
@@ -129,6 +131,16 @@ def _check_model_settings(config: RunConfig, model: str, folder: str) -> None:
             f"rollout.max_new_tokens is {config.rollout.max_new_tokens}, and model {model} has room for {room} tokens, "
             "question included; lower it"
         )
+
+
+def check_graph(config: RunConfig) -> None:
+    """What its files make, without what a teacher or embeddings would add."""
+    for field, path in files_of(config.graph).items():
+        with _naming(field):
+            read_draft(path)
+    if files_of(config.graph):
+        known = DOMAINS[config.data.domain].skills_of() if isinstance(config.data, DomainData) else ()
+        make_graph(config, known, None, None)
 
 
 def _check_domain(config: RunConfig, data: DomainData) -> None:

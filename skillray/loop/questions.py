@@ -186,19 +186,6 @@ def _row(question: Question, split: str) -> Row:
     return row | {"question_id": content_id(question.question), "source_id": None, "skills": skills, "split": split}
 
 
-def graph_json(graph: SkillGraph) -> Row:
-    return {
-        "skills": list(graph.skills),
-        "prerequisites": {skill: list(needs) for skill, needs in graph.prerequisites.items()},
-        "subjects": dict(graph.subjects),
-    }
-
-
-def graph_from_json(value: Mapping[str, Any]) -> SkillGraph:
-    needs = {skill: tuple(value["prerequisites"][skill]) for skill in value["skills"]}
-    return SkillGraph(needs, value.get("subjects", {}))
-
-
 def question_of(row: Mapping[str, Any]) -> Question:
     """The noun of a row of any table that starts with the QUESTIONS columns."""
     fields = ("question_id", "question", "answer", "solution", "level")

@@ -95,13 +95,13 @@ class RayVerbs:
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """The questions, and the teacher: neither waits for the other, unless the teacher is to label the questions."""
+        """The questions, and the teacher: neither waits for the other, unless the teacher is asked."""
         if (job := this_job()) not in self._status.jobs:
             self._status.jobs.append(job)
             self._status.save()
         self._sweeper = asyncio.create_task(self._sweep())
-        data, first = self._config.data, self._config.students[:1]
-        if data.type == "tables" and data.labelling is not None:
+        first = self._config.students[:1]
+        if self._config.prepare_asks:
             await self._start_teacher()
             await self._runner(Verb.PREPARE, first, 0)
         else:

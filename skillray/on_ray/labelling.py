@@ -17,9 +17,11 @@ from skillray.diagnosis.vocabulary import vocabulary_of
 from skillray.errors import DataError
 from skillray.loop.label import Label, names_by_subject
 from skillray.loop.questions import SPLITS
+from skillray.loop.skill_graph import refuse_long_lists, vocabulary
 from skillray.on_ray.data import Job, Link
 from skillray.on_ray.neighbours import Chain
 from skillray.protocols import OpenTeacher
+from skillray.skills.graph import SkillGraph
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
 from skillray.store.layout import RunFolder
@@ -33,28 +35,38 @@ def label_questions(
     run: RunFolder,
     tables: Mapping[str, pa.Table],
     settings: LabellingSettings,
+    given: SkillGraph | None,
     teacher: OpenTeacher,
     placement: Placement,
     chain: Chain,
     fence: Fence,
     tell: Callable[[str], None],
 ) -> dict[str, list[str]]:
-    """The skills of every question of `tables` (by split), by its text; those that got none are told."""
+    """The skills of every question of `tables` (by split), by its text; those that got none are told.
+
+    With a `given` graph its skills are the vocabulary, and no families are made.
+    """
     folder = run.labelling
     for split in SPLITS:
         if not folder.table(split).complete():
             folder.table(split).write(tables[split], fence=fence)
-    named = folder.folder("named").table("labels")
-    chain([Job(folder.table("pool"), (named,))], [Link(Label(teacher, {}), placement)], UNIT_ROWS)
-    if not exists(run.vocabulary):
-        fence.commit_json(run.vocabulary, _vocabulary(names_by_subject(named), settings, teacher))
-    vocabulary = read_json(run.vocabulary)
-    allowed = {subject: tuple(found["skills"]) for subject, found in vocabulary.items()}
+    made: dict[str, Any] = {}
+    if given is not None:
+        subjects = {subject or "" for table in tables.values() for subject in table["subject"].unique().to_pylist()}
+        allowed = vocabulary(given, subjects)
+        refuse_long_lists(allowed)
+    else:
+        named = folder.folder("named").table("labels")
+        chain([Job(folder.table("pool"), (named,))], [Link(Label(teacher, {}), placement)], UNIT_ROWS)
+        if not exists(run.vocabulary):
+            fence.commit_json(run.vocabulary, _vocabulary(names_by_subject(named), settings, teacher))
+        made = read_json(run.vocabulary)
+        allowed = {subject: tuple(found["skills"]) for subject, found in made.items()}
     labels = {split: folder.folder(split + "-labelled").table("labels") for split in SPLITS}
     jobs = [Job(folder.table(split), (labels[split],)) for split in SPLITS]
     chain(jobs, [Link(Label(teacher, allowed), placement)], UNIT_ROWS)
     rows = [row for table in labels.values() for row in table.read(["question", "skills", "outcome"]).to_pylist()]
-    for note in _notes(vocabulary, Counter(row["outcome"] for row in rows)):
+    for note in _notes(made, Counter(row["outcome"] for row in rows)):
         tell(note)
     return {row["question"]: row["skills"] for row in rows}
 

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skillray.config import RunConfig, StudentConfig, identity_hash
-from skillray.config.model import LabellingSettings
 from skillray.config.students import Stage
 from skillray.curriculum.base import WRITTEN, Need, OrderKind, Plan
 from skillray.loop.diagnose import Diagnose, choose_difficult
@@ -23,10 +22,6 @@ from skillray.loop.merge import ids_of, merge
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import (
     SPLITS,
-    from_domain,
-    from_tables,
-    graph_from_json,
-    graph_json,
     recorded_rollouts,
     refuse_silent,
 )
@@ -36,11 +31,12 @@ from skillray.loop.select import Carry, Select
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
 from skillray.on_ray.data import Job, Link, Progress, run_chain
-from skillray.on_ray.labelling import label_questions
 from skillray.on_ray.neighbours import embed_questions, find_neighbours
+from skillray.on_ray.questions import make_questions
 from skillray.on_ray.reply_logs import ServedTeacher, served_teacher
 from skillray.on_ray.runner import namespace_of
 from skillray.on_ray.segments import edit_segments, write_probe
+from skillray.skills.graph_json import graph_from_json, graph_json
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
@@ -105,13 +101,8 @@ class Runner:
                 embed_questions(self.run, self.config, self._chain)
 
     def _make_questions(self) -> None:
-        data, notes = self.config.data, list[str]()
-        if data.type == "domain":
-            tables, graph = from_domain(data, self.config.seed, notes.append)
-        else:
-            tables, graph = from_tables(data, notes.append)
-            if data.labelling is not None:
-                tables, graph = from_tables(data, named=self._labelled(tables, data.labelling, notes))
+        notes = list[str]()
+        tables, graph = make_questions(self.run, self.config, self._teacher(), self._chain, self.fence, notes.append)
         for split in SPLITS:
             self.run.questions(split).write(tables[split], fence=self.fence)
         if self.config.rollout.recorded is not None:
@@ -120,14 +111,6 @@ class Runner:
         if notes:
             self.fence.commit_json(self.run.data_notes, notes)
         self.fence.commit_json(self.run.graph, graph_json(graph))
-
-    def _labelled(
-        self, tables: dict[str, pa.Table], settings: LabellingSettings, notes: list[str]
-    ) -> dict[str, list[str]]:
-        place = self.config.placement.grade
-        return label_questions(
-            self.run, tables, settings, self._teacher(), place, self._chain, self.fence, notes.append
-        )
 
     def _check_recorded(self) -> None:
         """A student that was added may be one whose answers nobody recorded."""

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path
 
+from skillray.report.depth_plot import depth_figure
 from skillray.report.drawing import ACCURACY, INK, MUTED, data_uri, ink_on, label, shade, style
 from skillray.report.inputs import Student
 from skillray.report.text import NONE, percent
@@ -21,6 +22,7 @@ from skillray.skills.graph import SkillGraph
 MAX_GRAPHS = 6
 """Students drawn; the table by skill has all."""
 MAX_SKILLS = 150
+"""From here on a graph is drawn by depth."""
 MANY_SKILLS = 40
 """From here on a graph is taller than a screen."""
 COLUMN, ROW = 1.9, 0.76
@@ -38,9 +40,11 @@ Place = tuple[float, float]
 
 
 def graph_figure(graph: SkillGraph, student: Student) -> str:
-    """A data URI, or "" when no skill is scored or there are too many to draw."""
-    if student.latest is None or not 0 < len(graph.skills) <= MAX_SKILLS:
+    """A data URI, or "" when no skill is scored; of a large graph one by depth, and of a large flat vocabulary none."""
+    if student.latest is None or not graph.skills or (len(graph.skills) > MAX_SKILLS and not graph.edges()):
         return ""
+    if len(graph.skills) > MAX_SKILLS:
+        return depth_figure(graph, student)
     places = layered(graph) if graph.edges() else grid(graph.skills, graph.subjects)
     columns, rows = (1 + max(place[i] for place in places.values()) for i in (0, 1))
     with style():

@@ -228,7 +228,11 @@ def _graph(run: RunFolder, students: Mapping[str, Student]) -> SkillGraph:
     needs = found.get("prerequisites") or {}
     scored = [skill for student in students.values() for r in student.rounds for skill in r.by_skill]
     skills = dict.fromkeys([*found.get("skills", ()), *needs, *scored])
-    return SkillGraph({skill: tuple(needs.get(skill, ())) for skill in skills}, found.get("subjects") or {})
+    return SkillGraph(
+        {skill: tuple(needs.get(skill, ())) for skill in skills},
+        found.get("subjects") or {},
+        {unit: tuple(members) for unit, members in (found.get("members") or {}).items()},
+    )
 
 
 def _config(run: RunFolder) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from skillray.report import plots, text, views
 from skillray.report.data_map import MAX_MAPS, MAX_POINTS, map_figure
 from skillray.report.drawing import ACCURACY, ink_on, shade
-from skillray.report.graph_plot import MANY_SKILLS, MAX_GRAPHS, graph_figure
+from skillray.report.graph_plot import MANY_SKILLS, MAX_GRAPHS, MAX_SKILLS, graph_figure
 from skillray.report.inputs import Inputs, Progress, read_inputs
 from skillray.report.learnt import CATEGORIES, EDITS, read_learnt, size_rows
 from skillray.report.studied import Studied, read_studied
@@ -22,6 +22,8 @@ MAX_TEXT = 1200
 MAX_SAMPLED = 12
 """Rounds of students with example rows."""
 MAX_CONFIG = 100_000
+MAX_UNITS = 50
+"""Study units named; the graph file has all."""
 
 
 def write_report(run: RunFolder) -> str:
@@ -46,6 +48,7 @@ def _facts(inputs: Inputs) -> dict[str, Any]:
     students = inputs.students
     scored = {name: student for name, student in students.items() if student.latest}
     graphs = [(name, graph_figure(inputs.graph, student)) for name, student in list(scored.items())[:MAX_GRAPHS]]
+    shown = views.shown_skills(inputs.graph.skills, scored, MAX_SKILLS)
     skilled = any(r.by_skill for student in scored.values() for r in student.scored)
     return {
         "inputs": inputs,
@@ -55,9 +58,12 @@ def _facts(inputs: Inputs) -> dict[str, Any]:
         "arms": views.arms(students, inputs.comparisons),
         "accuracy_figure": plots.accuracy(students),
         "comparisons": list(zip(inputs.comparisons, views.whiskers(inputs.comparisons), strict=True)),
-        "by_skill": views.skill_rows(inputs.graph.skills, scored) if skilled else [],
+        "by_skill": views.skill_rows(shown, scored) if skilled else [],
+        "unscored": len(inputs.graph.skills) - len(shown),
+        "units": list(inputs.graph.members.items())[:MAX_UNITS],
         "scored": list(scored),
         "graphs": [(name, figure) for name, figure in graphs if figure] if skilled else [],
+        "by_depth": len(inputs.graph.skills) > MAX_SKILLS,
         "unfolded": 3 if len(inputs.graph.skills) <= MANY_SKILLS else 1,
         "undrawn": max(len(scored) - MAX_GRAPHS, 0),
         "profiles": [(name, views.profile_table(student)) for name, student in students.items()],

@@ -79,6 +79,12 @@ def _of(scored: Round, skill: str | None) -> Estimate | None:
     return scored.accuracy if skill is None else scored.by_skill.get(skill)
 
 
+def shown_skills(skills: Sequence[str], students: Mapping[str, Student], most: int) -> list[str]:
+    """All of them; of more than `most` only those that are scored."""
+    scored = {skill for student in students.values() for r in student.scored for skill in r.by_skill}
+    return [skill for skill in skills if len(skills) <= most or skill in scored]
+
+
 def skill_rows(skills: Iterable[str], students: Mapping[str, Student]) -> list[tuple[str, list[Cell]]]:
     """Skills down, students across: the latest accuracy on the skill, its interval, and the change from base."""
     return [(skill, [_skill_cell(skill, student) for student in students.values()]) for skill in skills]

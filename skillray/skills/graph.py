@@ -17,6 +17,12 @@ class SkillGraph:
     """Skill -> the skills it builds on; every skill of the vocabulary is a key."""
     subjects: Mapping[str, str] = field(default_factory=dict)
     """Skill -> its subject; empty where the vocabulary is one list for all questions."""
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Study unit -> the skills in it, which need each other: a unit is a skill of the graph, its members are not."""
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    """Skill, or member of a unit -> what it is, where somebody said so."""
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Skill, or member of a unit -> other names that it had, before near-duplicates were made one."""
 
     def __post_init__(self) -> None:
         for skill, needs in self.prerequisites.items():

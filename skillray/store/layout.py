@@ -92,6 +92,11 @@ class RunFolder:
         return self.file("data", "labelling", "vocabulary.json")
 
     @property
+    def skills(self) -> RoundFolder:
+        """Names of skills and their embeddings; only where a graph is made and there is a model."""
+        return RoundFolder(self.file("data", "skills"))
+
+    @property
     def graph(self) -> str:
         return self.file("data", "graph.json")
 

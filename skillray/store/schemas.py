@@ -185,6 +185,7 @@ TABLES: dict[str, pa.Schema] = {
     "profile": QUESTIONS,
     "pool": QUESTIONS,
     "held_out": QUESTIONS,
+    "names": QUESTIONS,  # of skills, to be embedded
     "recorded": RECORDED,
     "rollouts": ROLLOUTS,
     "graded": GRADED,

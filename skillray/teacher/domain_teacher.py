@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from skillray.protocols import Domain
 from skillray.teacher.tasks import (
     Compose,
+    Decompose,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -42,7 +43,7 @@ class DomainTeacher:
         return f"{self.domain.name}-domain@{REVISION}"
 
     def ask(self, task: Task, requests: Sequence[Request]) -> list[Reply]:
-        """One reply a request, in order."""
+        """One reply a request, in order. Tasks that it has no exact answer to are UNSUPPORTED."""
         return [self._reply(task, request) for request in requests]
 
     def _reply(self, task: Task, request: Request) -> Reply:
@@ -57,6 +58,8 @@ class DomainTeacher:
             case Task.SOLVE, Solve():
                 solution = request.question.solution
                 return Reply(outcome=Outcome.OK, value=solution) if solution else Reply(outcome=Outcome.EMPTY)
+            case Task.DECOMPOSE, Decompose():
+                return self._parts(request)
             case Task.SOLVE, Rewrite():
                 return self._rewrite(request.question, self._rng(task, request))
             case Task.WRITE_TEXTBOOK, WriteTextbook():
@@ -75,6 +78,14 @@ class DomainTeacher:
         """Of the domain's own questions only: nobody else's solution could be put in other words exactly."""
         text = self.domain.rewrite(question, rng)
         return Reply(outcome=Outcome.OK, value=text) if text else Reply(outcome=Outcome.UNSUPPORTED)
+
+    def _parts(self, request: Decompose) -> Reply:
+        """What the domain's own graph says."""
+        parts = self.domain.builds_on(request.skill)
+        if parts is None:
+            return Reply(outcome=Outcome.UNKNOWN_SKILL, raw=request.skill)
+        value = [{"name": part, "description": ""} for part in parts[: request.breadth]]
+        return Reply(outcome=Outcome.OK, value=value) if value else Reply(outcome=Outcome.EMPTY)
 
     def _missing(self, request: NameMissingSkills) -> Reply:
         """The question's main skill, and the skill of the first wrong step where that is another one.

@@ -12,6 +12,7 @@ from skillray.teacher.prompting import Prompts, PromptTooLongError
 from skillray.teacher.tasks import (
     ClusterSkills,
     Compose,
+    Decompose,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -37,6 +38,7 @@ SAMPLING: Mapping[Task, Mapping[str, Any]] = {
     Task.WRITE_TEXTBOOK: {"temperature": 1.0, "max_tokens": 4096},
     Task.WRITE_EXERCISES: {"temperature": 1.0, "max_tokens": 4096},
     Task.COMPOSE: {"temperature": 1.0, "max_tokens": 2048},
+    Task.DECOMPOSE: {"temperature": 0.0, "max_tokens": 2048},
 }
 """Our choice: STAT (arXiv 2510.10023, C.1) prints its students' settings and not its teacher's. What is asked once is
 greedy; what is asked several times for different texts is sampled."""
@@ -51,6 +53,7 @@ _KINDS: Mapping[Task, tuple[type, ...]] = {
     Task.WRITE_TEXTBOOK: (WriteTextbook,),
     Task.WRITE_EXERCISES: (WriteExercises,),
     Task.COMPOSE: (Compose,),
+    Task.DECOMPOSE: (Decompose,),
 }
 
 

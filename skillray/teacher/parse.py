@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skillray.skills.graph import bare
+from skillray.skills.names import MAX_NAME, normalised
+from skillray.skills.names import written as as_named
 from skillray.teacher.tasks import (
     ClusterSkills,
     Compose,
+    Decompose,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -31,8 +34,6 @@ MAX_RAW = 2_000
 """Characters kept of a text that could not be read."""
 MAX_SKILLS = 5
 """Labels of a question (STAT, arXiv 2510.10023, C.3.1)."""
-MAX_NAME = 80
-"""Characters of a new name of a skill."""
 MAX_STARTS = 50
 """Places at which an object is looked for: a text of braces alone must not take a second."""
 MAX_TAGGED = 20_000
@@ -47,7 +48,8 @@ MAX_LABELS = 200
 MAX_ENUM = 500
 """Names that a schema lists; servers refuse thousands."""
 
-_FIELDS = frozenset({"skills", "judge", "questions", "clusters", "exercises", "problem"})
+Listing = LabelSkills | ClusterSkills | NameMissingSkills | WriteQuestions | Decompose
+_FIELDS = frozenset({"skills", "judge", "questions", "clusters", "exercises", "problem", "sub_skills"})
 _NAMES = {"type": "array", "items": {"type": "string"}}
 _TEXT = {"type": "string"}
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+(.+)$")
@@ -80,6 +82,8 @@ def schema(request: Request) -> dict[str, Any] | None:
             return _object(exercises={"type": "array", "items": exercise})
         case Compose():
             return _object(reason=_TEXT, problem=_TEXT, solution=_TEXT)
+        case Decompose():
+            return _object(sub_skills={"type": "array", "items": _object(name=_TEXT, description=_TEXT)})
         case _:
             return None
 
@@ -104,11 +108,15 @@ def parse(request: Request, text: str, finish_reason: str = "stop") -> Reply:
             return _listed(request, text)
 
 
-def _listed(request: LabelSkills | ClusterSkills | NameMissingSkills | WriteQuestions, text: str) -> Reply:
+def _listed(request: Listing, text: str) -> Reply:
     """Names or questions, in the forms that models use for a list."""
     body = _body(text, request.response if isinstance(request, NameMissingSkills) else "")
     if body is None:
         return _refused(text) or _without_value(Outcome.MALFORMED, text)
+    return _read(body, request, text)
+
+
+def _read(body: dict[str, Any], request: Listing, text: str) -> Reply:
     match request:
         case LabelSkills():
             names = _strings(body.get("skills"))
@@ -119,6 +127,8 @@ def _listed(request: LabelSkills | ClusterSkills | NameMissingSkills | WriteQues
             return _missing(body, request, text)
         case WriteQuestions():
             return _questions(body, request, text)
+        case Decompose():
+            return _parts(body.get("sub_skills", body.get("skills")), request, text)
 
 
 def bounded(form: Mapping[str, Any], name: str = "") -> dict[str, Any]:
@@ -132,11 +142,11 @@ def bounded(form: Mapping[str, Any], name: str = "") -> dict[str, Any]:
             return {
                 **form,
                 "items": bounded(items),
-                "maxItems": MAX_LABELS if name in ("clusters", "labels") else MAX_ITEMS,
+                "maxItems": MAX_LABELS if name in ("clusters", "labels", "sub_skills") else MAX_ITEMS,
             }
         case {"type": "string"} if "enum" not in form:
             most = MAX_SOLUTION if name == "solution" else MAX_TEXT
-            return {**form, "maxLength": MAX_ASIDE if name in ("reason", "draft", "name") else most}
+            return {**form, "maxLength": MAX_ASIDE if name in ("reason", "draft", "name", "description") else most}
         case _:
             return dict(form)
 
@@ -145,11 +155,6 @@ def _names_of(allowed: Sequence[str]) -> dict[str, Any]:
     if not 0 < len(allowed) <= MAX_ENUM:
         return _NAMES
     return {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
-
-
-def normalised(name: str) -> str:
-    """Case, spaces, hyphens, underscores and quotes tell no skills apart."""
-    return re.sub(r"[^\w]+|_+", " ", name.casefold()).strip()
 
 
 def _body(text: str, quoted: str) -> dict[str, Any] | None:
@@ -231,6 +236,32 @@ def _clusters(clusters: Any, labels: Sequence[str], text: str) -> Reply:
         if named and known:
             found.setdefault(named[0], []).extend(known)
     return Reply(outcome=Outcome.OK, value=found) if found else _without_value(Outcome.UNKNOWN_SKILL, text)
+
+
+def _parts(parts: Any, request: Decompose, text: str) -> Reply:
+    """Objects, or plain texts "name: description". Each once; a skill is no part of itself."""
+    if not isinstance(parts, list):
+        return _without_value(Outcome.MALFORMED, text)
+    found: dict[str, str] = {}
+    for part in parts:
+        name, said = _described(part)
+        if 0 < len(name) <= MAX_NAME and normalised(name) != normalised(request.skill):
+            found.setdefault(name, said)
+    value = [{"name": name, "description": said} for name, said in list(found.items())[: request.breadth]]
+    if value:
+        return Reply(outcome=Outcome.OK, value=value)
+    return _without_value(Outcome.MALFORMED, text) if parts else Reply(outcome=Outcome.EMPTY)
+
+
+def _described(part: Any) -> tuple[str, str]:
+    """The name, written as ours are, and the description; "" for what is not there."""
+    if isinstance(part, str):
+        name, _, said = part.partition(": ")
+    else:
+        fields = part if isinstance(part, dict) else {}
+        name, said = (str(fields.get(field) or "") for field in ("name", "description"))
+    name, said = (one.encode("utf-8", "replace").decode() for one in (name, said))
+    return as_named(name), said.strip()[:MAX_ASIDE]
 
 
 def _questions(body: dict[str, Any], request: WriteQuestions, text: str) -> Reply:

@@ -16,6 +16,7 @@ from skillray.skills.graph import bare
 from skillray.teacher.tasks import (
     ClusterSkills,
     Compose,
+    Decompose,
     LabelSkills,
     NameMissingSkills,
     Request,
@@ -99,8 +100,17 @@ def _fields(request: Request) -> tuple[str, dict[str, Any]]:
             return "write_questions", {"skill": request.skill, "seeds": seeds, "count": request.count}
         case Solve():
             return "solve", {"question": request.question.question, "skills": request.skills}
+        case Decompose():
+            asked = {"skill": request.skill, "path": request.path, "breadth": request.breadth, "known": request.known}
+            return "decompose", asked
         case Rewrite():
             return "rewrite", _example(request.question)
+        case WriteTextbook() | WriteExercises() | Compose():
+            return _to_teach(request)
+
+
+def _to_teach(request: WriteTextbook | WriteExercises | Compose) -> tuple[str, dict[str, Any]]:
+    match request:
         case WriteTextbook():
             return "write_textbook", _about(request) | {"prerequisites": _bare(request.prerequisites, request.subject)}
         case WriteExercises():

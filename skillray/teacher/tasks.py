@@ -31,7 +31,7 @@ class Task(StrEnum):
     COMPOSE = "compose"
     """One harder question made of easy ones, with its solution. (`Compose`)"""
     DECOMPOSE = "decompose"
-    """The skills that a skill is made of."""
+    """The skills that a skill is made of. (`Decompose`)"""
     GRADE = "grade"
     """Points for a response."""
 
@@ -128,6 +128,19 @@ class Rewrite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decompose:
+    """Value of the reply: the skills that `skill` builds on directly, each {"name", "description"}; EMPTY for none."""
+
+    skill: str
+    path: tuple[str, ...]
+    """Where it stands: from the topic down to the skill that it is a part of; empty for the topic itself."""
+    breadth: int
+    """At most so many."""
+    known: tuple[str, ...]
+    """Skills that have a name already, to be named like that; the teacher may name others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteTextbook:
     """Value of the reply: the text of a passage. DSA's textbook data (arXiv 2412.19361): a description, links to the
     prerequisites, key concepts, worked examples and homework.
@@ -178,6 +191,7 @@ Request = (
     | WriteTextbook
     | WriteExercises
     | Compose
+    | Decompose
 )
 """A request holds whole questions, reference included: exact teachers need it, and a prompt must never show the
 reference of the question it asks about (but for `Rewrite`). Its JSON is in the key, so no two kinds of one task may

@@ -84,6 +84,13 @@ class ArithmeticDomain:
     def skills_of(self) -> Sequence[str]:
         return self.graph.skills
 
+    def builds_on(self, skill: str) -> Sequence[str] | None:
+        """Direct prerequisites; of the domain's own name, the skills that no other builds on. None: no such skill."""
+        if skill == self.name:
+            needed = {need for need, _ in self.graph.edges()}
+            return [one for one in self.graph.skills if one not in needed]
+        return self.graph.prerequisites.get(skill)
+
     def questions(self, split: str, per_skill: int, seed: int) -> list[Question]:
         """`per_skill` distinct questions of `split` (split.py) for each main skill."""
         from skillray.domains.arithmetic.questions import make_questions  # it generates with this class

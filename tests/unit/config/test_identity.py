@@ -53,6 +53,7 @@ PAID: dict[str, Any] = ON_GPUS | {
     "teacher": {"type": "openai", "model": "m", "price": {"prompt": 1.0, "completion": 2.0}, "url": "https://here/v1"},
     "budget": {"max_calls": 1},
 }
+TAKEN_APART: dict[str, Any] = PAID | {"graph": {"type": "decompose", "topic": "calculus"}}
 LABELLED: dict[str, Any] = TABLES | {"teacher": PAID["teacher"]}
 STAGES = [
     *({"curriculum": {"type": name}, "dynamics": {}} for name in CURRICULA),
@@ -93,7 +94,8 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
 
 @pytest.fixture
 def found() -> list[Change]:
-    return [*changes([ON_GPUS, PAID, IN_STAGE_2, STAGED, ANY_DATA, TABLES, RECORDED, LABELLED]), WITH_RECORDED]
+    starts = [ON_GPUS, PAID, IN_STAGE_2, STAGED, ANY_DATA, TABLES, RECORDED, LABELLED, TAKEN_APART]
+    return [*changes(starts), WITH_RECORDED]
 
 
 def is_execution(change: Change) -> bool:

@@ -125,3 +125,11 @@ def test_a_stage_that_is_edited_has_a_probe_fit_and_updates():
     # Before epochs 3 to 7; 3 and 6 have new ones written, 12 questions with one solution each.
     assert update.rows == "5 updates, 2 with new examples: at most 30% of the set each"
     assert update.teacher_calls == 2 * 12 * 2
+
+
+def test_a_topic_costs_as_many_calls_as_it_may():
+    config = {"name": "r", "data": DATA, "students": STUDENTS, "teacher": {"type": "openai", "model": "m"}}
+    graph = {"graph": {"type": "decompose", "topic": "calculus", "max_calls": 50}}
+    before, after = (forecast(parse(config | more, "c")) for more in ({}, graph))
+    assert after.teacher_calls == before.teacher_calls + 50
+    assert (after.steps[1].verb, after.steps[1].tokens) == ("graph", 50 * 2048)

@@ -24,6 +24,7 @@ from tests.unit.bad_input.kinds import write_model as write_folder
 LABELS = [{"question": "1 + 1?", "skills": ["sum"]}]
 CONFIG: dict[str, Any] = RECORDED | {
     "data": RECORDED["data"] | {"labels": {"path": "labels.jsonl"}},
+    "graph": {"type": "syllabus", "path": "syllabus.md"},
     "students": [RECORDED["students"][0] | {"model": "m"}, RECORDED["students"][0] | {"name": "b", "model": "adapter"}],
 }
 
@@ -41,6 +42,7 @@ def run(tmp_path, monkeypatch) -> RunFolder:
         write_rows(tmp_path / f"{name}.jsonl", rows)
     write_folder(tmp_path / "m")
     write_adapter(tmp_path / "adapter", base=str(tmp_path / "base"))
+    (tmp_path / "syllabus.md").write_text("- sum\n")
     (tmp_path / "c.yaml").write_text(json.dumps(CONFIG))
     run, config = RunFolder(str(tmp_path / "run")), load_config("c.yaml")
     note_inputs(run, config, UNFENCED)
@@ -66,6 +68,7 @@ CHANGED = {
     "data.pool": lambda: write_rows(Path("pool.jsonl"), [*POOL, question(99)]),
     "data.probe": lambda: write_rows(Path("probe.jsonl"), PROBE[:-1]),
     "data.labels": lambda: write_rows(Path("labels.jsonl"), [LABELS[0] | {"skills": ["other"]}]),
+    "graph.path": lambda: Path("syllabus.md").write_text("- sum\n- other\n"),
     "rollout.recorded": lambda: write_rows(Path("recorded.jsonl"), [answer(n, response="x") for n in range(100, 140)]),
     "students.a.model": lambda: other_weights("m/model.safetensors"),
     "students.a.model tokenizer": lambda: Path("m/tokenizer.json").write_text('{"other": 1}'),
@@ -104,7 +107,7 @@ def test_files_that_are_only_newer_or_gone_are_not_missed(run, capsys, tmp_path)
     for path in (*tmp_path.glob("*.jsonl"), *tmp_path.glob("m/*")):
         os.utime(path, (1, 1))
     assert again(capsys) == ""
-    for path in tmp_path.glob("*.jsonl"):
+    for path in (*tmp_path.glob("*.jsonl"), tmp_path / "syllabus.md"):
         path.unlink()  # their rows stand in the run folder
     assert again(capsys) == ""
 

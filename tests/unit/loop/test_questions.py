@@ -11,11 +11,10 @@ from skillray.errors import DataError
 from skillray.loop.questions import (
     from_domain,
     from_tables,
-    graph_from_json,
-    graph_json,
     read_source,
     recorded_rollouts,
 )
+from skillray.skills.graph_json import graph_from_json, graph_json
 
 
 def write(path, rows) -> str:

@@ -9,9 +9,10 @@ import pytest
 from skillray.curriculum import StatSel
 from skillray.curriculum.base import Evidence, Gap
 from skillray.errors import DataError
-from skillray.loop.questions import as_table, graph_from_json, graph_json
+from skillray.loop.questions import as_table
 from skillray.loop.study import skill_map
 from skillray.loop.subjects import by_subject
+from skillray.skills.graph_json import graph_from_json, graph_json
 from skillray.store.fence import UNFENCED
 from skillray.store.tables import Table
 from skillray.types import content_id

@@ -202,3 +202,22 @@ def test_graph_is_drawn_for_every_student(tmp_path: Path) -> None:
     drawn = images(written(make_run(str(tmp_path))))
     graphs = [svg for svg in drawn if "percentage" in svg]
     assert len(graphs) == len(METHODS) and all(svg.count("→") == len(GRAPH) for svg in graphs)
+
+
+def test_a_large_graph_is_drawn_by_depth_and_only_scored_skills_are_in_the_table(tmp_path: Path) -> None:
+    run = make_run(str(tmp_path), students=6, rounds=2)
+    large = {f"skill_{n}": [f"skill_{n // 10}"] if n >= 10 else [] for n in range(5_000)}
+    commit_json(run.graph, {"skills": [*GRAPH, *large], "prerequisites": GRAPH | large})
+    html = written(run)
+    page = Page(html)
+    assert "A bar is all skills of one depth" in page.text and "5,000 skills of the graph that no question" in page.text
+    assert "skill_4999" not in html and "skill_7\n" not in page.text and "percentage" in page.text.replace("_\n", "_")
+    assert len([one for one in images(html) if "depth: longest chain of prerequisites" in one]) == 6
+    assert len(html) < MEGABYTE
+
+
+def test_study_units_are_named_with_their_members(tmp_path: Path) -> None:
+    run = make_run(str(tmp_path), students=1, rounds=1, graph={"a+b": [], "c": ["a+b"]})
+    edit(run.graph, {"members": {"a+b": ["a", "<b>"]}})
+    text = " ".join(Page(written(run)).text.split())
+    assert "Skills that need each other are one study unit: a+b (a, <b>)" in text

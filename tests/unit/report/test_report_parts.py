@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from skillray.report import profile_json, profile_table, tables
+from skillray.report.depth_plot import MAX_BARS, bars
 from skillray.report.drawing import ACCURACY, ink_on, shade
 from skillray.report.graph_plot import grid, layered
 from skillray.report.inputs import Comparison, Student
@@ -203,3 +204,10 @@ def test_profile_as_json_and_table(tmp_path: Path) -> None:
     assert list(profile["counts"].items())[:2] == [("two_step_word_problem", 40), ("percentage", 36)]
     assert json.loads(json.dumps(profile_json(run))) == profile_json(run)
     assert profile_table(run).splitlines()[2].split() == ["two_step_word_problem", "40", "(50)"]
+
+
+def test_depths_have_a_bar_each_or_share_them() -> None:
+    assert bars(SkillGraph({"a": (), "b": ("a",), "c": ()})) == [("0", ["a", "c"]), ("1", ["b"])]
+    chain = SkillGraph({f"s{n}": (f"s{n - 1}",) if n else () for n in range(2 * MAX_BARS + 1)})
+    found = bars(chain)
+    assert len(found) == 21 and found[0] == ("0–2", ["s0", "s1", "s2"]) and found[-1] == ("60", ["s60"])

@@ -15,6 +15,7 @@ from skillray.domains import DOMAINS
 from skillray.teacher.domain_teacher import DomainTeacher
 from skillray.teacher.tasks import (
     Compose,
+    Decompose,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -65,6 +66,9 @@ class TinyDomain:
 
     def skills_of(self) -> tuple[str, ...]:
         return ALLOWED
+
+    def builds_on(self, skill: str) -> tuple[str, ...] | None:
+        return {"tiny": ("sum",), "sum": ("carry",), "carry": ()}.get(skill)
 
 
 TEACHER = DomainTeacher(TinyDomain())
@@ -195,3 +199,11 @@ def test_arithmetic_writes_solves_and_judges_itself(skill: str) -> None:
     ]
     outcomes = [(r.outcome, r.value) for r in teacher.ask(Task.NAME_MISSING_SKILLS, judged)]
     assert outcomes == [(Outcome.JUDGED_CORRECT, None), (Outcome.OK, [skill])] * 3
+
+
+def test_it_takes_apart_what_its_domain_has() -> None:
+    asked = [Decompose(skill=skill, path=(), breadth=3, known=()) for skill in ("tiny", "sum", "carry", "other")]
+    replies = TEACHER.ask(Task.DECOMPOSE, asked)
+    outcomes = [Outcome.OK, Outcome.OK, Outcome.EMPTY, Outcome.UNKNOWN_SKILL]
+    assert [reply.outcome for reply in replies] == outcomes
+    assert replies[0].value == [{"name": "sum", "description": ""}]

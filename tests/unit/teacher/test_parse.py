@@ -13,6 +13,7 @@ from skillray.teacher.parse import MAX_RAW, bounded, parse, schema
 from skillray.teacher.tasks import (
     ClusterSkills,
     Compose,
+    Decompose,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -36,8 +37,10 @@ CLUSTER = ClusterSkills(labels=("add_two", "add three", "primes"), subject="", f
 TEXTBOOK = WriteTextbook(skill="sum_skills", subject="", description="", prerequisites=(), index=0)
 EXERCISES = WriteExercises(skill="a/sums", subject="a", description="", learned=("a/counting",), count=2, index=0)
 COMPOSE = Compose(questions=(QUESTION, QUESTION), index=0)
+PARTS = Decompose(skill="calculus", path=("mathematics",), breadth=2, known=("limits",))
 REQUESTS: tuple[Request, ...] = (
-    LABEL, FREE, CLUSTER, MISSING, WRITE, SOLVE, Rewrite(question=QUESTION, index=0), TEXTBOOK, EXERCISES, COMPOSE
+    LABEL, FREE, CLUSTER, MISSING, WRITE, SOLVE, Rewrite(question=QUESTION, index=0), TEXTBOOK, EXERCISES, COMPOSE,
+    PARTS,
 )  # fmt: skip
 
 
@@ -62,6 +65,38 @@ def test_labels_are_read_in_every_form_that_models_use(text: str) -> None:
 def test_names_are_written_alike_and_one_is_taken() -> None:
     assert parse(FREE, '{"skills": ["Adding two-digit Numbers", "x"]}').value == ["adding_two_digit_numbers"]
     assert parse(FREE, json.dumps({"skills": ["n" * 200, "x"]})).value == ["x"]  # that is no name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"sub_skills": [{"name": "Limits", "description": "near "}, {"name": "chain-rule", "description": ""}]}',
+        'So: {"skills": [{"name": "limits", "description": "near"}, "Chain rule"]}',
+        '{"sub_skills": ["Limits: near", "Limits", "Calculus", "chain rule", "one_too_many"]}',
+        "- Limits: near\n- Chain rule",
+        "1. limits: near\n2. chain rule\n3. more",
+        '["limits: near", "chain rule"]',
+    ],
+)
+def test_sub_skills_are_read_in_every_form_that_models_use(text: str) -> None:
+    reply = parse(PARTS, text)
+    wanted = [{"name": "limits", "description": "near"}, {"name": "chain_rule", "description": ""}]
+    assert (reply.outcome, reply.value) == (Outcome.OK, wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ('{"sub_skills": []}', Outcome.EMPTY),
+        ('{"sub_skills": "limits"}', Outcome.MALFORMED),
+        ('{"sub_skills": [5, {"name": null}, {"name": ["x"], "description": 3}, "Calculus", "!!"]}', Outcome.OK),
+        ('{"sub_skills": [{"name": null}, "Calculus", "!!", []]}', Outcome.MALFORMED),
+        ("It has none.", Outcome.MALFORMED),
+        ("I'm sorry, I cannot.", Outcome.REFUSED),
+    ],
+)
+def test_a_reply_without_sub_skills_is_empty_or_malformed(text: str, outcome: Outcome) -> None:
+    assert parse(PARTS, text).outcome is outcome
 
 
 def test_each_name_is_in_one_family() -> None:

@@ -13,6 +13,7 @@ from skillray.teacher.prompting import MAX_CHARS, Prompts, PromptTooLongError
 from skillray.teacher.tasks import (
     ClusterSkills,
     Compose,
+    Decompose,
     LabelSkills,
     NameMissingSkills,
     Rewrite,
@@ -50,6 +51,13 @@ def test_names_are_asked_for_without_a_list_and_put_into_families() -> None:
     assert "Name the one skill" in free and "list" not in free and '"skills": ["name"]}' in free
     text = Prompts().render(ClusterSkills(labels=("a_b", "c"), subject="algebra", families=7))
     assert "- a_b\n- c\n" in text and "of algebra" in text and "about 7 families" in text
+
+
+def test_a_skill_is_taken_apart_where_it_stands() -> None:
+    text = Prompts().render(Decompose(skill="limits", path=("math", "calculus"), breadth=5, known=("sums",)))
+    assert '"limits"' in text and "math > calculus > limits" in text and "At most 5" in text and "- sums\n" in text
+    top = Prompts().render(Decompose(skill="calculus", path=(), breadth=5, known=()))
+    assert "part of" not in top and "have names already" not in top
 
 
 def test_new_questions_are_for_a_skill_or_like_their_seeds() -> None:

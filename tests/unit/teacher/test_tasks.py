@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from skillray.teacher.llm_teacher import sampling_of
 from skillray.teacher.tasks import (
+    Decompose,
     NameMissingSkills,
     Request,
     Rewrite,
@@ -49,6 +50,7 @@ def test_the_first_sample_is_what_is_asked_once() -> None:
 
 def test_everything_that_decides_the_reply_is_in_the_key() -> None:
     solve, write = Solve(question=QUESTION, sample=0), WriteQuestions(skill="sum", seeds=(QUESTION,), count=2, index=0)
+    apart = Decompose(skill="a", path=(), breadth=2, known=())
     keys = [
         key(ASKED),
         key(ASKED, model="m@2"),
@@ -68,6 +70,9 @@ def test_everything_that_decides_the_reply_is_in_the_key() -> None:
         key(write),
         key(replace(write, index=1)),
         key(replace(write, count=3)),
+        key(apart),
+        key(replace(apart, path=("b",))),
+        key(replace(apart, known=("c",))),
     ]
     assert len(set(keys)) == len(keys)
 
