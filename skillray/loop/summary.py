@@ -28,7 +28,7 @@ def summarise(run: RunFolder, config: RunConfig) -> dict[str, Any]:
     """Everything measured so far; rounds without scores are left out."""
     status = read_json(run.status)
     students = {student.name: _student(run, student, status) for student in config.students}
-    return {"students": students, "comparisons": _comparisons(run, config, students)}
+    return {"order": [*students], "students": students, "comparisons": _comparisons(run, config, students)}
 
 
 def _student(run: RunFolder, student: StudentConfig, status: dict[str, Any]) -> dict[str, Any]:

@@ -117,6 +117,8 @@ class Comparison(Record):
 
 
 class Summary(Record):
+    order: tuple[str, ...] = ()
+    """Of the students in the config: a file's own is by name."""
     students: dict[str, Student] = {}
     comparisons: tuple[Comparison, ...] = ()
 
@@ -170,7 +172,7 @@ class Inputs:
     name: str
     status: Status
     students: dict[str, Student]
-    """Every student of the run, also those that have not begun, in the order of status.json."""
+    """Every student of the run, also those that have not begun, in the order of the config."""
     comparisons: tuple[Comparison, ...]
     graph: SkillGraph
     """Every skill of the run; without edges where no graph is known."""
@@ -195,7 +197,7 @@ def read_inputs(run: RunFolder) -> Inputs:
     if not has_folder(run.path):
         raise TableError(f"{run.path} is not a run folder: give the folder that `skillray run` wrote")
     status, summary = _status(run), _read(run.summary, Summary)
-    names = dict.fromkeys([*status.students, *summary.students])
+    names = dict.fromkeys([*summary.order, *status.students, *summary.students])
     students = {name: summary.students.get(name, Student()) for name in names}
     name = status.run or os.path.basename(run.path.rstrip("/"))
     return Inputs(name, status, students, summary.comparisons, _graph(run, students), _config(run))
