@@ -24,6 +24,14 @@ def test_there_is_one_for_each_of_the_papers_students() -> None:
     assert models == {"meta-llama/Llama-3.2-3B-Instruct", "meta-llama/Llama-3.2-1B-Instruct", "Qwen/Qwen2.5-3B"}
 
 
+def test_one_has_dsas_additive_ablation_and_its_controls() -> None:
+    config = load_config(str(next(path for path in RECIPES if path.stem == "dsa_arithmetic")))
+    arms = {student.name: student.stages for student in config.students}
+    assert list(arms)[:4] == ["textbooks", "order", "exercises", "dynamics"]
+    assert arms["exercises"][0] == arms["dynamics"][0] == arms["order"][0]
+    assert arms["exercises"][1] == arms["dynamics"][1].model_copy(update={"dynamics": None}) == arms["no-textbooks"][0]
+
+
 @pytest.mark.parametrize("path", PAPERS, ids=lambda path: path.stem)
 def test_it_can_be_planned(path: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
