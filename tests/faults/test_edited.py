@@ -14,13 +14,13 @@ from tests.faults.invariants import check, history
 from tests.faults.left import left_behind
 from tests.faults.nemesis import Command, Moment, Nemesis
 from tests.faults.table import Outcome
-from tests.ray.test_dynamics import EDITED, EPOCHS
+from tests.ray.test_dynamics import DYNAMICS, EDITED, EPOCHS
 
 pytestmark = pytest.mark.timeout(1200)
 
 SEED = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(10**6))
 VICTIMS = ("driver", "coordinator", "stage runner", "training group", "train worker")
-LASTS_S = 4.0
+LASTS_S = 1.5
 """From one epoch's end to the next one's, about: a strike comes while one is edited or trained."""
 
 
@@ -35,7 +35,8 @@ class Edited(Command):
 
 def command(folder: Path, name: str, address: str) -> Edited:
     made = Edited(RunFolder(str(folder / name / "run")), folder / name / "driver", address)
-    made.write(EDITED | {"name": name, "students": EDITED["students"][:1]})
+    stage = {"curriculum": {"type": "uniform", "num_examples": 200}, "dynamics": DYNAMICS}
+    made.write(EDITED | {"name": name, "students": [{"name": "edited", "stages": [stage]}]})
     return made
 
 
