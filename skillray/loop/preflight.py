@@ -22,6 +22,7 @@ from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
 from skillray.loop.skill_graph import files_of, make_graph, read_draft
+from skillray.loop.replay import check_texts
 from skillray.loop.sources import check_source, num_rows
 from skillray.store.files import is_url
 from skillray.teacher.prompting import Prompts
@@ -62,6 +63,9 @@ def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
     if questions_are_made:
         return
     check_graph(config)
+    if config.data.replay is not None:
+        with _naming("data.replay"):
+            check_texts(config.data.replay)
     if isinstance(config.data, DomainData):
         _check_domain(config, config.data)
     else:

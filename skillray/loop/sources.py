@@ -31,7 +31,7 @@ def read_source(source: QuestionSource, required: Sequence[str] = ("question",))
 
 
 def paths_of(source: QuestionSource) -> list[str]:
-    return [source.path] if is_file(source.path) else _from_hub(source)
+    return [source.path] if source.path.endswith(".txt") or is_file(source.path) else _from_hub(source)
 
 
 def is_file(path: str) -> bool:

@@ -25,6 +25,7 @@ from skillray.loop.questions import (
     recorded_rollouts,
     refuse_silent,
 )
+from skillray.loop.replay import Replay, read_texts
 from skillray.loop.roll_out import Recorded, RollOut
 from skillray.loop.rounds import Verb
 from skillray.loop.select import Carry, Select
@@ -108,6 +109,8 @@ class Runner:
         if self.config.rollout.recorded is not None:
             answers = recorded_rollouts(self.config.rollout.recorded.path, self._recorded_names(), tables)
             self.run.recorded().write(answers, fence=self.fence)
+        if data.replay is not None:
+            self.run.texts().write(read_texts(data.replay), fence=self.fence)
         if notes:
             self.fence.commit_json(self.run.data_notes, notes)
         self.fence.commit_json(self.run.graph, graph_json(graph))
@@ -197,7 +200,8 @@ class Runner:
         )
         gaps, neighbours = self.folder().table("gaps"), segment.table("neighbours")
         graph = graph_from_json(read_json(self.run.graph))
-        plan = make_plan(curriculum, self.run.questions("pool"), gaps, memory, seed, neighbours, graph)
+        texts = None if self.config.data.replay is None else self.run.texts()
+        plan = make_plan(curriculum, self.run.questions("pool"), gaps, memory, seed, neighbours, graph, texts)
         self.note_plan(segment, plan)
         return plan
 
@@ -239,6 +243,7 @@ class Runner:
         wanted = asking = sum(order.kind in WRITTEN for order in plan.orders)
         given = [self._selected(index)] if {OrderKind.SELECT, OrderKind.KEEP} & kinds else []
         given += [self._carried(index)] if OrderKind.CARRY in kinds else []
+        given += [self._replayed(segment)] if OrderKind.KEEP in kinds and self.config.data.replay is not None else []
         drafts: list[Table] = []
         waves, sent, before = 0, 0, 0.0
         while True:
@@ -258,6 +263,20 @@ class Runner:
         link = self._studying(Select(segment.table("orders").folder, self.student.model), index)
         self._chain([Job(self.run.questions("pool"), (drafts,))], [link], PART_ROWS)
         return drafts
+
+    def _replayed(self, segment: RoundFolder) -> Table:
+        drafts = segment.folder("replayed").table("drafts")
+        stage = Replay(
+            orders=segment.table("orders").folder,
+            model=self.student.model,
+            max_length=self.config.training.max_length,
+            evaluation=self._evaluation(),
+        )
+        self._chain([Job(self.run.texts(), (drafts,))], [Link(stage, self.config.placement.grade)], PART_ROWS)
+        return drafts
+
+    def _evaluation(self) -> tuple[str, ...]:
+        return tuple(self.run.questions(split).folder for split in SPLITS if split != "pool")
 
     def _carried(self, index: int) -> Table:
         segment = self.folder().segment(index)
@@ -289,7 +308,7 @@ class Runner:
             wave=index * MAX_WAVES + wave,
             graph=graph_from_json(read_json(self.run.graph)),
             previous=self.folder().segment(index - 1).table("examples").folder if index else None,
-            evaluation=tuple(self.run.questions(split).folder for split in SPLITS if split != "pool"),
+            evaluation=self._evaluation(),
         )
 
     def _answering(self) -> Link:

@@ -80,6 +80,13 @@ LABELS = pa.schema(
     ]
 )
 
+TEXTS = pa.schema(
+    [
+        pa.field("text_id", ID, nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+    ]
+)
+
 EMBEDDINGS = pa.schema(
     [
         pa.field("question_id", ID, nullable=False),
@@ -187,6 +194,7 @@ TABLES: dict[str, pa.Schema] = {
     "held_out": QUESTIONS,
     "names": QUESTIONS,  # of skills, to be embedded
     "recorded": RECORDED,
+    "texts": TEXTS,
     "rollouts": ROLLOUTS,
     "graded": GRADED,
     "scores": GRADED,
