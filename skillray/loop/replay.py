@@ -14,13 +14,14 @@ from skillray.config.model import TextSource
 from skillray.errors import DataError
 from skillray.loop.fulfil import as_drafts, leaks_of
 from skillray.loop.select import draws_of
-from skillray.loop.sources import TEXT, check_columns, check_types, is_file, open_table, paths_of
+from skillray.loop.sources import TEXT, check_columns, check_types, is_file, open_table, opened, paths_of
 from skillray.store.files import exists, is_url, read_bytes
 from skillray.store.schemas import TEXTS
 from skillray.store.tables import Table
 from skillray.types import content_id
 
 PLAIN = ".txt"
+GIVE = "give a text, Parquet or JSONL file"
 
 
 def read_texts(source: TextSource) -> pa.Table:
@@ -38,23 +39,15 @@ def read_texts(source: TextSource) -> pa.Table:
 
 def check_texts(source: TextSource) -> None:
     """What `read_texts` would refuse of a local file, without reading all of it."""
-    if source.path.endswith(PLAIN) or (not is_url(source.path) and is_file(source.path)):
-        if not exists(source.path):
-            raise DataError(f"{source.path}: no such file; give a text, Parquet or JSONL file")
-        if os.path.isdir(source.path):
-            raise DataError(f"{source.path} is a folder; give a text, Parquet or JSONL file")
-        if source.path.endswith(".parquet"):
-            schema = pq.read_schema(source.path) if _is_parquet(source.path) else open_table(source.path).schema
-            check_types(schema, source.path, [source.column], {source.column: TEXT})
-
-
-def _is_parquet(path: str) -> bool:
-    """Damaged ones are told of by whoever opens them."""
-    try:
-        pq.read_schema(path)
-    except (pa.ArrowException, OSError):
-        return False
-    return True
+    if is_url(source.path) or not (source.path.endswith(PLAIN) or os.path.isdir(source.path) or is_file(source.path)):
+        return
+    if os.path.isdir(source.path):
+        raise DataError(f"{source.path} is a folder; {GIVE}")
+    if not exists(source.path):
+        raise DataError(f"{source.path}: no such file; {GIVE}")
+    if source.path.endswith(".parquet"):
+        schema = opened(source.path, lambda: pq.read_schema(source.path))
+        check_types(schema, source.path, [source.column], {source.column: TEXT})
 
 
 def _paragraphs(path: str) -> Iterable[str]:
@@ -62,7 +55,7 @@ def _paragraphs(path: str) -> Iterable[str]:
     try:
         whole = read_bytes(path).decode()
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; give a text, Parquet or JSONL file") from None
+        raise DataError(f"{path}: no such file; {GIVE}") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is no UTF-8 text ({error.reason} at byte {error.start}); convert it") from None
     return [text for part in whole.replace("\r\n", "\n").split("\n\n") if (text := part.strip())]
