@@ -31,7 +31,7 @@ class Textbooks(Curriculum):
     type: Literal["textbooks"] = "textbooks"
     order: StudyOrder = "graph"
     """graph: prerequisites first; reverse; random: another one each round; loss: by the mean loss of a skill's passages
-    under the student as it is, the smallest first."""
+    under the student as it is, the smallest first (the plan has graph order; it is sorted when they are written)."""
     per_skill: PositiveInt = 4
     replay: KeepShare = 0.0
     """Share of the examples that is other text, spread evenly over the units, against forgetting: of `data.replay`

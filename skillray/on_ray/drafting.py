@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from skillray.curriculum.base import WRITTEN, OrderKind, Plan
+from skillray.curriculum.textbooks import Textbooks
+from skillray.loop.by_loss import PassageLosses, units_by_loss, with_units
 from skillray.loop.fulfil import Fulfil
 from skillray.loop.merge import merge
 from skillray.loop.questions import SPLITS
@@ -54,7 +56,7 @@ class Drafting:
             parts, notes = merge(given, drafts, forbidden, max_length, plan.target)
             written, target = notes.get("written", 0), plan.target or 0
             if written >= CLOSE_ENOUGH * target or written == before or waves == MAX_WAVES:
-                return parts, notes | {"waves": waves, "teacher_orders_sent": sent}
+                return self._ordered(parts, drafts), notes | {"waves": waves, "teacher_orders_sent": sent}
             before = written
             wanted = min(asking, math.ceil((target - written) * sent / written))
 
@@ -87,6 +89,19 @@ class Drafting:
         )
         rows = self.runner.config.rollout.batch_size
         return self._made(f"wave-{wave:02d}", stage, self._segment.table("orders"), wanted, rows)
+
+    def _ordered(self, parts: Iterator[pa.Table], written: list[Table]) -> Iterator[pa.Table]:
+        """By loss, where the curriculum says so: that is known when the passages are there."""
+        curriculum = self.runner.stage.curriculum
+        if not isinstance(curriculum, Textbooks) or curriculum.order != "loss":
+            return parts
+        losses = [self._segment.folder(f"losses-{wave:02d}").table("losses") for wave in range(len(written))]
+        jobs = [Job(drafts, (table,)) for drafts, table in zip(written, losses, strict=True)]
+        stage = PassageLosses(self.runner.checkpoint(self.runner.round), self.runner.config.rollout.threads)
+        link = Link(stage, self.runner.config.placement.rollout)
+        self.runner.chain(jobs, [link], self.runner.config.rollout.batch_size)
+        units = units_by_loss(losses)
+        return (with_units(part, units) for part in parts)
 
     def _made(
         self, name: str, stage: Stage, source: Table, max_rows: int | None = None, unit_rows: int = PART_ROWS

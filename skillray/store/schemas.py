@@ -140,6 +140,14 @@ DRAFTS = pa.schema(
     ]
 )
 
+LOSSES = pa.schema(
+    [
+        pa.field("example_id", ID, nullable=False),
+        pa.field("skill", pa.string(), nullable=False),  # the main one
+        pa.field("loss", pa.float32(), nullable=False),  # mean over the example's loss tokens, nats, before training
+    ]
+)
+
 SCHEDULE = pa.schema(
     [
         pa.field("epoch", pa.int32(), nullable=False),
@@ -206,6 +214,7 @@ TABLES: dict[str, pa.Schema] = {
     "orders": ORDERS,
     "drafts": DRAFTS,
     "examples": EXAMPLES,
+    "losses": LOSSES,
     "schedule": SCHEDULE,
     "learning": LEARNING,
     "categories": CATEGORIES,
