@@ -21,8 +21,8 @@ from skillray.errors import ConfigError, DataError, MissingExtraError
 from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
-from skillray.loop.skill_graph import files_of, make_graph, read_draft
 from skillray.loop.replay import check_texts
+from skillray.loop.skill_graph import files_of, make_graph, read_draft
 from skillray.loop.sources import check_source, num_rows
 from skillray.skills.graph import SkillGraph
 from skillray.store.files import is_url

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from skillray.config import RunConfig, StudentConfig, identity_hash
@@ -101,8 +100,8 @@ class Runner:
         if self.config.rollout.recorded is not None:
             answers = recorded_rollouts(self.config.rollout.recorded.path, self._recorded_names(), tables)
             self.run.recorded().write(answers, fence=self.fence)
-        if data.replay is not None:
-            self.run.texts().write(read_texts(data.replay), fence=self.fence)
+        if (replay := self.config.data.replay) is not None:
+            self.run.texts().write(read_texts(replay), fence=self.fence)
         if notes:
             self.fence.commit_json(self.run.data_notes, notes)
         self.fence.commit_json(self.run.graph, graph_json(graph))
