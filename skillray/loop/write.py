@@ -40,7 +40,7 @@ PER_CALL = 5
 """Exercises that one call is to write."""
 MAX_CHOICES = 40
 """Skills that the teacher is shown when it is asked which of them an exercise needs."""
-LENGTHS = {"question": (8, 4_000), "solution": (1, 8_000), "passage": (200, 60_000)}
+LENGTHS = {"question": (5, 4_000), "solution": (1, 8_000), "passage": (200, 60_000)}
 """Characters, least and most; what is longer than a student's `max_length` in tokens is left out later."""
 
 
