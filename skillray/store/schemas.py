@@ -108,7 +108,7 @@ ORDERS = pa.schema(
         pa.field("kind", pa.string(), nullable=False),  # curriculum.base.OrderKind
         pa.field("skill", pa.string()),  # the skill it is for; null for keep and uniform draws
         pa.field("parent_id", ID),  # the difficult question that asked for it
-        pa.field("question_ids", pa.list_(ID), nullable=False),  # select, keep: what to train on; synthesize: seeds
+        pa.field("question_ids", pa.list_(ID), nullable=False),  # select, keep, carry: what to train on; else seeds
         pa.field("count", pa.int32(), nullable=False),  # examples wanted
         pa.field("weight", pa.float32(), nullable=False),
         pa.field("unit", pa.int32(), nullable=False),  # place in the order of study
