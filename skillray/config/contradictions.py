@@ -20,6 +20,10 @@ def contradictions(config: RunConfig) -> Iterator[str]:
     yield from _recorded(config)
     if config.data.type == "tables":
         yield from _tables(config, config.data)
+    if config.data.replay is not None and not _of_curricula(
+        config, lambda curriculum: getattr(curriculum, "replay", 0) > 0
+    ):
+        yield "data.replay: no student replays text; give a `textbooks` curriculum a `replay` above 0, or leave it out"
     looking = _of_curricula(config, lambda curriculum: Need.NEIGHBOURS in curriculum.needs)
     if looking and config.embedding is None:
         yield (

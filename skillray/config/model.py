@@ -24,24 +24,6 @@ from skillray.training.settings import TrainingSettings
 from skillray.types import Value
 
 
-class DomainData(Value):
-    """Questions that a procedural domain generates; the splits never overlap."""
-
-    type: Literal["domain"] = "domain"
-    domain: str = "arithmetic"
-    pool_per_skill: PositiveInt = 300
-    profile_per_skill: PositiveInt = 20
-    held_out_per_skill: PositiveInt = 60
-    wrong_answers: float = Field(0.0, ge=0.0, lt=1.0)
-    """Share of pool questions whose answer is made wrong, to measure what finds wrong answers. The report says so."""
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        if self.domain not in DOMAINS:
-            raise ValueError(f"domain must be one of {', '.join(sorted(DOMAINS))}; got {self.domain!r}")
-        return self
-
-
 class QuestionSource(Value):
     """A table of questions: a Hugging Face data set id, or a path to a Parquet or JSONL file.
 
@@ -54,6 +36,35 @@ class QuestionSource(Value):
     """Of a Hugging Face data set: its configuration."""
     split: str | None = None
     """Of a Hugging Face data set."""
+
+
+class TextSource(QuestionSource):
+    """General text: a Hugging Face data set id, a Parquet or JSONL file, or a plain text file (.txt), of which every
+    paragraph is a text of its own.
+    """
+
+    column: str = "text"
+    """Which holds the text; of a plain text file there is none."""
+
+
+class DomainData(Value):
+    """Questions that a procedural domain generates; the splits never overlap."""
+
+    type: Literal["domain"] = "domain"
+    domain: str = "arithmetic"
+    pool_per_skill: PositiveInt = 300
+    profile_per_skill: PositiveInt = 20
+    held_out_per_skill: PositiveInt = 60
+    wrong_answers: float = Field(0.0, ge=0.0, lt=1.0)
+    """Share of pool questions whose answer is made wrong, to measure what finds wrong answers. The report says so."""
+    replay: TextSource | None = None
+    """What `textbooks` replay instead of pool questions."""
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.domain not in DOMAINS:
+            raise ValueError(f"domain must be one of {', '.join(sorted(DOMAINS))}; got {self.domain!r}")
+        return self
 
 
 class LabellingSettings(Value):
@@ -81,6 +92,8 @@ class TableData(Value):
     """Of the probe set; the rest is held out. STAT cuts MATH's test set 1k : 4k (arXiv 2510.10023, 1.1)."""
     max_held_out: PositiveInt | None = None
     """Score at most this many held-out questions, chosen by hash."""
+    replay: TextSource | None = None
+    """What `textbooks` replay instead of pool questions."""
 
 
 class RecordedRollouts(Value):

@@ -20,7 +20,7 @@ class OrderKind(StrEnum):
     SELECT = "select"
     """Train on these pool questions."""
     KEEP = "keep"
-    """Train on these pool questions to hold what is already known (replay)."""
+    """Train on these pool questions, or general texts, to hold what is already known (replay)."""
     SYNTHESIZE = "synthesize"
     """A teacher writes `count` new questions for `skill` after these seed questions."""
     AUGMENT = "augment"
@@ -107,6 +107,8 @@ class Evidence:
     """Empty when the curriculum did not ask for them, or when the student fails nothing."""
     neighbours: tuple[Neighbours, ...] = ()
     """Of every difficult question; empty likewise."""
+    replay: Sequence[Id] = ()
+    """General texts of the run, to be replayed; empty where it has none."""
     graph: SkillGraph | None = None
     """The run's; None in tests of curricula that do not look at it."""
 

@@ -10,8 +10,9 @@ from typing import ClassVar, Literal
 from pydantic import PositiveInt
 
 from skillray.curriculum.base import Curriculum, Evidence, Memory, Order, OrderKind, Plan
-from skillray.curriculum.draw import KeepShare, coverage, graph_of, keep_orders, num_kept
+from skillray.curriculum.draw import KeepShare, coverage, draw_ids, graph_of, keep_orders, num_kept
 from skillray.skills.graph import SkillGraph
+from skillray.types import Id
 
 StudyOrder = Literal["graph", "reverse", "random", "loss"]
 
@@ -30,7 +31,7 @@ class Textbooks(Curriculum):
     type: Literal["textbooks"] = "textbooks"
     order: StudyOrder = "graph"
     """graph: prerequisites first; reverse; random: another one each round; loss: by the mean loss of a skill's passages
-    under the student as it is, the smallest first."""
+    under the student as it is, the smallest first (the plan has graph order; it is sorted when they are written)."""
     per_skill: PositiveInt = 4
     replay: KeepShare = 0.0
     """Share of the examples that is other text, spread evenly over the units, against forgetting: of `data.replay`
@@ -50,12 +51,13 @@ class Textbooks(Curriculum):
         )
 
     def _replay(self, evidence: Evidence, count: int, units: int, rng: random.Random) -> list[Order]:
-        drawn = keep_orders(evidence.skill_map, count, rng)
-        ids = [(order.skill, question_id) for order in drawn for question_id in order.question_ids]
-        return [
-            replace(drawn[0], skill=skill, question_ids=(question_id,), count=1, unit=place * units // len(ids))
-            for place, (skill, question_id) in enumerate(rng.sample(ids, len(ids)))
-        ]
+        if evidence.replay:
+            drawn = [_kept(None, text_id) for text_id in draw_ids(evidence.replay, count, rng)]
+        else:
+            kept = keep_orders(evidence.skill_map, count, rng)
+            drawn = [_kept(order.skill, question_id) for order in kept for question_id in order.question_ids]
+        shuffled = rng.sample(drawn, len(drawn))
+        return [replace(order, unit=place * units // len(drawn)) for place, order in enumerate(shuffled)]
 
 
 def _in_order(graph: SkillGraph, order: StudyOrder, rng: random.Random) -> Sequence[str]:
@@ -67,6 +69,10 @@ def _in_order(graph: SkillGraph, order: StudyOrder, rng: random.Random) -> Seque
             return rng.sample(lower_first, len(lower_first))
         case _:  # by loss it is sorted when the passages are there
             return lower_first
+
+
+def _kept(skill: str | None, one: Id) -> Order:
+    return Order(kind=OrderKind.KEEP, skill=skill, parent_id=None, question_ids=(one,), count=1)
 
 
 def _order(skill: str, unit: int, count: int) -> Order:

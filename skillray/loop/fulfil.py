@@ -28,7 +28,7 @@ from skillray.skills.graph import SkillGraph
 from skillray.store.schemas import DRAFTS
 from skillray.store.tables import Table
 from skillray.teacher.agreement import SameAnswer
-from skillray.training.examples import encode_chats, encode_texts, token_columns
+from skillray.training.examples import Encoded, encode_chats, encode_texts, token_columns
 from skillray.types import Id
 
 NO_TOKENS = (np.empty(0, np.int32), 0)
@@ -115,6 +115,10 @@ def _rows(table: pa.Table, wanted: set[Id]) -> list[Row]:
     return rows
 
 
+def _encode_passages(tokenizer: Any, passages: list[Row]) -> list[Encoded]:
+    return encode_texts(tokenizer, [row["response"] for row in passages]) if passages else []
+
+
 def leaks_of(folders: tuple[str, ...]) -> Leaks:
     tables = [Table(folder).read(["question", "answer"]) for folder in folders]
     return Leaks((row["question"], row["answer"]) for table in tables for row in table.to_pylist())
@@ -132,14 +136,17 @@ def without_leaks(row: Row, leaks: Leaks, same: SameAnswer) -> Row:
     return row | {"refused": "evaluation_answer"} if leaked else row
 
 
-def as_drafts(tokenizer: Any, rows: list[Row]) -> pa.Table:
-    """With tokens: questions as chats, passages as plain texts, and none for what was refused."""
+def as_drafts(tokenizer: Any, rows: list[Row], cut: int | None = None) -> pa.Table:
+    """With tokens: questions as chats, passages as plain texts, and none for what was refused.
+
+    `cut`: tokens of a passage, behind which it ends.
+    """
     chats = [row for row in rows if row["refused"] is None and row["question"]]
     passages = [row for row in rows if row["refused"] is None and not row["question"]]
     refused = [row for row in rows if row["refused"] is not None]
     encoded = [
         *encode_chats(tokenizer, [(row["question"], row["response"]) for row in chats]),
-        *(encode_texts(tokenizer, [row["response"] for row in passages]) if passages else []),
+        *((ids[:cut], start) for ids, start in _encode_passages(tokenizer, passages)),
     ]
     ordered = [*chats, *passages, *refused]
     tokens = token_columns([*encoded, *[NO_TOKENS] * len(refused)])

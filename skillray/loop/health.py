@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skillray.curriculum.base import WRITTEN, OrderKind
 from skillray.curriculum.dynamics import remark
 from skillray.grading.answers import Verdict
 from skillray.store.files import exists, read_json
@@ -16,6 +17,9 @@ from skillray.store.tables import Table
 
 MIN_QUESTIONS = 20
 """Below it neither share says anything. Ours: a student that knows a tenth fails 20 questions in 12 runs of 100."""
+_BY_SKILL = [OrderKind.TEXTBOOK, OrderKind.EXERCISE]
+_REMOVED = ("refused_", "drafts_held_out", "drafts_too_long", "drafts_near_duplicates")
+"""Of the counts of a study, those of what was removed."""
 MAX_UNANSWERED = 0.2
 """Share of answers without a final answer above which a student may be broken, not unskilled. Ours."""
 
@@ -29,6 +33,7 @@ def warnings_of(run: RunFolder, student: str) -> list[str]:
         found += [f"{when}: {text}" for text in _of_answers(folder, run.round(student, index + 1))]
         if (skipped := _skipped(run, run.round(student, index + 1))) is not None:
             found.append(f"round {index + 1}: {skipped}")
+        found += [f"round {index + 1}{text}" for text in _unwritten(run.round(student, index + 1))]
     return found
 
 
@@ -98,10 +103,41 @@ def _skipped(run: RunFolder, folder: RoundFolder) -> str | None:
     missing = _names(folder.table("gaps"), "missing_skills")
     lacking = sorted(missing - _names(run.questions("pool"), "skills"))
     total = skipped + int(notes["pairs"])
-    shown = ", ".join(lacking[:5]) + (f" and {len(lacking) - 5} more" if len(lacking) > 5 else "")
     return (
-        f"{skipped} of {total} (question, missing skill) pairs were skipped: no pool question has the skill ({shown})"
+        f"{skipped} of {total} (question, missing skill) pairs were skipped: no pool question has the skill "
+        f"({_shown(lacking)})"
     )
+
+
+def _unwritten(folder: RoundFolder) -> Iterator[str]:
+    """What a teacher was to write and did not, with what became of it."""
+    for epoch, segment in enumerate(folder.segments()):
+        if not (segment.table("orders").complete() and segment.table("examples").complete()):
+            continue
+        orders, notes = segment.table("orders").read(["kind", "skill"]), _notes(segment)
+        wanted = orders.filter(pc.is_in(orders["kind"], value_set=pa.array(sorted(WRITTEN))))
+        why = ", ".join(f"{name} {amount:g}" for name, amount in notes.items() if name.startswith(_REMOVED))
+        when = f", before epoch {epoch}" if epoch else ""
+        if wanted.num_rows and not notes.get("written"):
+            yield f"{when}: nothing that the teacher wrote can be used ({why}); the rest is studied"
+        elif lacking := _skills_without(wanted, segment.table("examples")):
+            some = f"{len(lacking)} ({_shown(lacking)})"
+            yield f"{when}: skills without anything written for them: {some}; removed: {why or 'none'}"
+
+
+def _skills_without(wanted: pa.Table, examples: Table) -> list[str]:
+    """Skills that passages or exercises were wanted for, and none is among the examples."""
+    by_skill = wanted.filter(pc.is_in(wanted["kind"], value_set=pa.array(_BY_SKILL)))
+    if not by_skill.num_rows:
+        return []
+    rows = examples.read(["skills", "origin"])
+    made = rows.filter(pc.is_in(rows["origin"], value_set=pa.array(_BY_SKILL)))
+    first = {skills[0] for skills in made["skills"].to_pylist() if skills}
+    return sorted(set(by_skill["skill"].to_pylist()) - first)
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _names(table: Table, column: str) -> set[Any]:

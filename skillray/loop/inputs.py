@@ -70,6 +70,8 @@ def _inputs(config: RunConfig) -> dict[str, Input]:
         named = {"pool": config.data.pool, "probe": config.data.probe, "labels": config.data.labels}
         found |= {f"data.{name}": source for name, source in named.items() if source is not None}
     found |= {field: GraphSource(path) for field, path in files_of(config.graph).items()}
+    if config.data.replay is not None:
+        found["data.replay"] = config.data.replay
     if config.rollout.recorded is not None:
         found["rollout.recorded"] = QuestionSource(path=config.rollout.recorded.path)
     if isinstance(config.grading.scorer, NEURAL):

@@ -15,14 +15,16 @@ from importlib.util import find_spec
 import pyarrow.compute as pc
 
 from skillray.config.model import DomainData, QuestionSource, RunConfig, TableData
-from skillray.curriculum import Hard
+from skillray.curriculum import Hard, Mixture
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError, DataError, MissingExtraError
 from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
+from skillray.loop.replay import check_texts
 from skillray.loop.skill_graph import files_of, make_graph, read_draft
 from skillray.loop.sources import check_source, num_rows
+from skillray.skills.graph import SkillGraph
 from skillray.store.files import is_url
 from skillray.teacher.prompting import Prompts
 from skillray.training.checkpoint import ADAPTER, is_adapter, need_quantizer
@@ -62,6 +64,9 @@ def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
     if questions_are_made:
         return
     check_graph(config)
+    if config.data.replay is not None:
+        with _naming("data.replay"):
+            check_texts(config.data.replay)
     if isinstance(config.data, DomainData):
         _check_domain(config, config.data)
     else:
@@ -152,6 +157,7 @@ def _check_domain(config: RunConfig, data: DomainData) -> None:
                 f"data.{split}_per_skill: {data.domain} has at most {most} different questions a skill; got {count}"
             )
     _check_levels(config, domain.max_level)
+    _check_mixtures(config, domain.graph)
 
 
 def _check_tables(config: RunConfig, data: TableData) -> None:
@@ -164,9 +170,10 @@ def _check_tables(config: RunConfig, data: TableData) -> None:
         _check_recorded(config)
         return
     with _naming("data"):
-        splits, _ = from_tables(data)
+        splits, graph = from_tables(data)
     levels = pc.max(splits["pool"]["level"]).as_py()
     _check_levels(config, levels)
+    _check_mixtures(config, graph)
     if config.rollout.recorded is not None:
         with _naming("rollout.recorded"):
             recorded_rollouts(config.rollout.recorded.path, _recorded_names(config), splits)
@@ -187,6 +194,23 @@ def _check_levels(config: RunConfig, highest: int | None) -> None:
                 f"students.{place}.{name}.min_level: the pool has no question of level {curriculum.min_level} or "
                 f"more ({found}); lower it"
             )
+
+
+def _check_mixtures(config: RunConfig, graph: SkillGraph) -> None:
+    """Every skill and subject that a part names must be one that the pool is labelled with."""
+    subjects = sorted(set(graph.subjects.values()))
+    for place, student in enumerate(config.students):
+        for where, curriculum in student.named_curricula():
+            for index, part in enumerate(curriculum.parts if isinstance(curriculum, Mixture) else ()):
+                named = [("skill", skill, list(graph.skills)) for skill in part.skills]
+                named += [] if part.subject is None else [("subject", part.subject, subjects)]
+                for kind, name, known in named:
+                    if name not in known:
+                        shown = ", ".join(known[:20]) or "none"
+                        raise ConfigError(
+                            f"students.{place}.{where}.parts.{index}: the pool has no question of the {kind} {name!r}; "
+                            f"it has {shown}"
+                        )
 
 
 def _check_recorded(config: RunConfig) -> None:

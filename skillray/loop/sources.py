@@ -31,7 +31,7 @@ def read_source(source: QuestionSource, required: Sequence[str] = ("question",))
 
 
 def paths_of(source: QuestionSource) -> list[str]:
-    return [source.path] if is_file(source.path) else _from_hub(source)
+    return [source.path] if source.path.endswith(".txt") or is_file(source.path) else _from_hub(source)
 
 
 def is_file(path: str) -> bool:
@@ -56,17 +56,17 @@ def num_rows(source: QuestionSource) -> int | None:
     if not is_file(source.path) or is_url(source.path):
         return None
     if source.path.endswith(".parquet"):
-        return int(_opened(source.path, lambda: pq.ParquetFile(source.path).metadata.num_rows))
-    with _opened(source.path, lambda: open(source.path, "rb")) as file:
+        return int(opened(source.path, lambda: pq.ParquetFile(source.path).metadata.num_rows))
+    with opened(source.path, lambda: open(source.path, "rb")) as file:
         return sum(1 for line in file if line.strip())
 
 
 def open_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
     """The table at `path`, or those of `columns` that it has. `DataError` when it is not there, or damaged."""
     if path.endswith(".parquet"):
-        table = _opened(path, lambda: _parquet(path, columns))
+        table = opened(path, lambda: _parquet(path, columns))
     else:
-        table = _opened(path, lambda: _valid(pj.read_json(_readable(path))))
+        table = opened(path, lambda: _valid(pj.read_json(_readable(path))))
     table = in_our_columns(table)
     return table if columns is None else table.select([name for name in columns if name in table.column_names])
 
@@ -87,7 +87,7 @@ def _valid(table: pa.Table) -> pa.Table:
     return table
 
 
-def _opened(path: str, read: Callable[[], Any]) -> Any:
+def opened(path: str, read: Callable[[], Any]) -> Any:
     if os.path.isdir(path):
         raise DataError(f"{path} is a folder; {_GIVE}")
     try:
@@ -144,7 +144,7 @@ def check_source(source: QuestionSource, required: Sequence[str] = ("question",)
         return
     columns = None
     if source.path.endswith(".parquet"):
-        schema = _opened(source.path, lambda: pq.read_schema(source.path))
+        schema = opened(source.path, lambda: pq.read_schema(source.path))
         if not is_published(schema.names):
             check_types(schema, source.path, required, QUESTION_TYPES)
             columns = [*required, "question_id"]

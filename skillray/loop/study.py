@@ -43,6 +43,7 @@ def make_plan(
     seed: int,
     neighbours: Table | None = None,
     graph: SkillGraph | None = None,
+    texts: Table | None = None,
 ) -> Plan:
     """What `curriculum` wants, given the tables; those that it does not need are not read, and need not be there."""
     found: tuple[Gap, ...] = ()
@@ -57,7 +58,8 @@ def make_plan(
     if neighbours is not None and Need.NEIGHBOURS in curriculum.needs:
         rows = neighbours.read(["question_id", "nearest"]).sort_by("question_id").to_pylist()
         similar = tuple(Neighbours(question_id=row["question_id"], nearest=tuple(row["nearest"])) for row in rows)
-    evidence = Evidence(skill_map=skill_map(pool), gaps=found, neighbours=similar, graph=graph)
+    replay = Ids(as_numpy(texts.read(["text_id"])["text_id"]).tobytes()) if texts is not None else ()
+    evidence = Evidence(skill_map=skill_map(pool), gaps=found, neighbours=similar, graph=graph, replay=replay)
     return curriculum.plan(evidence, memory, random.Random(seed))
 
 

@@ -40,7 +40,7 @@ PER_CALL = 5
 """Exercises that one call is to write."""
 MAX_CHOICES = 40
 """Skills that the teacher is shown when it is asked which of them an exercise needs."""
-LENGTHS = {"question": (8, 4_000), "solution": (1, 8_000), "passage": (200, 60_000)}
+LENGTHS = {"question": (5, 4_000), "solution": (1, 8_000), "passage": (200, 60_000)}
 """Characters, least and most; what is longer than a student's `max_length` in tokens is left out later."""
 
 
@@ -203,7 +203,8 @@ def _usable(reply: Reply, task: Task) -> bool:
 
 def _needs_skill(pairs: Sequence[tuple[Row, Question]], desk: Desk) -> list[tuple[tuple[Row, Question], bool]]:
     """Whether the teacher, shown the exercise alone, names the skill that it was written for."""
-    requests = [LabelSkills(question=q, allowed=_choices(order["skill"], desk.graph)) for order, q in pairs]
+    choices = {skill: _choices(skill, desk.graph) for skill in {order["skill"] for order, _ in pairs}}
+    requests = [LabelSkills(question=question, allowed=choices[order["skill"]]) for order, question in pairs]
     replies = desk.ask(Task.LABEL_SKILLS, requests) if requests else []
     named = [reply.value if _usable(reply, Task.LABEL_SKILLS) else [] for reply in replies]
     return [(pair, pair[0]["skill"] in skills) for pair, skills in zip(pairs, named, strict=True)]
@@ -219,7 +220,15 @@ def _choices(skill: str, graph: SkillGraph) -> tuple[str, ...]:
 
 def _passage_on(skill: str, index: int, graph: SkillGraph) -> WriteTextbook:
     subject, needs = graph.subjects.get(skill, ""), graph.prerequisites.get(skill, ())
-    return WriteTextbook(skill=skill, subject=subject, description="", prerequisites=needs, index=index)
+    about = _about(skill, graph)
+    return WriteTextbook(skill=skill, subject=subject, description=about, prerequisites=needs, index=index)
+
+
+def _about(skill: str, graph: SkillGraph) -> str:
+    """What the graph says of a skill; of a unit of skills that need each other, what each of them is."""
+    said = [graph.descriptions.get(skill, "")]
+    said += [": ".join(filter(None, (one, graph.descriptions.get(one, "")))) for one in graph.members.get(skill, ())]
+    return "; ".join(filter(None, said))
 
 
 def _exercise_calls(order: Row, desk: Desk) -> list[WriteExercises]:
@@ -229,7 +238,7 @@ def _exercise_calls(order: Row, desk: Desk) -> list[WriteExercises]:
         WriteExercises(
             skill=skill,
             subject=graph.subjects.get(skill, ""),
-            description="",
+            description=_about(skill, graph),
             learned=graph.prerequisites.get(skill, ()),
             count=count,
             index=desk.wave * len(counts) + place,

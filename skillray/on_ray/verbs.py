@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from skillray.config import RunConfig, StudentConfig, identity_hash
 from skillray.config.students import Stage
-from skillray.curriculum.base import WRITTEN, Need, OrderKind, Plan
+from skillray.curriculum.base import Need, Plan
 from skillray.loop.diagnose import Diagnose, choose_difficult
-from skillray.loop.fulfil import Fulfil
 from skillray.loop.grade import Grade
 from skillray.loop.inputs import model_content, note_inputs
-from skillray.loop.merge import ids_of, merge
+from skillray.loop.merge import ids_of
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import (
     SPLITS,
     recorded_rollouts,
     refuse_silent,
 )
+from skillray.loop.replay import read_texts
 from skillray.loop.roll_out import Recorded, RollOut
 from skillray.loop.rounds import Verb
-from skillray.loop.select import Carry, Select
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
 from skillray.on_ray.data import Job, Link, Progress, run_chain
+from skillray.on_ray.drafting import Drafting
 from skillray.on_ray.neighbours import embed_questions, find_neighbours
 from skillray.on_ray.questions import make_questions
 from skillray.on_ray.reply_logs import ServedTeacher, served_teacher
@@ -40,17 +38,11 @@ from skillray.skills.graph_json import graph_from_json, graph_json
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
-from skillray.store.tables import PART_ROWS, Table
+from skillray.store.tables import Table
 from skillray.teacher.identity import identify
 from skillray.training.examples import as_schedule, as_segment
 from skillray.training.settings import TrainingSettings
 from skillray.types import seed_for
-
-MAX_WAVES = 8
-"""Times that orders are sent to a teacher whose questions are refused too often to reach the target."""
-CLOSE_ENOUGH = 0.85
-"""Share of the target that ends the waves: a last wave for a few examples costs more than they are worth, and the
-number of training tokens is fixed by the schedule."""
 
 
 @dataclass
@@ -98,16 +90,18 @@ class Runner:
                 self._make_questions()
         if any(Need.NEIGHBOURS in student.needs for student in self.config.students):
             with self.timed("embed"):
-                embed_questions(self.run, self.config, self._chain)
+                embed_questions(self.run, self.config, self.chain)
 
     def _make_questions(self) -> None:
         notes = list[str]()
-        tables, graph = make_questions(self.run, self.config, self._teacher(), self._chain, self.fence, notes.append)
+        tables, graph = make_questions(self.run, self.config, self.teacher(), self.chain, self.fence, notes.append)
         for split in SPLITS:
             self.run.questions(split).write(tables[split], fence=self.fence)
         if self.config.rollout.recorded is not None:
             answers = recorded_rollouts(self.config.rollout.recorded.path, self._recorded_names(), tables)
             self.run.recorded().write(answers, fence=self.fence)
+        if (replay := self.config.data.replay) is not None:
+            self.run.texts().write(read_texts(replay), fence=self.fence)
         if notes:
             self.fence.commit_json(self.run.data_notes, notes)
         self.fence.commit_json(self.run.graph, graph_json(graph))
@@ -135,7 +129,7 @@ class Runner:
             jobs.append(Job(self.run.questions("profile"), (profile.table("rollouts"), profile.table("graded"))))
         links = [self._answering(), self._grading()]
         with self.timed("answer"):
-            self._chain(jobs, links, self.config.rollout.batch_size)
+            self.chain(jobs, links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
             self._link(held_out.table("scores"), self.run.base(student.name).table("scores"))
             if self._needs(student):
@@ -150,9 +144,9 @@ class Runner:
         with self.timed("diagnose"):
             chosen = choose_difficult(graded, settings.max_difficult, self.config.seed)
             graph = graph_from_json(read_json(self.run.graph))
-            stage = Diagnose(chosen, graph, self._teacher() if settings.source == "teacher" else None, settings.votes)
+            stage = Diagnose(chosen, graph, self.teacher() if settings.source == "teacher" else None, settings.votes)
             links = [Link(stage, self.config.placement.grade)]
-            self._chain([Job(graded, (folder.table("gaps"),))], links, self.config.rollout.batch_size)
+            self.chain([Job(graded, (folder.table("gaps"),))], links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
             if Need.GAPS in self._needs(student):
                 self._link(folder.table("gaps"), self.run.round(student.name, 0).table("gaps"))
@@ -187,7 +181,7 @@ class Runner:
         limit = self.config.diagnosis.max_difficult
         chosen = choose_difficult(self.folder().table("graded"), limit, self.config.seed)
         count: int = getattr(self.stage.curriculum, "neighbours", 0)
-        find_neighbours(self.run, chosen, count, segment, self.config.placement.grade, self._chain, self.fence)
+        find_neighbours(self.run, chosen, count, segment, self.config.placement.grade, self.chain, self.fence)
 
     def _plan(self, segment: RoundFolder) -> Plan:
         curriculum = self.stage.curriculum
@@ -197,7 +191,8 @@ class Runner:
         )
         gaps, neighbours = self.folder().table("gaps"), segment.table("neighbours")
         graph = graph_from_json(read_json(self.run.graph))
-        plan = make_plan(curriculum, self.run.questions("pool"), gaps, memory, seed, neighbours, graph)
+        texts = None if self.config.data.replay is None else self.run.texts()
+        plan = make_plan(curriculum, self.run.questions("pool"), gaps, memory, seed, neighbours, graph, texts)
         self.note_plan(segment, plan)
         return plan
 
@@ -212,7 +207,7 @@ class Runner:
         examples = segment.table("examples")
         if not examples.complete():
             held_out = [self.run.questions(split) for split in SPLITS if split != "pool"]
-            parts, notes = self._drafts(index, plan, ids_of(held_out))
+            parts, notes = Drafting(self, index).examples(plan, ids_of(held_out))
             examples.write_all(parts, fence=self.fence)
             known = read_json(segment.study)
             self.fence.commit_json(segment.study, known | {"notes": {**known["notes"], **notes}})
@@ -229,68 +224,6 @@ class Runner:
             steps = pc.max(first.read(["step"])["step"]).as_py() + 1 if index else None
             rows = as_segment(examples, self.training, seed, index, steps)
         schedule.write(rows, fence=self.fence)
-
-    def _drafts(self, index: int, plan: Plan, forbidden: pa.Array) -> tuple[Iterator[pa.Table], dict[str, float]]:
-        """What the pool and the segment before have, once; and the teacher's orders until the target is reached: what
-        it writes may be refused, or stand twice. A later wave sends as many orders as the yield so far says are needed;
-        one that brought nothing new is the last: there are no more rewrites, or the teacher refuses everything.
-        """
-        kinds = {order.kind for order in plan.orders}
-        wanted = asking = sum(order.kind in WRITTEN for order in plan.orders)
-        given = [self._selected(index)] if {OrderKind.SELECT, OrderKind.KEEP} & kinds else []
-        given += [self._carried(index)] if OrderKind.CARRY in kinds else []
-        drafts: list[Table] = []
-        waves, sent, before = 0, 0, 0.0
-        while True:
-            if wanted:
-                drafts.append(self._written(index, waves, wanted))
-                waves, sent = waves + 1, sent + wanted
-            parts, notes = merge(given, drafts, forbidden, self.config.training.max_length, plan.target)
-            written, target = notes.get("written", 0), plan.target or 0
-            if written >= CLOSE_ENOUGH * target or written == before or waves == MAX_WAVES:
-                return parts, notes | {"waves": waves, "teacher_orders_sent": sent}
-            before = written
-            wanted = min(asking, math.ceil((target - written) * sent / written))
-
-    def _selected(self, index: int) -> Table:
-        segment = self.folder().segment(index)
-        drafts = segment.folder("selected").table("drafts")
-        link = self._studying(Select(segment.table("orders").folder, self.student.model), index)
-        self._chain([Job(self.run.questions("pool"), (drafts,))], [link], PART_ROWS)
-        return drafts
-
-    def _carried(self, index: int) -> Table:
-        segment = self.folder().segment(index)
-        drafts = segment.folder("carried").table("drafts")
-        link = self._studying(Carry(segment.table("orders").folder), index)
-        self._chain([Job(self.folder().segment(index - 1).table("examples"), (drafts,))], [link], PART_ROWS)
-        return drafts
-
-    def _written(self, index: int, wave: int, wanted: int) -> Table:
-        segment = self.folder().segment(index)
-        drafts = segment.folder(f"wave-{wave:02d}").table("drafts")
-        job = Job(segment.table("orders"), (drafts,), max_rows=wanted)
-        link = self._studying(self._fulfilling(index, wave), index)
-        self._chain([job], [link], self.config.rollout.batch_size)
-        return drafts
-
-    def _studying(self, stage: Select | Carry | Fulfil, index: int) -> Link:
-        """For a later segment training may be waiting."""
-        return Link(stage, self.config.placement.grade, here=index > 0)
-
-    def _fulfilling(self, index: int, wave: int) -> Fulfil:
-        curriculum = self.stage.curriculum
-        return Fulfil(
-            pool=self.run.questions("pool").folder,
-            model=self.student.model,
-            teacher=self._teacher(),
-            solutions=getattr(curriculum, "solutions", 1),
-            min_agreement=getattr(curriculum, "min_agreement", 1),
-            wave=index * MAX_WAVES + wave,
-            graph=graph_from_json(read_json(self.run.graph)),
-            previous=self.folder().segment(index - 1).table("examples").folder if index else None,
-            evaluation=tuple(self.run.questions(split).folder for split in SPLITS if split != "pool"),
-        )
 
     def _answering(self) -> Link:
         settings, placement = self.config.rollout, self.config.placement.rollout
@@ -320,10 +253,10 @@ class Runner:
         stage = Grade(config.grading, domain, warm_scorers(config, self.fence))
         return Link(stage, config.placement.grade, calls=CALLS)
 
-    def _chain(self, jobs: Sequence[Job], links: Sequence[Link], unit_rows: int) -> None:
+    def chain(self, jobs: Sequence[Job], links: Sequence[Link], unit_rows: int) -> None:
         run_chain(jobs, links, unit_rows=unit_rows, fence=self.fence, progress=self.report_progress)
 
-    def _teacher(self) -> ServedTeacher:
+    def teacher(self) -> ServedTeacher:
         asked_by = f"{self.student.name}/round-{self.round:03d}"
         return served_teacher(namespace_of(self.config.name, self.fence), self.config.teacher, asked_by)
 

@@ -78,6 +78,10 @@ class RunFolder:
         """Of the questions of a split; only where a curriculum looks at what is similar."""
         return Table(self.file("data", f"{split}-embedded", "embeddings"))
 
+    def texts(self) -> Table:
+        """Of `data.replay`; only where there is one."""
+        return Table(self.file("data", "texts"))
+
     def recorded(self) -> Table:
         return Table(self.file("data", "recorded"))
 

@@ -80,6 +80,13 @@ LABELS = pa.schema(
     ]
 )
 
+TEXTS = pa.schema(
+    [
+        pa.field("text_id", ID, nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+    ]
+)
+
 EMBEDDINGS = pa.schema(
     [
         pa.field("question_id", ID, nullable=False),
@@ -101,7 +108,7 @@ ORDERS = pa.schema(
         pa.field("kind", pa.string(), nullable=False),  # curriculum.base.OrderKind
         pa.field("skill", pa.string()),  # the skill it is for; null for keep and uniform draws
         pa.field("parent_id", ID),  # the difficult question that asked for it
-        pa.field("question_ids", pa.list_(ID), nullable=False),  # select, keep: what to train on; synthesize: seeds
+        pa.field("question_ids", pa.list_(ID), nullable=False),  # select, keep, carry: what to train on; else seeds
         pa.field("count", pa.int32(), nullable=False),  # examples wanted
         pa.field("weight", pa.float32(), nullable=False),
         pa.field("unit", pa.int32(), nullable=False),  # place in the order of study
@@ -130,6 +137,14 @@ DRAFTS = pa.schema(
     [
         *EXAMPLES,
         pa.field("refused", pa.string()),  # why it is no example, and then it has no tokens; null where it may be one
+    ]
+)
+
+LOSSES = pa.schema(
+    [
+        pa.field("example_id", ID, nullable=False),
+        pa.field("skill", pa.string(), nullable=False),  # the main one
+        pa.field("loss", pa.float32(), nullable=False),  # mean over the example's loss tokens, nats, before training
     ]
 )
 
@@ -187,6 +202,7 @@ TABLES: dict[str, pa.Schema] = {
     "held_out": QUESTIONS,
     "names": QUESTIONS,  # of skills, to be embedded
     "recorded": RECORDED,
+    "texts": TEXTS,
     "rollouts": ROLLOUTS,
     "graded": GRADED,
     "scores": GRADED,
@@ -198,6 +214,7 @@ TABLES: dict[str, pa.Schema] = {
     "orders": ORDERS,
     "drafts": DRAFTS,
     "examples": EXAMPLES,
+    "losses": LOSSES,
     "schedule": SCHEDULE,
     "learning": LEARNING,
     "categories": CATEGORIES,

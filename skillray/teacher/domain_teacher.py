@@ -105,7 +105,8 @@ class DomainTeacher:
         skill = request.skill or rng.choice([seed.skills[0] for seed in request.seeds if seed.skills] or [""])
         if skill not in self.domain.skills_of():
             return Reply(outcome=Outcome.UNKNOWN_SKILL, raw=skill)
-        levels = [min(max(seed.level or 1, 1), 3) for seed in request.seeds] or [1, 2, 3]
+        known = [seed.level for seed in request.seeds if seed.level is not None]
+        levels = [min(max(level, 1), 3) for level in known] or [1, 2, 3]
         questions = [self.domain.generate(skill, rng.choice(levels), rng) for _ in range(request.count)]
         return Reply(outcome=Outcome.OK, value=[written(question) for question in questions])
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pyarrow.compute as pc
 import pytest
 
@@ -21,10 +19,11 @@ STAGES = [
     {"curriculum": {"type": "textbooks", "per_skill": 1, "replay": 0.1}},
     {"curriculum": {"type": "exercises", "per_skill": 3}},
 ]
+BY_LOSS = [{"curriculum": {"type": "textbooks", "per_skill": 1, "order": "loss"}}]
 CONFIG = {
     "name": "written",
     "data": {"type": "domain", "pool_per_skill": 4, "profile_per_skill": 4, "held_out_per_skill": 4},
-    "students": [{"name": "dsa", "stages": STAGES}],
+    "students": [{"name": "dsa", "stages": STAGES}, {"name": "by-loss", "stages": BY_LOSS}],
     "placement": {"grade": {"max_workers": 1, "num_cpus": 0.1}},
     "training": {"max_tokens": 2000, "max_length": 512},
 }
@@ -39,8 +38,12 @@ def studied(local_ray, tmp_path_factory) -> RunFolder:
     from skillray.on_ray.teacher import start_teacher, stop_teacher
     from skillray.on_ray.verbs import Runner
 
-    config, run = parse(CONFIG, "test"), RunFolder(str(tmp_path_factory.mktemp("written")))
-    runners = [Runner(run, config, config.students, round=index, fence=UNFENCED) for index in (0, 1)]
+    general = tmp_path_factory.mktemp("general") / "general.txt"
+    general.write_text("The sea is wide.\n\nWinds come from the west.\n")
+    data = CONFIG["data"] | {"replay": {"path": str(general)}}
+    config, run = parse(CONFIG | {"data": data}, "test"), RunFolder(str(tmp_path_factory.mktemp("written")))
+    dsa, by_loss = config.students
+    runners = [Runner(run, config, (dsa,), round=index, fence=UNFENCED) for index in (0, 1)]
     runners[0].prepare()
     start_teacher("teacher-written", config.teacher, config.placement.teacher, 120.0, print)
     log = start_log(namespace_of("written", UNFENCED), 0, run.replies(0), UNFENCED, "teacher-written", config)
@@ -50,6 +53,7 @@ def studied(local_ray, tmp_path_factory) -> RunFolder:
         plan = edited(run)
         runners[1].note_plan(runners[1].folder().segment(1), plan)
         runners[1].fulfil(1, plan)
+        Runner(run, config, (by_loss,), round=0, fence=UNFENCED).study()
     finally:
         ray.kill(log)
         stop_teacher("teacher-written")
@@ -87,9 +91,18 @@ def test_passages_are_in_graph_order_and_replay_is_among_them(studied):
     for row in passages:
         assert row["question"] == "" and row["num_loss_tokens"] == len(row["input_ids"]) - 1
     replay = [row for row in rows if row["origin"] == "keep"]
-    assert sum(row["multiplicity"] for row in replay) == 2 and all(row["question"] for row in replay)
-    units = segment.table("schedule").read().num_rows
-    assert units > 0 and read_json(os.path.join(segment.path, "study.json"))["notes"]["written"] == 18
+    assert {row["response"] for row in replay} == {"The sea is wide.", "Winds come from the west."}
+    assert {row["question"] for row in replay} == {""} and segment.table("schedule").num_rows() > 20
+    assert read_json(segment.study)["notes"]["written"] == 18
+
+
+def test_by_loss_the_passages_that_surprise_least_come_first(studied):
+    segment = studied.round("by-loss", 0).segment()
+    rows = segment.table("examples").read(["example_id", "unit"]).sort_by("unit").to_pylist()
+    losses = segment.folder("losses-00").table("losses").read().to_pylist()
+    by_id = {row["example_id"]: row["loss"] for row in losses}
+    found = [by_id[row["example_id"]] for row in rows]
+    assert [row["unit"] for row in rows] == list(range(18)) and found == sorted(found) and min(found) > 0
 
 
 def test_exercises_of_every_skill_are_exact_and_not_held_out(studied):

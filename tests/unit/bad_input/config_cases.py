@@ -296,6 +296,33 @@ CONTRADICTIONS = [
     field("answer-longer-than-the-model", "rollout.max_new_tokens=1024", "rollout.max_new_tokens is 1024", "lower it"),
 ]
 
+CURRICULUM = "students.0.curriculum="
+CONTRADICTIONS += [
+    field(
+        "exercises-that-cannot-agree",
+        CURRICULUM + "{type: exercises, solutions: 2, min_agreement: 3}",
+        "min_agreement 3 needs at least as many solutions, not 2",
+    ),
+    field("textbooks-of-replay-alone", CURRICULUM + "{type: textbooks, replay: 1.0}", "replay: must be less than 1"),
+    field("textbooks-in-no-order", CURRICULUM + "{type: textbooks, order: up}", "order: must be 'graph', 'reverse'"),
+    field("mixture-of-nothing", CURRICULUM + "{type: mixture, parts: []}", "needs at least one part"),
+    field(
+        "mixture-part-of-two-sizes",
+        CURRICULUM + "{type: mixture, parts: [{share: 0.5, count: 3}]}",
+        "either `share` or `count`; got 0.5 and 3",
+    ),
+    field(
+        "mixture-part-of-two-kinds",
+        CURRICULUM + "{type: mixture, parts: [{skills: [a], subject: b}]}",
+        "either `skills` or `subject`",
+    ),
+    field(
+        "mixture-of-a-skill-that-the-domain-lacks",
+        CURRICULUM + "{type: mixture, parts: [{skills: [percentage]}, {skills: [calculus]}]}",
+        "students.0.curriculum.parts.1: the pool has no question of the skill 'calculus'; it has addition",
+    ),
+]
+
 SETS = [
     field("set-without-value", "seed", "--set takes FIELD=VALUE", "'seed'"),
     field("set-without-field", "=3", "--set takes FIELD=VALUE"),

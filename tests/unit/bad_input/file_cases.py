@@ -14,6 +14,7 @@ from tests.unit.bad_input.kinds import (
     POOL,
     PROBE,
     TABLES,
+    Case,
     answer,
     field,
     model,
@@ -41,6 +42,26 @@ TO_LABEL = TABLES | {"data": TABLES["data"] | {"labelling": {}}, "teacher": {"ty
 LABELLED = TABLES | {"data": TABLES["data"] | {"labels": {"path": "labels.jsonl"}}}
 
 UNLABELLED = {"pool": without(POOL, "skills"), "probe": without(PROBE, "skills")}
+
+REPLAYED = {"students": [{"name": "a", "curriculum": {"type": "textbooks", "replay": 0.1}}]}
+REPLAY = TABLES | REPLAYED | {"teacher": {"type": "openai", "model": "m"}}
+REPLAY |= {"data": TABLES["data"] | {"replay": {"path": "replay.jsonl"}}}
+
+
+def replay(name: str, *expected: str, file: str, content: object) -> Case:
+    return tables(name, "data.replay: ", *expected, config=REPLAY, replay=(file, content))
+
+
+REPLAYS = [
+    replay("replay-without-its-column", "column 'text' is missing", file="t.parquet", content=POOL),
+    replay("replay-of-numbers", "'text' must hold text", file="t.parquet", content=[{"text": 3}]),
+    replay("replay-is-a-folder", "t.txt is a folder", file="t.txt", content=Path.mkdir),
+    replay("replay-damaged", "t.parquet: cannot be read", file="t.parquet", content=b"PAR1"),
+    field("replay-missing", "data.replay.path=none.txt", "data.replay: ", "none.txt: no such file", config=REPLAY),
+    field(
+        "replay-that-nobody-uses", "data={type: domain, replay: {path: t.txt}}", "data.replay: no student replays text"
+    ),
+]
 
 QUESTIONS = [
     field("pool-missing", "data.pool.path=none.parquet", "data.pool: ", "none.parquet: no such file", config=TABLES),
@@ -324,4 +345,19 @@ MODELS = [
     ),
 ]
 
-CASES = [*QUESTIONS, *RECORDED, *MODELS]
+MIXED = {"curriculum": {"type": "mixture", "parts": [{"skills": ["sum", "other"]}]}}
+PROSE = {"type": "mixture", "parts": [{"subject": "prose"}]}
+MIXTURES = [
+    tables(
+        "mixture-of-a-skill-that-the-pool-lacks",
+        "students.0.stages.0.curriculum.parts.0: the pool has no question of the skill 'other'; it has sum",
+        config=TABLES | {"students": [{"name": "a", "stages": [MIXED]}]},
+    ),
+    tables(
+        "mixture-of-a-subject-that-the-pool-lacks",
+        "students.0.curriculum.parts.0: the pool has no question of the subject 'prose'; it has none",
+        config=TABLES | {"students": [{"name": "a", "curriculum": PROSE}]},
+    ),
+]
+
+CASES = [*QUESTIONS, *RECORDED, *MODELS, *REPLAYS, *MIXTURES]

@@ -88,7 +88,7 @@ def tables(name: str, *expected: str, config: Mapping[str, Any] = RECORDED, **fi
             write_rows(folder / file, content)
 
     sets: list[str] = []
-    paths = {"pool": "data.pool.path", "probe": "data.probe.path", "labels": "data.labels.path"}
+    paths = {stem: f"data.{stem}.path" for stem in ("pool", "probe", "labels", "replay")}
     for stem, rows in files.items():
         file = rows[0] if isinstance(rows, tuple) else f"{stem}.jsonl"
         sets += ["--set", f"{paths.get(stem, 'rollout.recorded.path')}={file}"]

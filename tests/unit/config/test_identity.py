@@ -55,11 +55,13 @@ PAID: dict[str, Any] = ON_GPUS | {
 }
 TAKEN_APART: dict[str, Any] = PAID | {"graph": {"type": "decompose", "topic": "calculus"}}
 LABELLED: dict[str, Any] = TABLES | {"teacher": PAID["teacher"]}
+REPLAY = {"type": "textbooks", "replay": 0.1}
 STAGES = [
-    *({"curriculum": {"type": name}, "dynamics": {}} for name in CURRICULA),
+    *({"curriculum": REPLAY if name == "textbooks" else {"type": name}, "dynamics": {}} for name in CURRICULA),
     {"curriculum": {"type": "uniform"}, "training": {"epochs": 9}, "dynamics": {"actions": ["downweight_easy"]}},
 ]
 STAGED = ON_GPUS | {"students": [{"name": "a", "stages": STAGES}], "training": {"zero_stage": 3, "epochs": 9}}
+REPLAYED = LABELLED | {"students": [{"name": "a", "curriculum": REPLAY}]}
 IN_STAGE_2 = {"name": "r", "students": ON_GPUS["students"], "training": {"lora": {}}}
 """Where four bits are right."""
 ANY_DATA = {name: value for name, value in TABLES.items() if name != "data"}
@@ -94,7 +96,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
 
 @pytest.fixture
 def found() -> list[Change]:
-    starts = [ON_GPUS, PAID, IN_STAGE_2, STAGED, ANY_DATA, TABLES, RECORDED, LABELLED, TAKEN_APART]
+    starts = [ON_GPUS, PAID, IN_STAGE_2, STAGED, ANY_DATA, TABLES, RECORDED, LABELLED, REPLAYED, TAKEN_APART]
     return [*changes(starts), WITH_RECORDED]
 
 

@@ -64,6 +64,15 @@ def test_replay_is_spread_over_the_units() -> None:
     assert made.target == 12 and made.notes["replay_draws"] == 4
 
 
+def test_general_text_is_replayed_where_there_is_some() -> None:
+    texts = tuple(content_id("text", n) for n in range(3))
+    evidence = Evidence(skill_map=POOL, graph=GRAPH, replay=texts)
+    kept = [one for one in plan(Textbooks(per_skill=3, replay=0.25), evidence).orders if one.kind is OrderKind.KEEP]
+    # 4 draws of 3 texts
+    assert Counter(Counter(one.question_ids[0] for one in kept).values()) == {1: 2, 2: 1}
+    assert {one.question_ids[0] for one in kept} == set(texts) and sorted(one.unit for one in kept) == [0, 1, 2, 3]
+
+
 def test_graph_and_pool_need_not_have_the_same_skills_and_what_differs_is_counted() -> None:
     for curriculum in (Textbooks(), Exercises()):
         notes = plan(curriculum).notes

@@ -48,15 +48,11 @@ def write_study(
     rows = [order | {"order_id": content_id(n)} for n in range(orders)]
     folder.segment().table("orders").write(pa.Table.from_pylist(rows, schema=ORDERS), fence=UNFENCED)
     if examples is not None:
-        row = {
-            "question": "?",
-            "response": "1",
-            "skills": [],
-            "origin": "select",
-            "parents": [],
-            "multiplicity": 1,
-            "unit": 0,
-        }
-        row |= {"weight": 1.0, "input_ids": [1], "loss_mask": [True], "num_loss_tokens": 1}
-        made = [row | {"example_id": content_id(n), "question_id": content_id(n)} for n in range(examples)]
-        folder.segment().table("examples").write(pa.Table.from_pylist(made, schema=EXAMPLES), fence=UNFENCED)
+        write_examples(folder.segment(), [{}] * examples)
+
+
+def write_examples(segment: RoundFolder, rows: list[dict[str, Any]]) -> None:
+    row = {"question": "?", "response": "1", "skills": [], "origin": "select", "parents": [], "multiplicity": 1}
+    row |= {"unit": 0, "weight": 1.0, "input_ids": [1], "loss_mask": [True], "num_loss_tokens": 1}
+    made = [row | {"example_id": content_id(n), "question_id": content_id(n)} | more for n, more in enumerate(rows)]
+    segment.table("examples").write(pa.Table.from_pylist(made, schema=EXAMPLES), fence=UNFENCED)

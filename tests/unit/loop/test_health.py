@@ -5,12 +5,14 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from skillray.curriculum.base import Order, OrderKind, Plan
 from skillray.loop.health import broken, refused, warnings_of
+from skillray.loop.study import orders_table
 from skillray.store.fence import UNFENCED
 from skillray.store.files import commit_json
 from skillray.store.layout import RunFolder
 from skillray.store.schemas import CATEGORIES, GRADED
-from tests.unit.loop.make_tables import gap_row, graded_row, write_graded, write_pool, write_study
+from tests.unit.loop.make_tables import gap_row, graded_row, write_examples, write_graded, write_pool, write_study
 
 WRONG = {"correct": False, "verdict": "wrong"}
 SILENT = {"correct": False, "verdict": "no_answer", "response": "", "finished": False}
@@ -87,3 +89,20 @@ def test_an_update_that_could_not_do_its_work_is_a_warning(tmp_path):
     assert warnings_of(run, "a") == [
         "round 0, before epoch 3: all 3 examples are easy; nothing tells them apart",
     ]
+
+
+def test_what_a_teacher_did_not_write_is_said_in_one_line(tmp_path):
+    run = RunFolder(str(tmp_path))
+    write_graded(run.base("a").table("scores"), scores(30, 0, 0))
+    segment = run.round("a", 0).segment()
+    order = {"parent_id": None, "question_ids": (), "count": 2}
+    wanted = [Order(kind=OrderKind.EXERCISE, skill=skill, **order) for skill in ("sum", "power")]
+    segment.table("orders").write(orders_table(Plan(orders=tuple(wanted))), fence=UNFENCED)
+    write_examples(segment, [{"skills": ["sum"], "origin": "exercise"}])
+    for notes, said in (
+        ({"written": 1, "refused_x": 2}, "skills without anything written for them: 1 (power); removed: refused_x 2"),
+        ({"refused_x": 4}, "nothing that the teacher wrote can be used (refused_x 4); the rest is studied"),
+    ):
+        commit_json(segment.study, {"memory": {}, "notes": notes})
+        (line,) = warnings_of(run, "a")
+        assert line == f"round 0: {said}"

@@ -205,6 +205,15 @@ def test_a_composed_question_is_made_of_its_seeds():
     assert [(len(one.questions), one.index) for one in ask.asked["compose"]] == [(2, 9), (3, 9)]
 
 
+def test_a_teacher_is_told_what_the_graph_says_of_a_skill():
+    graph = SkillGraph(
+        {"sum": (), "loop": ()}, members={"loop": ("a", "b")}, descriptions={"sum": "plus", "a": "first", "other": "x"}
+    )
+    assert [writing._about(skill, graph) for skill in ("sum", "loop")] == ["plus", "a: first; b"]
+    asked = writing._passage_on("sum", 0, graph)
+    assert (asked.description, asked.prerequisites, asked.index) == ("plus", (), 0)
+
+
 def test_a_skill_among_many_is_chosen_from_its_neighbours():
     skills = {f"s{n:03d}": (f"s{n - 1:03d}",) if n else () for n in range(100)}
     graph = SkillGraph(skills, {skill: "a" if n < 90 else "b" for n, skill in enumerate(skills)})

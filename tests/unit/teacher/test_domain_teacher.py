@@ -121,6 +121,11 @@ def test_new_questions_are_of_the_request_and_as_hard_as_the_seeds() -> None:
     assert ask(Task.WRITE_QUESTIONS, unheard) == (Outcome.UNKNOWN_SKILL, None)
 
 
+def test_after_seeds_of_no_level_new_questions_are_of_any() -> None:
+    request = WriteQuestions(skill="sum", seeds=(replace(SUM, level=None),), count=30, index=0)
+    assert {question["level"] for question in ask(Task.WRITE_QUESTIONS, request)[1]} == {1, 2, 3}  # type: ignore
+
+
 def test_without_a_skill_new_questions_need_what_a_seed_needs() -> None:
     carry = Question(question_id=bytes(16), question="7+8?", answer="15", solution="", skills=("carry",), level=2)
     asked = [WriteQuestions(skill=None, seeds=(SUM, carry), count=1, index=i) for i in range(30)]

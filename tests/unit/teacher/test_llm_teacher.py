@@ -12,7 +12,16 @@ import pytest
 from skillray.errors import DeadlineError
 from skillray.teacher.llm_teacher import Completion, LLMTeacher
 from skillray.teacher.prompting import Prompts
-from skillray.teacher.tasks import NameMissingSkills, Outcome, Request, Solve, Task
+from skillray.teacher.tasks import (
+    Compose,
+    NameMissingSkills,
+    Outcome,
+    Request,
+    Solve,
+    Task,
+    WriteExercises,
+    WriteTextbook,
+)
 from skillray.types import Question
 
 SUMS = Question(question_id=bytes(16), question="What is 1+1?", answer="2", solution="1+1=2", skills=("sums",))
@@ -61,6 +70,28 @@ def test_missing_skills_are_asked_for_by_schema() -> None:
     prompt, sampling, schema = table.asked[0]
     assert "1+1=3" in prompt and "1+1=2" not in prompt  # the reference is not shown
     assert sampling["temperature"] == 0.0 and set(schema["properties"]) == {"judge", "reason", "skills"}
+
+
+def test_passages_are_plain_text_and_exercises_and_composed_problems_come_by_schema() -> None:
+    about = {"skill": "sums", "subject": "", "description": ""}
+    exercise = '{"problem": "3+4?", "solution": "\\\\boxed{7}", "skills": []}'
+    answers = [
+        (Task.WRITE_TEXTBOOK, WriteTextbook(prerequisites=(), index=0, **about), "# sums", "# sums"),
+        (
+            Task.WRITE_EXERCISES,
+            WriteExercises(learned=(), count=1, index=0, **about),
+            f'{{"exercises": [{exercise}]}}',
+            1,
+        ),
+        (Task.COMPOSE, Compose(questions=(SUMS, SUMS), index=0), exercise, "3+4?"),
+    ]
+    for task, request, text, expected in answers:
+        table = Table([Completion(text=text)])
+        [reply] = ask(table, task, request)
+        found = {Task.WRITE_TEXTBOOK: lambda value: value, Task.WRITE_EXERCISES: len}.get(task, lambda q: q["question"])
+        assert (reply.outcome, found(reply.value)) == (Outcome.OK, expected)
+        assert (table.asked[0][2] is None) is (task is Task.WRITE_TEXTBOOK) and table.asked[0][1]["temperature"] == 1.0
+    assert reply.value["solution"] == "\\boxed{7}"
 
 
 def test_what_the_service_turned_down_or_the_teacher_cannot_do_is_a_reply() -> None:

@@ -1,0 +1,125 @@
+"""Fulfil, on Ray: drafts from the pool, from the segment before, from general text and from the teacher, merged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from skillray.curriculum.base import WRITTEN, OrderKind, Plan
+from skillray.curriculum.textbooks import Textbooks
+from skillray.loop.by_loss import PassageLosses, units_by_loss, with_units
+from skillray.loop.fulfil import Fulfil
+from skillray.loop.merge import merge
+from skillray.loop.questions import SPLITS
+from skillray.loop.replay import Replay
+from skillray.loop.select import Carry, Select
+from skillray.on_ray.data import Job, Link, Stage
+from skillray.skills.graph_json import graph_from_json
+from skillray.store.files import read_json
+from skillray.store.layout import RoundFolder
+from skillray.store.tables import PART_ROWS, Table
+
+if TYPE_CHECKING:
+    from skillray.on_ray.verbs import Runner
+
+MAX_WAVES = 8
+"""Times that orders are sent to a teacher whose questions are refused too often to reach the target."""
+CLOSE_ENOUGH = 0.85
+"""Share of the target that ends the waves: a last wave for a few examples costs more than they are worth, and the
+number of training tokens is fixed by the schedule."""
+
+
+@dataclass(frozen=True)
+class Drafting:
+    """The drafts of one segment of a round."""
+
+    runner: Runner
+    index: int
+
+    def examples(self, plan: Plan, forbidden: pa.Array) -> tuple[Iterator[pa.Table], dict[str, float]]:
+        """What the pool and the segment before have, once; and the teacher's orders until the target is reached: what
+        it writes may be refused, or stand twice. A later wave sends as many orders as the yield so far says are needed;
+        one that brought nothing new is the last: there are no more rewrites, or the teacher refuses everything.
+        """
+        given, max_length = self._given({order.kind for order in plan.orders}), self.runner.config.training.max_length
+        wanted = asking = sum(order.kind in WRITTEN for order in plan.orders)
+        drafts: list[Table] = []
+        waves, sent, before = 0, 0, 0.0
+        while True:
+            if wanted:
+                drafts.append(self._written(waves, wanted))
+                waves, sent = waves + 1, sent + wanted
+            parts, notes = merge(given, drafts, forbidden, max_length, plan.target)
+            written, target = notes.get("written", 0), plan.target or 0
+            if written >= CLOSE_ENOUGH * target or written == before or waves == MAX_WAVES:
+                return self._ordered(parts, drafts), notes | {"waves": waves, "teacher_orders_sent": sent}
+            before = written
+            wanted = min(asking, math.ceil((target - written) * sent / written))
+
+    def _given(self, kinds: set[OrderKind]) -> list[Table]:
+        """What nobody has to write."""
+        run, orders = self.runner.run, self._segment.table("orders").folder
+        found = []
+        if {OrderKind.SELECT, OrderKind.KEEP} & kinds:
+            found.append(self._made("selected", Select(orders, self.runner.student.model), run.questions("pool")))
+        if OrderKind.CARRY in kinds:
+            found.append(self._made("carried", Carry(orders), self._previous))
+        if OrderKind.KEEP in kinds and self.runner.config.data.replay is not None:
+            length = self.runner.config.training.max_length
+            replay = Replay(orders, self.runner.student.model, length, self._evaluation)
+            found.append(self._made("replayed", replay, run.texts()))
+        return found
+
+    def _written(self, wave: int, wanted: int) -> Table:
+        curriculum, run = self.runner.stage.curriculum, self.runner.run
+        stage = Fulfil(
+            pool=run.questions("pool").folder,
+            model=self.runner.student.model,
+            teacher=self.runner.teacher(),
+            graph=graph_from_json(read_json(run.graph)),
+            solutions=getattr(curriculum, "solutions", 1),
+            min_agreement=getattr(curriculum, "min_agreement", 1),
+            wave=self.index * MAX_WAVES + wave,
+            previous=self._previous.folder if self.index else None,
+            evaluation=self._evaluation,
+        )
+        rows = self.runner.config.rollout.batch_size
+        return self._made(f"wave-{wave:02d}", stage, self._segment.table("orders"), wanted, rows)
+
+    def _ordered(self, parts: Iterator[pa.Table], written: list[Table]) -> Iterator[pa.Table]:
+        """By loss, where the curriculum says so: that is known when the passages are there."""
+        curriculum = self.runner.stage.curriculum
+        if not isinstance(curriculum, Textbooks) or curriculum.order != "loss":
+            return parts
+        losses = [self._segment.folder(f"losses-{wave:02d}").table("losses") for wave in range(len(written))]
+        jobs = [Job(drafts, (table,)) for drafts, table in zip(written, losses, strict=True)]
+        stage = PassageLosses(self.runner.checkpoint(self.runner.round), self.runner.config.rollout.threads)
+        link = Link(stage, self.runner.config.placement.rollout)
+        self.runner.chain(jobs, [link], self.runner.config.rollout.batch_size)
+        units = units_by_loss(losses)
+        return (with_units(part, units) for part in parts)
+
+    def _made(
+        self, name: str, stage: Stage, source: Table, max_rows: int | None = None, unit_rows: int = PART_ROWS
+    ) -> Table:
+        """In this process for a later segment: training may be waiting."""
+        drafts = self._segment.folder(name).table("drafts")
+        link = Link(stage, self.runner.config.placement.grade, here=self.index > 0)
+        self.runner.chain([Job(source, (drafts,), max_rows)], [link], unit_rows)
+        return drafts
+
+    @property
+    def _segment(self) -> RoundFolder:
+        return self.runner.folder().segment(self.index)
+
+    @property
+    def _previous(self) -> Table:
+        return self.runner.folder().segment(self.index - 1).table("examples")
+
+    @property
+    def _evaluation(self) -> tuple[str, ...]:
+        return tuple(self.runner.run.questions(split).folder for split in SPLITS if split != "pool")
