@@ -3,20 +3,23 @@
 
 Each seed is a run of its own in DIR/seed-N, as `skillray run` does it: other questions, other wrong ones, another order
 of training; the embedded student is the same. Found is what was in the error category (DSA, arXiv 2412.19361) before
-any epoch. Of the arm whose examples are not edited it is what would have been, by the error baseline of the first one
-that is. Precision and recall are over the planted questions among the examples of the first epoch; of what a teacher
-wrote later nothing is wrong.
+any epoch. Of the arm whose examples are not edited it is what would have been, by the error baseline of `dynamics`.
+Precision and recall are over the planted questions among the examples of the first epoch; of what a teacher wrote later
+nothing is wrong.
 
-With --tune the run of the tuning seed alone, and how precision and recall go with the two thresholds of the error
-category: the recipe's were set by that. A finished run is not done again, a killed one goes on.
+With --tune the first two arms on the tuning seed alone, and how precision and recall before the first update go with
+the two thresholds of the error category: those of `tuned` are its best F1. A finished run is not done again, a killed
+one goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,8 @@ from jobs.evidence_table import interval, number, table
 from skillray.cli.main import guarded
 from skillray.config import RunConfig, load_config
 from skillray.config.model import DomainData
-from skillray.diagnosis.dynamics import Baseline, Category, Thresholds, categorise
+from skillray.diagnosis.dynamics import MIN_OBSERVATIONS, Baseline, Category, Thresholds, categorise
+from skillray.diagnosis.learning import losses_by_example
 from skillray.errors import ConfigError
 from skillray.evaluation.seeds import Answers, Effect, OverSeeds, effect_of, over_seeds
 from skillray.loop.questions import from_domain
@@ -40,9 +44,9 @@ from skillray.store.layout import RunFolder
 RECIPE = str(Path(__file__).parent / "recipes" / "planted.yaml")
 TUNING_SEED = 7
 SEEDS = (1, 2, 3, 4, 5)
-CONTROL = "static"
-ERROR_MEANS = (0.25, 0.5, 0.75, 1.0, 1.25)
-ERROR_STDS = (0.5, 1.0, 1.5, 2.0, 3.0)
+CONTROL, DEFAULTS = "static", "dynamics"
+ERROR_MEANS = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
+ERROR_STDS = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,16 +113,17 @@ def work(out: str, seeds: Sequence[int]) -> None:
 def tune(out: str) -> None:
     """Print precision, recall and F1 by threshold, on the tuning seed."""
     folder, config = folder_of(out, TUNING_SEED), config_of(TUNING_SEED)
-    run(folder.path, [f"seed={TUNING_SEED}"], RECIPE)
-    learnt = learnt_by(folder, config)[CONTROL]
-    planted = planted_examples(folder, config)
+    arms = [student.model_dump(mode="json") for student in config.students if student.name in (CONTROL, DEFAULTS)]
+    run(folder.path, [f"seed={TUNING_SEED}", f"students={json.dumps(arms)}"], RECIPE)
+    planted, baseline = planted_examples(folder, config), baseline_by(learnt_by(folder, config))
+    history = losses_by_example(folder.round(CONTROL, 0).segment().table("learning"), before=MIN_OBSERVATIONS)
     rows = []
-    for mean in ERROR_MEANS:
-        for std in ERROR_STDS:
-            found = found_with(learnt, planted, Thresholds(error_mean=mean, error_std=std))
-            rows.append([f"{mean:g}", f"{std:g}", str(found.flagged), share(found.precision), number(found.recall)])
-            rows[-1].append(number(found.f1))
-    title = f"Errors among {len(planted)} planted, seed {TUNING_SEED}, `{CONTROL}` before its last epoch"
+    for mean, std in product(ERROR_MEANS, ERROR_STDS):
+        categories = categorise(history, baseline, Thresholds(error_mean=mean, error_std=std))
+        found = count(errors_in(categories), planted)
+        precision = "" if found.precision is None else number(found.precision)
+        rows.append([f"{mean:g}", f"{std:g}", str(found.flagged), precision, number(found.recall), number(found.f1)])
+    title = f"Errors among {len(planted)} planted, seed {TUNING_SEED}, `{CONTROL}` before epoch {MIN_OBSERVATIONS}"
     print(table(title, ["error_mean", "error_std", "flagged", "precision", "recall", "F1"], rows))
 
 
@@ -131,9 +136,13 @@ def config_of(seed: int) -> RunConfig:
 
 
 def found_by(folder: RunFolder, config: RunConfig) -> dict[str, Found]:
-    """By arm: what its updates called errors."""
-    planted = planted_examples(folder, config)
-    return {name: count(errors_of(folder, one), planted) for name, one in learnt_by(folder, config).items()}
+    """By arm: what was, or would have been, called an error before any epoch."""
+    planted, learnt = planted_examples(folder, config), learnt_by(folder, config)
+    baseline = baseline_by(learnt)
+    return {
+        name: count(edited_errors(folder, name) if one.edited else static_errors(folder, one, baseline), planted)
+        for name, one in learnt.items()
+    }
 
 
 def learnt_by(folder: RunFolder, config: RunConfig) -> dict[str, Learnt]:
@@ -155,23 +164,25 @@ def planted_examples(folder: RunFolder, config: RunConfig) -> pa.Array:
     ].combine_chunks()
 
 
-def errors_of(folder: RunFolder, learnt: Learnt) -> set[bytes]:
-    """Ids in the error category before any epoch; of an arm that is not edited, before the last."""
-    if not learnt.edited:
-        return errors_in(learnt.last)
-    segments = folder.round(learnt.student, 0).segments()
-    tables = [segment.table("categories") for segment in segments]
+def baseline_by(learnt: dict[str, Learnt]) -> Baseline:
+    """That of the arm whose thresholds are no factors."""
+    bounds = learnt[DEFAULTS].bounds
+    return Baseline(mean=bounds["error_from_mean"], std=bounds["error_up_to_std"])
+
+
+def edited_errors(folder: RunFolder, arm: str) -> set[bytes]:
+    tables = [segment.table("categories") for segment in folder.round(arm, 0).segments()]
     return set().union(*(errors_in(one.read(["example_id", "category"])) for one in tables if one.complete()))
+
+
+def static_errors(folder: RunFolder, learnt: Learnt, baseline: Baseline) -> set[bytes]:
+    learning = folder.round(learnt.student, 0).segment().table("learning")
+    histories = [losses_by_example(learning, before=sizes.epoch) for sizes in learnt.sizes]
+    return set().union(*(errors_in(categorise(history, baseline, Thresholds())) for history in histories))
 
 
 def errors_in(categories: pa.Table) -> set[bytes]:
     return set(categories.filter(pc.equal(categories["category"], str(Category.ERROR)))["example_id"].to_pylist())
-
-
-def found_with(learnt: Learnt, planted: pa.Array, thresholds: Thresholds) -> Found:
-    """With other factors of the same error baseline."""
-    baseline = Baseline(mean=learnt.bounds["error_from_mean"], std=learnt.bounds["error_up_to_std"])
-    return count(errors_in(categorise(learnt.last, baseline, thresholds)), planted)
 
 
 def count(flagged: set[bytes], planted: pa.Array) -> Found:
@@ -226,10 +237,6 @@ def over(values: Sequence[float]) -> str:
     return (
         mean if figure.low is None or figure.high is None else f"{mean} [{number(figure.low)}, {number(figure.high)}]"
     )
-
-
-def share(value: float | None) -> str:
-    return "" if value is None else number(value)
 
 
 if __name__ == "__main__":
