@@ -30,7 +30,7 @@ from skillray.loop.outcome import study_result
 from skillray.loop.rounds import Stop, Verb
 from skillray.on_ray.placement_groups import release_orphans, this_job
 from skillray.on_ray.reply_logs import start_log
-from skillray.on_ray.runner import Attempts, end_all, log_to, namespace_of, replaced, start_runner
+from skillray.on_ray.runner import Attempts, end_all, log_to, namespace_of, replaced, start_runner, teacher_of
 from skillray.on_ray.teacher import start_teacher, stop_teacher
 from skillray.on_ray.train_jobs import TrainPart
 from skillray.on_ray.training_group import Trainer
@@ -86,7 +86,7 @@ class RayVerbs:
         self._run, self._config, self._status = run, config, status
         self._fence = status.fence
         self._namespace = namespace_of(config.name, self._fence)
-        self._app = f"teacher-{config.name}"
+        self._app = teacher_of(config.name, self._fence)
         self._shared: dict[str, asyncio.Task[None]] = {}
         self._attempts = Attempts(config.name, self._namespace, status)
         self._trainer = Trainer(run, config, status, self._namespace, self._attempts)
