@@ -13,14 +13,11 @@ import pytest
 
 from skillray.config import RunConfig, dump_config, parse
 from skillray.errors import DataError
-from skillray.grading.prm import ChatPrm
 from skillray.loop.prm import open_prm
-from skillray.store.files import read_json
 from skillray.store.layout import RunFolder
 from skillray.store.lock import writing
 from tests.faults.table import Outcome
-from tests.ray.test_loop import SMALL, supervise
-from tests.tiny import save_tiny_student
+from tests.ray.test_loop import SMALL
 from tests.unit.grading.reward_models import as_rlhflow, save_reward_models
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
@@ -116,25 +113,3 @@ def test_a_model_that_cannot_be_loaded_is_one_line(started) -> None:
     config, fence = started
     with pytest.raises(DataError, match=r"there is no such folder"):
         warm_scorers(config, fence)()(ITEMS[:1])
-
-
-def test_a_run_scores_with_it_and_leaves_none_behind(local_ray, tmp_path) -> None:
-    import ray
-
-    model = save_tiny_student(tmp_path / "model")
-    config, path = config_with(model, diagnosis={"source": "labels"}), str(tmp_path / "run")
-    assert supervise(config, path)
-    run = RunFolder(path)
-    graded = run.round("a", 0).table("graded").read(["question", "step_texts", "step_scores", "refused"]).to_pylist()
-    scored = [row for row in graded if row["refused"] is None and row["step_texts"]]
-    assert len(scored) > len(graded) / 2
-    prm = open_prm(ChatPrm(model=model, dtype="fp32"), "cpu")
-    found = prm.score([(row["question"], row["step_texts"]) for row in scored])
-    assert [row["step_scores"] for row in scored] == [pytest.approx(scores, abs=1e-5) for scores in found]
-    assert read_json(run.summary)["students"]["a"]
-    left = [actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True) if "prm" in actor["name"]]
-    deadline = time.monotonic() + 20
-    while left and time.monotonic() < deadline:
-        time.sleep(0.5)
-        left = [actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True) if "prm" in actor["name"]]
-    assert left == []
