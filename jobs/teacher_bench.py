@@ -47,6 +47,8 @@ def make_config(model: str) -> RunConfig:
 
 
 def measure(config: RunConfig, folder: str) -> None:
+    import ray
+
     from skillray.on_ray.cluster import connected
     from skillray.on_ray.reply_logs import served_teacher, start_log
     from skillray.on_ray.teacher import start_teacher, stop_teacher
@@ -57,8 +59,11 @@ def measure(config: RunConfig, folder: str) -> None:
             start_teacher(APP, config.teacher, config.placement.teacher, 600.0, print)
             log = start_log("bench", 0, folder, UNFENCED, APP, config)
             ask = served_teacher("bench", config.teacher, "a/round-000")()
-            engine = Engine(config)
-            ways = {"engine's handle": engine.ask, "teacher": lambda asked: count(ask, asked)}
+            engine = ray.remote(num_cpus=0.1)(Engine).remote(config)
+            ways = {
+                "engine's handle": lambda asked: ray.get(engine.ask.remote(asked)),
+                "teacher": lambda asked: count(ask, asked),
+            }
             best: dict[str, float] = {}
             for turn in range(-1, TURNS):  # the first one warms
                 asked = requests(turn) if turn >= 0 else requests(turn)[:WARM]
@@ -69,6 +74,7 @@ def measure(config: RunConfig, folder: str) -> None:
                     if turn >= 0:
                         best[name] = max(best.get(name, 0.0), speed)
                         print(f"turn {turn}: {name}: {tokens} tokens, {speed:.0f} tokens/s", flush=True)
+            ray.kill(engine)
             del log
         finally:
             stop_teacher(APP)
@@ -92,21 +98,17 @@ def count(ask: Any, asked: list[Solve]) -> int:
 
 
 class Engine:
-    """Calls without anything of ours: the handle of the engine, AT_ONCE at a time."""
+    """Calls without anything of ours: the handle of the engine, AT_ONCE at a time. An actor, as replicas are."""
 
     def __init__(self, config: RunConfig) -> None:
         from ray import serve
 
         self._model, self._prompts = str(getattr(config.teacher, "model", "")), Prompts()
         self._who = identify(config.teacher)
-        self._loop = asyncio.Runner()
         [name] = [one for one in serve.status().applications[APP].deployments if one.startswith("LLMServer")]
         self._handle = serve.get_deployment_handle(name, APP).options(stream=True)
 
-    def ask(self, asked: list[Solve]) -> int:
-        return self._loop.run(self._all(asked))
-
-    async def _all(self, asked: list[Solve]) -> int:
+    async def ask(self, asked: list[Solve]) -> int:
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(request: Solve) -> int:

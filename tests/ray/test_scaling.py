@@ -18,11 +18,22 @@ FAST = {"upscale_delay_s": 0.5, "downscale_delay_s": 0.5, "look_back_period_s": 
 
 
 class Slow:
-    """What a call costs is time."""
+    """An engine: what a call costs is time."""
 
     async def chat(self, seconds: float) -> int:
         await asyncio.sleep(seconds)
         return os.getpid()
+
+
+class Teacher:
+    """Its replica, from which the calls come."""
+
+    async def ask(self, calls: int, seconds: float) -> set[int]:
+        """Engines that answered."""
+        from ray import serve
+
+        handle = serve.get_app_handle(APP)
+        return set(await asyncio.gather(*(handle.chat.remote(seconds) for _ in range(calls))))
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -33,6 +44,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_engines_come_with_the_calls_and_go_with_them(local_ray) -> None:
+    import ray
     from ray import serve
 
     from skillray.on_ray.engine import scaling
@@ -42,18 +54,19 @@ def test_engines_come_with_the_calls_and_go_with_them(local_ray) -> None:
     options["autoscaling_config"] |= FAST
     serve.start(proxy_location="Disabled")
     deployment = serve.deployment(Slow).options(**options, ray_actor_options={"num_cpus": 0.1})
-    handle = serve.run(deployment.bind(), name=APP, route_prefix=None)
+    serve.run(deployment.bind(), name=APP, route_prefix=None)
+    teacher = ray.remote(num_cpus=0.1)(Teacher).remote()
 
     def engines() -> int:
         [found] = serve.status().applications[APP].deployments.values()
         return found.replica_states.get("RUNNING", 0)
 
     try:
-        few = [handle.chat.remote(3.0) for _ in range(4)]  # what one engine takes
-        assert len({call.result(timeout_s=30) for call in few}) == 1 == engines()
-        many = [handle.chat.remote(2.0) for _ in range(48)]
+        assert len(ray.get(teacher.ask.remote(4, 3.0), timeout=30)) == 1 == engines()  # what one engine takes
+        many = teacher.ask.remote(48, 2.0)
         wait_for(lambda: engines() == 2)
-        assert len({call.result(timeout_s=60) for call in many}) == 2  # both worked
+        assert len(ray.get(many, timeout=60)) == 2  # both worked
         wait_for(lambda: engines() == 1)
     finally:
+        ray.kill(teacher)
         serve.delete(APP)
