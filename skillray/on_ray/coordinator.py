@@ -275,9 +275,17 @@ def describe(error: BaseException) -> str:
         if isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         elif isinstance(error, ray.exceptions.RayTaskError) and isinstance(error.cause, BaseException):
+            if isinstance(error.cause, ray.exceptions.UserCodeException):
+                return _in_a_stage(error)
             error = error.cause
         else:
             return one_line(error)
+
+
+def _in_a_stage(error: Any) -> str:
+    """What a worker of Ray Data raised; the error around it speaks of retries."""
+    first = str(error.traceback_str).partition("The above exception was the direct cause")[0]
+    return (first.strip().splitlines() or [one_line(error)])[-1]
 
 
 def _versions() -> dict[str, str]:
