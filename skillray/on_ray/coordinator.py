@@ -282,9 +282,9 @@ def describe(error: BaseException) -> str:
             return one_line(error)
 
 
-def _in_a_stage(error: Any) -> str:
+def _in_a_stage(error: BaseException) -> str:
     """What a worker of Ray Data raised; the error around it speaks of retries."""
-    first = str(error.traceback_str).partition("The above exception was the direct cause")[0]
+    first = str(error).partition("The above exception was the direct cause")[0]
     return (first.strip().splitlines() or [one_line(error)])[-1]
 
 
