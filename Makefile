@@ -50,10 +50,10 @@ unit:
 test-ray:
 	$(BIN)/python -m pytest tests/ray tests/faults -m ray --durations=10
 
-# What stands for storage, S3 and a frozen worker is in the other tiers, and run again here for its row in the table.
+# What stands for storage, S3, a frozen worker and a reward model is in the other tiers, and run again here for its row.
 test-faults: setup
 	$(BIN)/python -m pytest tests/faults tests/unit/store/test_crashes.py tests/ray/test_resume_training.py \
-	    tests/ray/test_s3.py --durations=10
+	    tests/ray/test_s3.py tests/ray/test_scorer.py --durations=10
 
 # vLLM for CPUs against transformers on the CPU, also where there is a GPU.
 test-vllm: setup-vllm-cpu

@@ -2,7 +2,8 @@
 
 A random Llama of 113M parameters, served by vLLM on Ray Serve as a run has it; CALLS requests. Its vocabulary has 128
 words, one of them the end, so that an answer has 128 tokens on average. In one run, in turns, with as many requests
-under way at once: the engine's own handle, and a stage's `ask` (reply log on disk, budget, replica, parsing).
+under way at once: the engine's own handle, and a stage's `ask` (reply log on disk, budget, replica, parsing). Both have
+the same prompts and seeds in a turn, and so write the same.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from jobs.rollout_bench import questions, save_model
 from skillray.config import RunConfig, parse
 from skillray.on_ray.environment import prepare
+from skillray.teacher.identity import identify
 from skillray.teacher.prompting import Prompts
 from skillray.teacher.tasks import Solve, Task
 from skillray.types import Question, content_id
@@ -45,6 +47,8 @@ def make_config(model: str) -> RunConfig:
 
 
 def measure(config: RunConfig, folder: str) -> None:
+    import ray
+
     from skillray.on_ray.cluster import connected
     from skillray.on_ray.reply_logs import served_teacher, start_log
     from skillray.on_ray.teacher import start_teacher, stop_teacher
@@ -55,15 +59,22 @@ def measure(config: RunConfig, folder: str) -> None:
             start_teacher(APP, config.teacher, config.placement.teacher, 600.0, print)
             log = start_log("bench", 0, folder, UNFENCED, APP, config)
             ask = served_teacher("bench", config.teacher, "a/round-000")()
-            engine = Engine(config)
+            engine = ray.remote(num_cpus=0.1)(Engine).remote(config)
+            ways = {
+                "engine's handle": lambda asked: ray.get(engine.ask.remote(asked)),
+                "teacher": lambda asked: count(ask, asked),
+            }
             best: dict[str, float] = {}
             for turn in range(-1, TURNS):  # the first one warms
-                for name, way in {"engine's handle": engine.ask, "teacher": lambda asked: count(ask, asked)}.items():
-                    asked = requests(2 * turn + (name == "teacher"))
-                    speed = timed(way, asked if turn >= 0 else asked[:WARM])
+                asked = requests(turn) if turn >= 0 else requests(turn)[:WARM]
+                for name, way in ways.items() if turn % 2 else reversed(ways.items()):
+                    start = time.perf_counter()
+                    tokens = way(asked)
+                    speed = tokens / (time.perf_counter() - start)
                     if turn >= 0:
                         best[name] = max(best.get(name, 0.0), speed)
-                        print(f"turn {turn}: {name}: {speed:.0f} tokens/s", flush=True)
+                        print(f"turn {turn}: {name}: {tokens} tokens, {speed:.0f} tokens/s", flush=True)
+            ray.kill(engine)
             del log
         finally:
             stop_teacher(APP)
@@ -73,7 +84,7 @@ def measure(config: RunConfig, folder: str) -> None:
 
 
 def requests(sample: int) -> list[Solve]:
-    """Others every time: what is in the log costs nothing."""
+    """Others every turn: what is in the log costs nothing."""
     return [
         Solve(
             question=Question(question_id=content_id(text), question=text, answer="", solution="", skills=()), sample=n
@@ -82,31 +93,22 @@ def requests(sample: int) -> list[Solve]:
     ]
 
 
-def timed(way: Any, asked: list[Solve]) -> float:
-    start = time.perf_counter()
-    tokens = way(asked)
-    return float(tokens / (time.perf_counter() - start))
-
-
 def count(ask: Any, asked: list[Solve]) -> int:
     return sum(reply.completion_tokens for reply in ask(Task.SOLVE, asked))
 
 
 class Engine:
-    """Calls without anything of ours: the handle of the engine, AT_ONCE at a time."""
+    """Calls without anything of ours: the handle of the engine, AT_ONCE at a time. An actor, as replicas are."""
 
     def __init__(self, config: RunConfig) -> None:
         from ray import serve
 
         self._model, self._prompts = str(getattr(config.teacher, "model", "")), Prompts()
-        self._loop = asyncio.Runner()
+        self._who = identify(config.teacher)
         [name] = [one for one in serve.status().applications[APP].deployments if one.startswith("LLMServer")]
         self._handle = serve.get_deployment_handle(name, APP).options(stream=True)
 
-    def ask(self, asked: list[Solve]) -> int:
-        return self._loop.run(self._all(asked))
-
-    async def _all(self, asked: list[Solve]) -> int:
+    async def ask(self, asked: list[Solve]) -> int:
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(request: Solve) -> int:
@@ -121,7 +123,8 @@ class Engine:
         from skillray.teacher.llm_teacher import sampling_of
 
         messages = [{"role": "user", "content": self._prompts.render(request)}]
-        sampling = {**sampling_of(Task.SOLVE, request), "seed": request.sample + 1}
+        seed = int.from_bytes(self._who.key(Task.SOLVE, request)[:4], "big") >> 1  # as our teacher seeds
+        sampling = {**sampling_of(Task.SOLVE, request), "seed": seed}
         call = ChatCompletionRequest(model=self._model, messages=messages, **sampling)
         [answer] = [each async for each in self._handle.chat.remote(call)]
         assert hasattr(answer, "usage"), answer

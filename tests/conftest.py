@@ -6,10 +6,14 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.faults.table import Outcome, lines
+
+if TYPE_CHECKING:
+    from tests.faults.world import World
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -60,6 +64,16 @@ def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     with connected(ClusterSettings(num_cpus=16), "skillray-tests"):
         yield history
+
+
+@pytest.fixture(scope="session")
+def world(local_ray: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Killed runs, and one that nobody disturbs, which is made once."""
+    import ray
+
+    from tests.faults.world import World
+
+    return World(tmp_path_factory.mktemp("faults"), ray.get_runtime_context().gcs_address, local_ray)
 
 
 OUTCOMES: list[Outcome] = []

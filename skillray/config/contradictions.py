@@ -117,6 +117,11 @@ def _teacher(config: RunConfig) -> Iterator[str]:
             yield "budget: a domain teacher costs neither money nor tokens; leave out max_usd and max_tokens"
     elif budget.max_usd is not None and teacher.price is None:
         yield "budget.max_usd needs teacher.price: prompt and completion, in USD for a million tokens"
+    if teacher.type == "openai" and teacher.api_key_env in config.placement.teacher.runtime_env.get("env_vars", {}):
+        yield (
+            f"placement.teacher.runtime_env.env_vars.{teacher.api_key_env}: a key in a config gets into logs and the "
+            "run folder; set it in the environment of the node, or give teacher.api_key_file"
+        )
     if teacher.type == "vllm" and (teacher.max_replicas or 0) > teacher.replicas:
         room = teacher.calls_per_replica * teacher.replicas
         if teacher.concurrency * teacher.shards <= room:

@@ -1,11 +1,11 @@
-"""What a run reads and does not make: data files and models, known by what is in them.
+"""What a run reads and does not make: data files, models and prompt templates, known by what is in them.
 
 Their paths are fields of the config; here is what the paths lead to, as the run found it first:
 
     RUN/data/inputs.json    {"data.pool": {"content": HASH, "seen": HASH}, "students.NAME.model": ...}
 
 `content` is over the bytes, `seen` over sizes and times of local files: while those are the same, none is read again.
-Questions are read once, into RUN/data, and models at every round.
+Questions are read once, into RUN/data, models and templates at every round.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
+from glob import glob
 from typing import Any
 
 from skillray.config.model import QuestionSource, RunConfig
@@ -35,8 +36,18 @@ class GraphSource:
     path: str
 
 
-Input = QuestionSource | GraphSource | str
-"""A table, a graph, or a model."""
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """A folder of prompts: a changed one would give one run replies to two sets of questions."""
+
+    path: str
+
+    def files(self) -> list[str]:
+        return sorted(glob(os.path.join(self.path, "*.j2")))
+
+
+Input = QuestionSource | GraphSource | Templates | str
+"""A table, a graph, prompts, or a model."""
 
 
 def refuse_changed_inputs(run: RunFolder, config: RunConfig) -> None:
@@ -78,6 +89,8 @@ def _inputs(config: RunConfig) -> dict[str, Input]:
         found["grading.scorer.model"] = config.grading.scorer.source
     if config.embedding is not None:
         found["embedding.model"] = config.embedding.model
+    if config.teacher.type != "domain" and config.teacher.prompts is not None:
+        found["teacher.prompts"] = Templates(config.teacher.prompts)
     return found | {_model_field(student.name): student.model for student in config.students}
 
 
@@ -108,6 +121,8 @@ def _look(
 def _content(source: Input) -> str:
     if isinstance(source, str):
         return model_hash(source)
+    if isinstance(source, Templates):
+        return _digest(f"{os.path.basename(path)} {sha256_of(path)}" for path in source.files())
     try:
         paths = [source.path] if isinstance(source, GraphSource) else paths_of(source)
         return _digest(sha256_of(path) for path in paths)
@@ -117,7 +132,13 @@ def _content(source: Input) -> str:
 
 def _seen(source: Input) -> str:
     """Empty for what is not on this machine, or not yet."""
-    files = local_files(source) if isinstance(source, str) else [source.path]
+    match source:
+        case str():
+            files = local_files(source)
+        case Templates():
+            files = source.files()
+        case QuestionSource() | GraphSource():
+            files = [source.path]
     found = [os.stat(path) for path in files if os.path.isfile(path)]
     return _digest(f"{one.st_size} {one.st_mtime_ns}" for one in found) if found else ""
 

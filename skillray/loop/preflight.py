@@ -18,7 +18,7 @@ from skillray.config.model import DomainData, QuestionSource, RunConfig, TableDa
 from skillray.curriculum import Hard, Mixture
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError, DataError, MissingExtraError
-from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
+from skillray.grading.prm import BAD, GOOD, ChatPrm, TagPrm, TokenPrm
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
 from skillray.loop.replay import check_texts
@@ -31,6 +31,7 @@ from skillray.training.checkpoint import ADAPTER, is_adapter, need_quantizer
 from skillray.training.model_folder import (
     check_language_model,
     check_model,
+    check_single_tokens,
     check_token_classifier,
     check_weights,
     read_settings,
@@ -97,11 +98,13 @@ def _check_scorer(config: RunConfig) -> None:
     with _naming("grading.scorer.model"):
         match scorer:
             case ChatPrm():
-                check_model(scorer.source)
+                folder, marks = check_model(scorer.source), [GOOD, BAD]
             case TagPrm():
-                check_language_model(scorer.source)
+                folder, marks = check_language_model(scorer.source), [GOOD, BAD, scorer.tag]
             case TokenPrm():
-                check_token_classifier(scorer.source)
+                folder, marks = check_token_classifier(scorer.source), [scorer.separator]
+        if folder is not None:
+            check_single_tokens(folder, marks, f"model {scorer.model}")
 
 
 def _check_teacher(config: RunConfig) -> None:

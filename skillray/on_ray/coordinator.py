@@ -30,7 +30,7 @@ from skillray.loop.outcome import study_result
 from skillray.loop.rounds import Stop, Verb
 from skillray.on_ray.placement_groups import release_orphans, this_job
 from skillray.on_ray.reply_logs import start_log
-from skillray.on_ray.runner import Attempts, end_all, log_to, namespace_of, replaced, start_runner
+from skillray.on_ray.runner import Attempts, end_all, log_to, namespace_of, replaced, start_runner, teacher_of
 from skillray.on_ray.teacher import start_teacher, stop_teacher
 from skillray.on_ray.train_jobs import TrainPart
 from skillray.on_ray.training_group import Trainer
@@ -86,7 +86,7 @@ class RayVerbs:
         self._run, self._config, self._status = run, config, status
         self._fence = status.fence
         self._namespace = namespace_of(config.name, self._fence)
-        self._app = f"teacher-{config.name}"
+        self._app = teacher_of(config.name, self._fence)
         self._shared: dict[str, asyncio.Task[None]] = {}
         self._attempts = Attempts(config.name, self._namespace, status)
         self._trainer = Trainer(run, config, status, self._namespace, self._attempts)
@@ -275,9 +275,17 @@ def describe(error: BaseException) -> str:
         if isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         elif isinstance(error, ray.exceptions.RayTaskError) and isinstance(error.cause, BaseException):
+            if isinstance(error.cause, ray.exceptions.UserCodeException):
+                return _in_a_stage(error)
             error = error.cause
         else:
             return one_line(error)
+
+
+def _in_a_stage(error: BaseException) -> str:
+    """What a worker of Ray Data raised; the error around it speaks of retries."""
+    first = str(error).partition("The above exception was the direct cause")[0]
+    return (first.strip().splitlines() or [one_line(error)])[-1]
 
 
 def _versions() -> dict[str, str]:

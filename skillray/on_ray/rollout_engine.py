@@ -29,7 +29,7 @@ from skillray.loop.probe import PROBES, log_probabilities, verdict
 from skillray.loop.roll_out import RollOut, as_answer, as_prompts, with_answers
 from skillray.on_ray.data import Link, worker_resources
 from skillray.on_ray.runner import namespace_of
-from skillray.on_ray.train import CommittedLog
+from skillray.on_ray.train import CommittedLog, environment_of
 from skillray.on_ray.vllm_engine import Adapter, Request, Sampling, VllmEngine, Weights, room_for
 from skillray.on_ray.warm import Load, Warm, WarmActor
 from skillray.store.fence import Fence
@@ -241,7 +241,7 @@ def by_engines(roll_out: RollOut, config: RunConfig, fence: Fence) -> Link:
     """One worker, which keeps up to `placement.rollout.max_workers` engines busy; each is started when it is needed."""
     placement, namespace = config.placement.rollout, namespace_of(config.name, fence)
     # Threads decide how sums are rounded, and Ray would set their number from num_cpus.
-    environment = {"env_vars": {"OMP_NUM_THREADS": str(config.rollout.threads)}}
+    environment = environment_of(placement, {"OMP_NUM_THREADS": str(config.rollout.threads)})
     options = worker_resources(placement) | {"runtime_env": environment}
     engines = tuple(
         Warm(RolloutEngine, fence, namespace, f"rollout-engine-{number}", options)

@@ -8,6 +8,7 @@ nothing that a lease cannot end. One that dies is replaced, up to LIVES of them.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
 import threading
@@ -35,9 +36,19 @@ LIVES = 3
 COORDINATOR = "coordinator"
 
 
+def unique_name(run: str, fence: Fence) -> str:
+    """Of the run called `run` in this folder: on one cluster, runs of one name in two folders do not meet."""
+    return f"{run}-{hashlib.blake2b(fence.run.encode(), digest_size=4).hexdigest()}"
+
+
 def namespace_of(run: str, fence: Fence) -> str:
     """Of the named actors of one driver: what an earlier one left on a cluster is not taken for our own."""
-    return f"{run}-{fence.epoch}"
+    return f"{unique_name(run, fence)}-{fence.epoch}"
+
+
+def teacher_of(run: str, fence: Fence) -> str:
+    """The Serve app; the same for all drivers of a run, so that the next one ends what a killed one left."""
+    return f"teacher-{unique_name(run, fence)}"
 
 
 class Attempts:

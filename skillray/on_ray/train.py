@@ -6,7 +6,7 @@ import faulthandler
 import itertools
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -31,6 +31,12 @@ ENVIRONMENT = {
 
 def device_of(placement: Placement) -> Literal["cpu", "cuda"]:
     return "cuda" if placement.num_gpus else "cpu"
+
+
+def environment_of(placement: Placement, ours: Mapping[str, str]) -> dict[str, Any]:
+    """The role's runtime_env with variables of ours, which stand before the user's."""
+    env_vars = {**placement.runtime_env.get("env_vars", {}), **ours}
+    return {**placement.runtime_env, "env_vars": env_vars}
 
 
 def fit(queue: JobQueue, settings: TrainingSettings, placement: Placement, name: str, log: str) -> None:
@@ -93,7 +99,7 @@ def _trainer(
             name=name,
             storage_path=scratch,
             failure_config=FailureConfig(max_failures=3, max_preemption_failures=20, controller_failure_limit=3),
-            worker_runtime_env={"env_vars": _worker_environment(settings, device)},
+            worker_runtime_env=environment_of(placement, _worker_environment(settings, device)),
         ),
     )
 

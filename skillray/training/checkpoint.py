@@ -115,14 +115,27 @@ def _hash(path: str) -> str:
 
 def load_tokenizer(model: str) -> Any:
     """The tokenizer of a model or checkpoint, with a padding token."""
-    from transformers import AutoTokenizer
-
     folder = resolve_model(model)
     with _one_line(folder):
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        tokenizer = _tokenizer_class(folder).from_pretrained(folder, trust_remote_code=False)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def _tokenizer_class(folder: str) -> Any:
+    """AutoTokenizer; or, where the folder names it, the class that it would take: it alone needs no torch, whose import
+    takes three seconds of every process.
+    """
+    if os.path.isfile(os.path.join(folder, "tokenizer_config.json")):
+        settings = _read(folder, "tokenizer_config.json")
+        if settings.get("tokenizer_class") == "TokenizersBackend" and "auto_map" not in settings:
+            from transformers import PreTrainedTokenizerFast
+
+            return PreTrainedTokenizerFast
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer
 
 
 def load_model(model: str, dtype: str = "fp32", attention: str = "sdpa") -> Any:

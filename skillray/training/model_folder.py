@@ -59,11 +59,11 @@ def check_weights(model: str) -> None:
         read_settings(folder, "config.json", f"model {model}")
 
 
-def check_token_classifier(model: str) -> None:
+def check_token_classifier(model: str) -> str | None:
     """A transformer with a head of two layers, `score.0` and `score.2`, that tells two classes; and a chat template."""
     folder = _find(model)
     if folder is None:
-        return
+        return None
     where = f"model {model}"
     _check_weights(folder, where)
     config = read_settings(folder, "config.json", where)
@@ -78,6 +78,29 @@ def check_token_classifier(model: str) -> None:
         )
     _check_tokenizer(folder, where)
     _check_template(folder, where)
+    return folder
+
+
+def check_single_tokens(folder: str, texts: Sequence[str], where: str) -> None:
+    """As `grading.prm.token_id` reads them, without transformers; what has no tokenizer.json is left to the run."""
+    path = Path(folder)
+    if not (path / "tokenizer.json").exists():
+        return
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
+    except Exception as error:  # what tokenizers raises has no class of its own
+        raise DataError(f"{where}: tokenizer.json cannot be read ({_line(error)}); restore it") from None
+    added: dict[str, Any] = {}
+    if (path / "tokenizer_config.json").exists():
+        added = read_settings(folder, "tokenizer_config.json", where).get("added_tokens_decoder") or {}
+    known = {token["content"] for token in added.values()}
+    for text in texts:
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        one = bool(ids) and tokenizer.decode(ids[-1:], skip_special_tokens=False).strip() == text
+        if not one and text not in known:
+            raise DataError(f"{where}: {text!r} is no single token of its tokenizer; check `type` and its settings")
 
 
 def read_settings(folder: str, name: str, where: str) -> dict[str, Any]:

@@ -60,5 +60,5 @@ def _joined(command: Command) -> Iterator[str]:
     for group in ray.util.placement_group_table().values():
         if group["state"] != "REMOVED":
             yield f"I8 placement group {group['placement_group_id']} is {group['state']}"
-    if f"teacher-{run}" in serve.status().applications:
+    if any(app.startswith(f"teacher-{run}-") for app in serve.status().applications):
         yield "I8 the teacher's app is left"

@@ -151,7 +151,7 @@ class Nemesis:
     victims: tuple[str, ...]
     seed: int
     lasts: dict[Moment, float]
-    """Seconds of every stage when nobody is killed."""
+    """Seconds, when nobody is killed, of every stage in which somebody is to be."""
     moments: Callable[[str], tuple[Moment, ...]] = lambda victim: VICTIMS[victim].moments
     """Of a victim."""
     strikes: list[Strike] = field(default_factory=list)
@@ -163,7 +163,7 @@ class Nemesis:
 
     def look(self, driver: subprocess.Popen[bytes]) -> None:
         moment = self.command.moment()
-        if moment is None or any(strike.moment == moment for strike in self.strikes):
+        if moment not in self.lasts or any(strike.moment == moment for strike in self.strikes):
             return
         if moment not in self._due:
             here = [name for name in self.victims if moment in self.moments(name)]

@@ -72,10 +72,12 @@ def test_an_error_in_a_row_is_an_error(local_ray, tmp_path):
     import ray
 
     from skillray.config.model import Placement
+    from skillray.on_ray.coordinator import describe
     from skillray.on_ray.data import Job, Link, run_chain
 
     target = Table(str(tmp_path / "target" / "gaps"))
     links = [Link(Repeat(1, str(tmp_path)), Placement(num_cpus=0.1))]  # a folder is no file
-    with pytest.raises(ray.exceptions.RayError):
+    with pytest.raises(ray.exceptions.RayError) as caught:
         run_chain([Job(source(tmp_path, 3), (target,))], links, unit_rows=4, fence=UNFENCED, progress=lambda *at: None)
+    assert describe(caught.value).startswith("IsADirectoryError: ")
     assert not target.complete()

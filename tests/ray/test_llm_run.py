@@ -20,7 +20,7 @@ from tests.llm_server import Answer, llm_server, prompt_of
 from tests.ray.test_loop import SMALL, supervise
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
-STUDENT = {"name": "stat-syn", "curriculum": {"type": "stat-syn", "num_examples": 20, "keep": 0.25}}
+STUDENT = {"name": "stat-syn", "curriculum": {"type": "stat-syn", "num_examples": 12, "keep": 0.25}}
 
 
 @dataclass

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from skillray.config import RunConfig, parse
@@ -99,8 +100,15 @@ def test_calls_at_once_faults_alone_nothing_paid_twice_and_a_budget(local_ray: P
             ask(asked("new 1", "new 2", "new 3"))
             assert len(server.calls) == calls + 3
         assert server.keys == {f"Bearer {CANARY}"}
+        assert not [line for line in _command_lines() if CANARY in line]
     files = [path for path in [*tmp_path.rglob("*"), *_ray_files()] if path.is_file() and path != tmp_path / "key"]
     assert len(files) > 10 and not [path for path in files if CANARY.encode() in path.read_bytes()]
+
+
+def _command_lines() -> Iterator[str]:
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has just ended
+            yield " ".join(process.cmdline())
 
 
 def _ray_files() -> list[Path]:

@@ -1,17 +1,23 @@
-"""A recipe with the paper's settings from end to end: tiny models and tables in place of the large ones, no GPU."""
+"""A recipe with the paper's settings from end to end: tiny models and tables in place of the large ones, no GPU. Four
+of its seven arms: the curricula of the others run in test_loop and test_math.
+"""
 
 from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from skillray.config import dump_config, load_config
+from skillray.loop.diagnose import choose_difficult
+from skillray.loop.prm import open_prm
 from skillray.store.files import read_json
 from skillray.store.layout import RunFolder
 from skillray.store.lock import writing
@@ -20,10 +26,7 @@ from tests.tiny import save_tiny_bert, save_tiny_student
 from tests.unit.bad_input.kinds import POOL, PROBE, write_rows
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
-ARMS: dict[str, set[str]] = {
-    **{arm: {"select"} for arm in ("math-train", "math-hard", "embed-sel", "stat-sel")},
-    **{"math-augment": {"augment"}, "embed-syn": {"synthesize"}, "stat-syn": {"synthesize"}},
-}
+ARMS = {"embed-sel": {"select"}, "math-augment": {"augment"}, "embed-syn": {"synthesize"}, "stat-syn": {"synthesize"}}
 """And where their examples come from, at the least."""
 RECIPE = Path(__file__).parents[2] / "jobs" / "recipes" / "stat_math_llama1b.yaml"
 
@@ -36,11 +39,15 @@ def run(local_ray, tmp_path_factory) -> Iterator[RunFolder]:
     write_rows(inputs / "pool.jsonl", [row | {"level": 5} for row in POOL])
     write_rows(inputs / "probe.jsonl", PROBE)
     student, scorer = save_tiny_student(inputs / "student"), save_tiny_student(inputs / "prm", seed=1)
-    students = range(len(load_config(str(RECIPE)).students))
-    sets = [f"students.{n}.model={student}" for n in students]
-    sets += [f"students.{n}.curriculum.num_examples=12" for n in students]
+    arms = [arm.model_dump(mode="json") for arm in load_config(str(RECIPE)).students if arm.name in ARMS]
+    sets = [f"students={json.dumps([arm | {'model': student} for arm in arms])}"]
+    sets += [f"students.{n}.curriculum.num_examples=12" for n in range(len(arms))]
     sets += [f"data.{name}={{path: {inputs / name}.jsonl}}" for name in ("pool", "probe")]
-    sets += [f"grading.scorer.model={scorer}", f"embedding.model={save_tiny_bert(inputs / 'bert')}"]
+    sets += [
+        f"grading.scorer.model={scorer}",
+        "grading.scorer.dtype=fp32",
+        f"embedding.model={save_tiny_bert(inputs / 'bert')}",
+    ]
     sets += [f"placement.{role}.num_gpus=0" for role in ("rollout", "prm", "embed", "train", "teacher")]
     sets += ["placement.grade.num_cpus=0.1", "rollout.max_new_tokens=16", "data.profile_share=0.5"]
     (inputs / "key").write_text("any")
@@ -76,6 +83,69 @@ def test_every_arm_was_graded_step_by_step_trained_and_scored(run):
         assert len(student["rounds"]) == 2, name
         assert run.round(name, 0).segment().table("learning").num_rows() > 0
         assert (Path(run.round(name, 0).checkpoint) / "adapter_model.safetensors").exists()
-    graded = run.round("stat-sel", 0).table("graded").read().to_pylist()
-    scores = [score for row in graded for score in row["step_scores"]]
-    assert scores and all(0 < score < 1 for score in scores)  # a random reward model is sure of nothing
+
+
+def test_the_reward_model_scored_every_step_and_is_gone(run):
+    import ray
+
+    rows = run.round("stat-syn", 0).table("graded").read(["question", "step_texts", "step_scores", "refused"])
+    scored = [row for row in rows.to_pylist() if row["refused"] is None and row["step_texts"]]
+    assert len(scored) > rows.num_rows / 2
+    prm = open_prm(load_config(run.config).grading.scorer, "cpu")
+    found = prm.score([(row["question"], row["step_texts"]) for row in scored])
+    assert [row["step_scores"] for row in scored] == [pytest.approx(scores, abs=1e-5) for scores in found]
+    assert all(0 < score < 1 for scores in found for score in scores)  # a random reward model is sure of nothing
+    deadline = time.monotonic() + 20
+    while any("prm" in actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def test_pool_and_profile_are_embedded_once(run):
+    for split in ("pool", "profile"):
+        found = run.embeddings(split).read()
+        assert found["question_id"].to_pylist() == run.questions(split).read(["question_id"])["question_id"].to_pylist()
+        vectors = np.array(found["vector"].to_pylist())
+        assert vectors.shape == (run.questions(split).num_rows(), 32)
+        assert np.linalg.norm(vectors, axis=1) == pytest.approx([1.0] * len(vectors), abs=1e-5)
+
+
+def test_every_difficult_question_has_its_five_nearest(run):
+    """Against all similarities at once, worked out here."""
+    pool, profile = (run.embeddings(split).read() for split in ("pool", "profile"))
+    vectors = {name: np.array(table["vector"].to_pylist()) for name, table in (("pool", pool), ("profile", profile))}
+    similar = dict(zip(profile["question_id"].to_pylist(), vectors["profile"] @ vectors["pool"].T, strict=True))
+    ids = pool["question_id"].to_pylist()
+    difficult = choose_difficult(run.round("embed-sel", 0).table("graded"), 500, 0)
+    rows = run.round("embed-sel", 0).segment().table("neighbours").read().to_pylist()
+    assert {row["question_id"] for row in rows} == difficult and difficult
+    for row in rows:
+        best = sorted(similar[row["question_id"]], reverse=True)[:5]
+        assert row["similarity"] == pytest.approx(best, abs=1e-5)
+        found = [similar[row["question_id"]][ids.index(one)] for one in row["nearest"]]
+        assert found == pytest.approx(best, abs=1e-5) and len(set(row["nearest"])) == 5
+
+
+def test_embed_sel_studies_the_nearest_and_embed_syn_what_is_written_after_them(run):
+    near = {
+        name: {
+            row["question_id"]: set(row["nearest"])
+            for row in run.round(name, 0).segment().table("neighbours").read().to_pylist()
+        }
+        for name in ("embed-sel", "embed-syn")
+    }
+    assert near["embed-sel"] == near["embed-syn"]  # the same start, the same difficult questions
+    orders = run.round("embed-sel", 0).segment().table("orders").read().to_pylist()
+    assert all(set(order["question_ids"]) <= near["embed-sel"][order["parent_id"]] for order in orders)
+    examples = run.round("embed-sel", 0).segment().table("examples").read(["question_id"]).to_pylist()
+    assert {row["question_id"] for row in examples} == {one for order in orders for one in order["question_ids"]}
+    rows = run.round("embed-syn", 0).segment().table("examples").read().to_pylist()
+    groups = [set(row["parents"]) for row in rows]
+    assert len(groups) == 12
+    assert all(len(group) == 3 and any(group <= some for some in near["embed-syn"].values()) for group in groups)
+
+
+def test_nobody_is_asked_for_the_missing_skills_of_students_that_look_for_what_is_alike(run):
+    asked = read_json(run.status)["usage"]["teacher"]["by_round"]
+    assert "embed-sel/round-001" not in asked and "stat-syn/round-001" in asked  # in round 0 all have one diagnosis
+    assert not run.round("embed-sel", 0).table("gaps").complete()

@@ -44,6 +44,7 @@ KINDS: Mapping[str, dict[str, Any]] = {
 """What one worker shows for every stage is not asked again; what it cannot show are shards and generators of others."""
 BATTERED = {"zero_stage": 2, "lora": LORA, "epochs": 100, "step_timeout_s": 15.0, "checkpoint_every_s": 0.25}
 """225 steps, of about 30 ms."""
+MARK = "SKILLRAY_TEST_MARK"
 
 
 def settings(kind: Mapping[str, Any]) -> TrainingSettings:
@@ -183,6 +184,7 @@ class Battered:
         family = psutil.Process().children(recursive=True)
         workers = sorted(process.pid for process in family if process.name().startswith("ray::RayTrainWo"))
         assert len(workers) == 2
+        assert {psutil.Process(worker).environ().get(MARK) for worker in workers} == {"there"}  # of runtime_env
         os.kill(self.rng.choice(workers), blow)
         time.sleep(1.0)
         self.committed.append(self.steps())
@@ -208,7 +210,8 @@ def battered(trained: Mapping[str, Trained], tmp_path_factory: pytest.TempPathFa
     def run() -> None:
         from skillray.on_ray.train import fit
 
-        fit(queue, done.job.settings, Placement(), "attempt-0", str(storage / "log"))
+        placement = Placement(runtime_env={"env_vars": {MARK: "there"}})
+        fit(queue, done.job.settings, placement, "attempt-0", str(storage / "log"))
 
     start = time.monotonic()
     running = ray.remote(num_cpus=0.1)(run).remote()

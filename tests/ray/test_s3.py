@@ -16,24 +16,16 @@ from skillray.store import files
 from skillray.store.layout import RunFolder
 from skillray.store.tables import Table
 from tests.faults.table import Outcome
-from tests.ray.test_loop import SMALL, supervise
+from tests.faults.world import CONFIG, STUDENTS
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 SECONDS: list[float] = []
 """That the killed run took."""
 
 
-CONFIG = SMALL | {
-    "name": "s3",
-    "students": [{"name": "a", "curriculum": {"type": "stat-syn", "num_examples": 40, "keep": 0.25}}],
-}
-
-
 @pytest.fixture(scope="module")
-def on_disk(local_ray, tmp_path_factory) -> RunFolder:
-    path = str(tmp_path_factory.mktemp("disk"))
-    assert supervise(parse(CONFIG, "test"), path)
-    return RunFolder(path)
+def on_disk(world) -> RunFolder:
+    return world.reference().run
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +34,12 @@ def in_bucket(s3, tmp_path_factory) -> RunFolder:
     from tests.s3_server import make_bucket
 
     folder = tmp_path_factory.mktemp("driver")
-    (folder / "config.yaml").write_text(dump_config(parse(CONFIG, "test")))
+    config = CONFIG | {"name": "s3", "training": CONFIG["training"] | {"checkpoint_every_s": 600.0}}
+    (folder / "config.yaml").write_text(dump_config(parse(config, "test")))
     run = RunFolder(f"{make_bucket(s3, 'whole-run')}/runs/s3")
     since = time.monotonic()
     killed = start(folder, run)
-    wait_for(lambda: files.exists(run.round("a", 0).segment().table("orders").manifest_path), killed)
+    wait_for(lambda: files.exists(run.round("stat-syn", 0).segment().table("orders").manifest_path), killed)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
     assert not files.exists(run.summary) and files.exists(f"{run.path}/lock.json")
@@ -93,8 +86,10 @@ def test_every_table_is_that_of_a_run_on_disk(on_disk, in_bucket, outcomes):
 def test_the_checkpoint_is_the_same(on_disk, in_bucket):
     from skillray.training.checkpoint import verify_checkpoint, weights_hash
 
-    verify_checkpoint(in_bucket.round("a", 0).checkpoint)
-    assert weights_hash(in_bucket.round("a", 0).checkpoint) == weights_hash(on_disk.round("a", 0).checkpoint)
+    for name in (student["name"] for student in STUDENTS):
+        ours, theirs = (run.round(name, 0).checkpoint for run in (in_bucket, on_disk))
+        verify_checkpoint(ours)
+        assert weights_hash(ours) == weights_hash(theirs)
 
 
 def test_no_reply_was_paid_twice(on_disk, in_bucket):

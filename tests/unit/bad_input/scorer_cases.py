@@ -20,12 +20,26 @@ def write_classifier(folder: Path, classes: int = 2, hidden: int = 4) -> None:
     save_file(head, folder / "model.safetensors")
 
 
+def write_tokenizer(folder: Path, marks: tuple[str, ...] = ("ки", "<extra_0>")) -> None:
+    """One that knows bytes and `marks`."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(special_tokens=list(marks), initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator([], trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
 def scorer(name: str, kind: str, *expected: str, write: Make = write_model, spoil: Make = lambda folder: None) -> Case:
     """`grading.scorer` of that type, with a model folder that `spoil` gets after it was right."""
 
     def make(folder: Path) -> None:
         write_config(folder, DOMAIN)
         write(folder / "m")
+        write_tokenizer(folder / "m")
         spoil(folder / "m")
 
     return Case(name, ("plan", "c.yaml", "--set", f"grading.scorer={{type: {kind}, model: ./m}}"), expected, make)
@@ -40,6 +54,22 @@ def only(name: str) -> Make:
 
 def mute(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text("{}")
+
+
+def without_marks(folder: Path) -> None:
+    write_tokenizer(folder, ())
+
+
+def later(folder: Path) -> None:
+    """The mark is no part of tokenizer.json, and added when the tokenizer is opened."""
+    write_tokenizer(folder, ())
+    added = {"300": {"content": "ки"}}
+    settings = json.loads((folder / "tokenizer_config.json").read_text()) | {"added_tokens_decoder": added}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+
+
+def damaged(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text("{}")
 
 
 def bare(folder: Path) -> None:
@@ -63,6 +93,13 @@ CASES = [
         "token-prm-without-weights", "token_prm", AT, "no model.safetensors",
         write=write_classifier, spoil=only("model.safetensors"),
     ),
+    scorer("tag-prm-of-other-tag", "tag_prm", AT, "'ки' is no single token", spoil=without_marks),
+    scorer("tag-prm-set-tag", "tag_prm, tag: TAG", AT, "'TAG' is no single token of its tokenizer; check `type`"),
+    scorer(
+        "token-prm-of-other-separator", "token_prm", AT, "'<extra_0>' is no single token",
+        write=write_classifier, spoil=without_marks,
+    ),
+    scorer("prm-damaged-tokenizer", "chat_prm", AT, "tokenizer.json cannot be read", spoil=damaged),
     scorer("prm-revision-of-a-folder", "tag_prm, revision: v1", "grading.scorer.revision:", "no Hugging Face id"),
     field("prm-empty-separator", "grading.scorer={type: tag_prm, model: a/b, split: {separators: ['']}}", "at least 1"),
     field(
@@ -78,6 +115,7 @@ CASES = [
 ]  # fmt: skip
 RIGHT = [
     scorer("a-tag-prm-needs-no-template", "tag_prm", spoil=mute),
+    scorer("a-tag-that-is-added-later", "tag_prm", spoil=later),
     scorer("a-token-prm-has-a-head", "token_prm", write=write_classifier),
     scorer("a-chat-prm", "chat_prm"),
 ]

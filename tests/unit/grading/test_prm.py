@@ -15,6 +15,7 @@ from skillray.errors import ConfigError, DataError
 from skillray.grading.prm import ChatPrm, Prm, TagPrm, TokenPrm, batches, encode
 from skillray.grading.prm_model import PrmModel
 from skillray.loop.prm import open_prm
+from skillray.training.model_folder import check_single_tokens
 from tests.unit.grading.reward_models import (
     LLAMA_MARKS,
     LLAMA_TEMPLATE,
@@ -47,6 +48,13 @@ def prm(request: pytest.FixtureRequest, folders: dict[str, str]) -> PrmModel:
 
 def with_settings(prm: PrmModel, settings: Prm) -> PrmModel:
     return PrmModel(settings, prm.tokenizer, prm.body, prm.head, prm.max_length)
+
+
+def test_what_is_looked_at_before_a_run_lets_the_right_tokenizers_through(folders: dict[str, str]) -> None:
+    for kind, marks in {"chat_prm": "+-", "tag_prm": ["+", "-", "ки"], "token_prm": [SEPARATOR]}.items():
+        check_single_tokens(folders[kind], marks, kind)
+    with pytest.raises(DataError, match="chat_prm: 'ки' is no single token of its tokenizer"):
+        check_single_tokens(folders["chat_prm"], ["+", "ки"], "chat_prm")
 
 
 def test_one_pass_gives_what_the_authors_code_gives(prm: PrmModel) -> None:

@@ -26,6 +26,7 @@ CONFIG: dict[str, Any] = RECORDED | {
     "data": RECORDED["data"] | {"labels": {"path": "labels.jsonl"}},
     "graph": {"type": "syllabus", "path": "syllabus.md"},
     "students": [RECORDED["students"][0] | {"model": "m"}, RECORDED["students"][0] | {"name": "b", "model": "adapter"}],
+    "teacher": {"type": "openai", "model": "m", "prompts": "prompts"},
 }
 
 
@@ -43,6 +44,8 @@ def run(tmp_path, monkeypatch) -> RunFolder:
     write_folder(tmp_path / "m")
     write_adapter(tmp_path / "adapter", base=str(tmp_path / "base"))
     (tmp_path / "syllabus.md").write_text("- sum\n")
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "solve.j2").write_text("{{ question }}")
     (tmp_path / "c.yaml").write_text(json.dumps(CONFIG))
     run, config = RunFolder(str(tmp_path / "run")), load_config("c.yaml")
     note_inputs(run, config, UNFENCED)
@@ -75,6 +78,8 @@ CHANGED = {
     "students.a.model template": lambda: Path("m/chat_template.jinja").write_text("{{ messages }}"),
     "students.a.model settings": lambda: Path("m/generation_config.json").write_text("{}"),
     "students.b.model": lambda: other_weights("adapter/adapter_model.safetensors"),
+    "teacher.prompts": lambda: Path("prompts/solve.j2").write_text("Solve: {{ question }}"),
+    "teacher.prompts one more": lambda: Path("prompts/rewrite.j2").write_text("{{ question }}"),
     "students.b.model base": lambda: other_weights("base/model.safetensors"),
 }
 
@@ -104,7 +109,7 @@ def test_a_run_that_is_complete_refuses_other_content_too(run, capsys) -> None:
 
 
 def test_files_that_are_only_newer_or_gone_are_not_missed(run, capsys, tmp_path) -> None:
-    for path in (*tmp_path.glob("*.jsonl"), *tmp_path.glob("m/*")):
+    for path in (*tmp_path.glob("*.jsonl"), *tmp_path.glob("m/*"), *tmp_path.glob("prompts/*")):
         os.utime(path, (1, 1))
     assert again(capsys) == ""
     for path in (*tmp_path.glob("*.jsonl"), tmp_path / "syllabus.md"):
