@@ -64,11 +64,12 @@ class Drafting:
         """What nobody has to write."""
         run, orders = self.runner.run, self._segment.table("orders").folder
         found = []
-        if {OrderKind.SELECT, OrderKind.KEEP} & kinds:
+        is_general = isinstance(self.runner.stage.curriculum, Textbooks) and self.runner.config.data.replay is not None
+        if OrderKind.SELECT in kinds or (OrderKind.KEEP in kinds and not is_general):
             found.append(self._made("selected", Select(orders, self.runner.student.model), run.questions("pool")))
         if OrderKind.CARRY in kinds:
             found.append(self._made("carried", Carry(orders), self._previous))
-        if OrderKind.KEEP in kinds and self.runner.config.data.replay is not None:
+        if OrderKind.KEEP in kinds and is_general:
             length = self.runner.config.training.max_length
             replay = Replay(orders, self.runner.student.model, length, self._evaluation)
             found.append(self._made("replayed", replay, run.texts()))

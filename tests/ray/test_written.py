@@ -16,14 +16,13 @@ from skillray.store.layout import RunFolder
 pytestmark = pytest.mark.ray
 ARITHMETIC = DOMAINS["arithmetic"]
 STAGES = [
-    {"curriculum": {"type": "textbooks", "per_skill": 1, "replay": 0.1}},
+    {"curriculum": {"type": "textbooks", "per_skill": 1, "replay": 0.1, "order": "loss"}},
     {"curriculum": {"type": "exercises", "per_skill": 3}},
 ]
-BY_LOSS = [{"curriculum": {"type": "textbooks", "per_skill": 1, "order": "loss"}}]
 CONFIG = {
     "name": "written",
     "data": {"type": "domain", "pool_per_skill": 4, "profile_per_skill": 4, "held_out_per_skill": 4},
-    "students": [{"name": "dsa", "stages": STAGES}, {"name": "by-loss", "stages": BY_LOSS}],
+    "students": [{"name": "dsa", "stages": STAGES}],
     "placement": {"grade": {"max_workers": 1, "num_cpus": 0.1}},
     "training": {"max_tokens": 2000, "max_length": 512},
 }
@@ -42,8 +41,7 @@ def studied(local_ray, tmp_path_factory) -> RunFolder:
     general.write_text("The sea is wide.\n\nWinds come from the west.\n")
     data = CONFIG["data"] | {"replay": {"path": str(general)}}
     config, run = parse(CONFIG | {"data": data}, "test"), RunFolder(str(tmp_path_factory.mktemp("written")))
-    dsa, by_loss = config.students
-    runners = [Runner(run, config, (dsa,), round=index, fence=UNFENCED) for index in (0, 1)]
+    runners = [Runner(run, config, config.students, round=index, fence=UNFENCED) for index in (0, 1)]
     runners[0].prepare()
     start_teacher("teacher-written", config.teacher, config.placement.teacher, 120.0, print)
     log = start_log(namespace_of("written", UNFENCED), 0, run.replies(0), UNFENCED, "teacher-written", config)
@@ -53,7 +51,6 @@ def studied(local_ray, tmp_path_factory) -> RunFolder:
         plan = edited(run)
         runners[1].note_plan(runners[1].folder().segment(1), plan)
         runners[1].fulfil(1, plan)
-        Runner(run, config, (by_loss,), round=0, fence=UNFENCED).study()
     finally:
         ray.kill(log)
         stop_teacher("teacher-written")
@@ -83,26 +80,27 @@ def edited(run: RunFolder) -> Plan:
     )
 
 
-def test_passages_are_in_graph_order_and_replay_is_among_them(studied):
+def test_passages_are_plain_text_and_replay_is_among_them(studied):
     segment = studied.round("dsa", 0).segment()
     rows = segment.table("examples").read().to_pylist()
-    passages = sorted((row for row in rows if row["origin"] == "textbook"), key=lambda row: row["unit"])
-    assert [row["skills"] for row in passages] == [[skill] for skill in ARITHMETIC.graph.order()]
+    passages = [row for row in rows if row["origin"] == "textbook"]
+    assert {row["skills"][0] for row in passages} == set(ARITHMETIC.skills_of()) and len(passages) == 18
     for row in passages:
         assert row["question"] == "" and row["num_loss_tokens"] == len(row["input_ids"]) - 1
     replay = [row for row in rows if row["origin"] == "keep"]
     assert {row["response"] for row in replay} == {"The sea is wide.", "Winds come from the west."}
-    assert {row["question"] for row in replay} == {""} and segment.table("schedule").num_rows() > 20
+    assert {row["question"] for row in replay} == {""} and segment.table("schedule").num_rows() > 0
     assert read_json(segment.study)["notes"]["written"] == 18
 
 
-def test_by_loss_the_passages_that_surprise_least_come_first(studied):
-    segment = studied.round("by-loss", 0).segment()
-    rows = segment.table("examples").read(["example_id", "unit"]).sort_by("unit").to_pylist()
+def test_by_loss_the_skills_that_surprise_least_come_first(studied):
+    segment = studied.round("dsa", 0).segment()
     losses = segment.folder("losses-00").table("losses").read().to_pylist()
     by_id = {row["example_id"]: row["loss"] for row in losses}
-    found = [by_id[row["example_id"]] for row in rows]
-    assert [row["unit"] for row in rows] == list(range(18)) and found == sorted(found) and min(found) > 0
+    rows = segment.table("examples").read(["example_id", "unit", "origin"]).sort_by("unit").to_pylist()
+    passages = [row for row in rows if row["origin"] == "textbook"]
+    found = [by_id[row["example_id"]] for row in passages]
+    assert [row["unit"] for row in passages] == list(range(18)) and found == sorted(found) and min(found) > 0
 
 
 def test_exercises_of_every_skill_are_exact_and_not_held_out(studied):
