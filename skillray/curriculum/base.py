@@ -41,6 +41,10 @@ WRITTEN = frozenset(
 """What a teacher writes; the rest comes from the pool."""
 
 
+NEW = WRITTEN - {OrderKind.AUGMENT}
+"""Whose questions, or passages, are new: a rewrite is of a pool question."""
+
+
 class Need(StrEnum):
     """Evidence a curriculum can ask for; the loop runs only the verbs that give it."""
 

@@ -9,7 +9,7 @@ orders          ──> Fulfil: `write`, by kind; nothing that leaks    ──> 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skillray.curriculum.base import WRITTEN, OrderKind
+from skillray.curriculum.base import NEW, WRITTEN, OrderKind
 from skillray.errors import StageError
 from skillray.grading.answers import extract_answer
 from skillray.grading.pool import AnswerPool
@@ -52,6 +52,8 @@ class Fulfil:
     """Folder of the examples of the segment before, whose questions orders may name as well."""
     evaluation: tuple[str, ...] = ()
     """Folders of the tables of questions that no example may give away."""
+    checked: Set[OrderKind] = NEW
+    """Kinds of which that is seen to."""
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
         from skillray.training.checkpoint import load_tokenizer
@@ -74,7 +76,10 @@ class Fulfil:
             for kind, write in WRITERS.items():
                 if to_write := [row for row in rows if row["kind"] == kind]:
                     drafts += write(to_write, desk)
-            return as_drafts(tokenizer, [without_leaks(row, leaks, answers.same) for row in drafts])
+            return as_drafts(
+                tokenizer,
+                [without_leaks(row, leaks, answers.same) if row["origin"] in self.checked else row for row in drafts],
+            )
 
         return fulfil
 
@@ -125,8 +130,8 @@ def leaks_of(folders: tuple[str, ...]) -> Leaks:
 
 
 def without_leaks(row: Row, leaks: Leaks, same: SameAnswer) -> Row:
-    """`row`, refused where it gives an evaluation question away. The question of a rewrite is one of the pool."""
-    if row["refused"] is not None or row["origin"] == OrderKind.AUGMENT:
+    """`row`, refused where it gives an evaluation question away."""
+    if row["refused"] is not None:
         return row
     if leaks.shares_text(row["question"] or row["response"]):
         return row | {"refused": "evaluation_text"}

@@ -5,7 +5,7 @@ Memory holds one part, and of what a teacher wrote the texts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,25 +14,28 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skillray.curriculum.base import WRITTEN, OrderKind
+from skillray.curriculum.base import NEW, OrderKind
 from skillray.grading.texts import near_duplicates
 from skillray.store.ids import as_numpy
 from skillray.store.tables import PART_ROWS, Table, read_part
 
 OUTLINE = ("example_id", "question_id", "origin", "multiplicity", "input_ids", "refused")
-NEW = sorted(WRITTEN - {OrderKind.AUGMENT})
-"""Kinds whose questions are new: a rewrite is of a pool question."""
 Column = npt.NDArray[Any]
 
 
 def merge(
-    given: Sequence[Table], written: Sequence[Table], forbidden: pa.Array, max_length: int, target: int | None
+    given: Sequence[Table],
+    written: Sequence[Table],
+    forbidden: pa.Array,
+    max_length: int,
+    target: int | None,
+    checked: Set[OrderKind] = NEW,
 ) -> tuple[Iterator[pa.Table], dict[str, float]]:
     """The parts of the examples table, multiplicities added up; and what became of the draws, counted.
 
     `given` are drafts of the pool and of the examples before, `written` a teacher's. `forbidden` are the ids of profile
     and held-out questions: no stage may train on them. Of what a teacher wrote at most `target` rows are kept, the ones
-    with the smallest content ids, which is a uniform choice; near-duplicates go first.
+    with the smallest content ids, which is a uniform choice; near-duplicates of the `checked` kinds go first.
     """
     drafts = [*given, *written]
     outline = pa.concat_tables([_outline(part) for table in drafts for part in table.iterate(OUTLINE)])
@@ -40,7 +43,7 @@ def merge(
     drawn = outline["multiplicity"].to_numpy().astype(np.int64)
     usable, reasons = _usable(outline, forbidden, max_length)
     examples = _distinct(outline, np.flatnonzero(usable), is_written)
-    doubles = _near_duplicates(drafts, outline, examples)
+    doubles = _near_duplicates(drafts, outline, examples, checked)
     fresh = np.setdiff1d(np.flatnonzero(examples.written), doubles)
     surplus = fresh[target:] if target is not None else np.empty(0, np.int64)
     wanted = np.zeros(outline.num_rows, np.int32)
@@ -100,7 +103,9 @@ def _distinct(outline: pa.Table, rows: Column, is_written: Column) -> _Examples:
     return _Examples(rows[first], np.bincount(group, weights=counted, minlength=len(first)), written[first])
 
 
-def _near_duplicates(drafts: Sequence[Table], outline: pa.Table, examples: _Examples) -> Column:
+def _near_duplicates(
+    drafts: Sequence[Table], outline: pa.Table, examples: _Examples, checked: Set[OrderKind]
+) -> Column:
     """Places of the written examples whose question, or passage, is nearly that of another one that stays.
 
     What was written for an earlier segment stays; of the others that with the smallest question id.
@@ -108,7 +113,7 @@ def _near_duplicates(drafts: Sequence[Table], outline: pa.Table, examples: _Exam
     if not examples.written.any():
         return np.empty(0, np.int64)
     origins, ids = outline["origin"].take(examples.row), as_numpy(outline["question_id"])[examples.row]
-    places = np.flatnonzero(pc.is_in(origins, value_set=pa.array(NEW)).to_numpy())
+    places = np.flatnonzero(pc.is_in(origins, value_set=pa.array(sorted(checked))).to_numpy())
     carried = np.unique(ids[places[~examples.written[places]]])
     fresh = np.setdiff1d(ids[places[examples.written[places]]], carried)
     _, first = np.unique(ids[places], return_index=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from skillray.curriculum.base import WRITTEN, OrderKind, Plan
+from skillray.curriculum.base import NEW, WRITTEN, OrderKind, Plan
 from skillray.curriculum.textbooks import Textbooks
 from skillray.loop.by_loss import PassageLosses, units_by_loss, with_units
 from skillray.loop.fulfil import Fulfil
@@ -53,7 +53,7 @@ class Drafting:
             if wanted:
                 drafts.append(self._written(waves, wanted))
                 waves, sent = waves + 1, sent + wanted
-            parts, notes = merge(given, drafts, forbidden, max_length, plan.target)
+            parts, notes = merge(given, drafts, forbidden, max_length, plan.target, self._checked)
             written, target = notes.get("written", 0), plan.target or 0
             if written >= CLOSE_ENOUGH * target or written == before or waves == MAX_WAVES:
                 return self._ordered(parts, drafts), notes | {"waves": waves, "teacher_orders_sent": sent}
@@ -87,6 +87,7 @@ class Drafting:
             wave=self.index * MAX_WAVES + wave,
             previous=self._previous.folder if self.index else None,
             evaluation=self._evaluation,
+            checked=self._checked,
         )
         rows = self.runner.config.rollout.batch_size
         return self._made(f"wave-{wave:02d}", stage, self._segment.table("orders"), wanted, rows)
@@ -112,6 +113,13 @@ class Drafting:
         link = Link(stage, self.runner.config.placement.grade, here=self.index > 0)
         self.runner.chain([Job(source, (drafts,), max_rows)], [link], unit_rows)
         return drafts
+
+    @property
+    def _checked(self) -> frozenset[OrderKind]:
+        """Whose near-duplicates and leaks are looked for. STAT's new questions are as in the paper: only one that is
+        itself held out goes.
+        """
+        return NEW if self.index else NEW - {OrderKind.SYNTHESIZE}
 
     @property
     def _segment(self) -> RoundFolder:

@@ -67,7 +67,6 @@ def test_a_leak_is_the_text_or_a_likeness_with_the_same_answer() -> None:
     assert leak(alike, "12+7=19\n#### 19") == "evaluation_answer"
     assert leak(alike, "#### 20") is None  # alike, and another question
     assert leak("What is 12+7?", "#### 19") is None  # the same answer, and another question
-    assert leak("Tom has 12 apples and buys 7 more. How many?", "#### 19", "augment") is None  # of the pool
 
 
 def test_what_was_refused_stays_as_it_is() -> None:
