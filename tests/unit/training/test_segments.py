@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from skillray.errors import DeadlineError, StageError
@@ -82,6 +83,22 @@ def test_each_segment_is_trained_when_it_comes_and_steps_go_on(inputs: Path, tmp
         assert set(learning["epoch"].to_pylist()) == {index}
         assert np.array_equal(learning["step"], np.repeat(np.arange(STEPS * index, STEPS * (index + 1)), 4))
     assert job.output is not None and settled(job.output) and job.done()
+
+
+def test_segments_train_as_one_schedule_of_the_same_rows_does(inputs: Path, tmp_path: Path) -> None:
+    """Optimizer, learning rate, generators and steps go on: not a bit of the weights tells the difference."""
+    job = segmented(inputs, tmp_path / "segments")
+    for index in range(1, SEGMENTS):
+        publish(job, index)
+    once = replace(job, later=(), schedule=str(tmp_path / "once" / "schedule"), output=str(tmp_path / "once" / "out"))
+    once = replace(once, learning=str(tmp_path / "once" / "learning"))
+    rows = pa.concat_tables([Table(segment.schedule).read() for segment in job.segments])
+    Table(once.schedule).write(rows, fence=UNFENCED)
+    train(job)
+    train(once)
+    assert result(job)[0] == result(once)[0]
+    learnt = pa.concat_tables([Table(segment.learning).read() for segment in job.segments])
+    assert Table(once.learning).read() == learnt
 
 
 @pytest.mark.parametrize("steps", [(1, 1), (3, 1), (3, 3), (4, 2), (5, 2)])
