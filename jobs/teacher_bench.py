@@ -1,9 +1,8 @@
 """What the way to the teacher costs: `python -m jobs.teacher_bench`.
 
-A random Llama of 113M parameters, served by vLLM on Ray Serve as a run has it; CALLS requests. Its vocabulary has 128
-words, one of them the end, so that an answer has 128 tokens on average. In one run, in turns, with as many requests
-under way at once: the engine's own handle, and a stage's `ask` (reply log on disk, budget, replica, parsing). Both have
-the same prompts and seeds in a turn, and so write the same.
+A Llama of 113M parameters, served by vLLM on Ray Serve as a run has it; CALLS requests. Its layers are random, its head
+counts: an answer is 128 words and the end. In one run, in turns, with as many requests under way at once: the engine's
+own handle, and a stage's `ask` (reply log on disk, budget, replica, parsing), with the same prompts and seeds.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from skillray.teacher.prompting import Prompts
 from skillray.teacher.tasks import Solve, Task
 from skillray.types import Question, content_id
 
-CALLS, AT_ONCE, MEAN_TOKENS, TURNS = 64, 16, 128, 2
+CALLS, AT_ONCE, WORDS, TURNS = 64, 16, 128, 2
 WARM = 8
 """Calls before anything is measured."""
 APP = "teacher-bench"
@@ -31,8 +30,28 @@ APP = "teacher-bench"
 def main() -> None:
     prepare("local")
     with tempfile.TemporaryDirectory() as folder:
-        model = save_model(os.path.join(folder, "model"), vocabulary=MEAN_TOKENS, layers=16, positions=4096)
+        model = save_model(os.path.join(folder, "model"), vocabulary=4 + WORDS, layers=16, positions=4096)
+        let_it_count(model)
         measure(make_config(model), os.path.join(folder, "log"))
+
+
+def let_it_count(folder: str) -> None:
+    """After a prompt's last token comes the first word, after each word the next, after the last the end; whatever the
+    layers add.
+    """
+    import torch
+    from transformers import AutoTokenizer, LlamaForCausalLM
+
+    model, tokenizer = LlamaForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    names = ["<|assistant|>", *(f"w{n}" for n in range(WORDS)), "<|end|>"]
+    order = torch.tensor(tokenizer.convert_tokens_to_ids(names))
+    size, width = model.get_input_embeddings().weight.shape
+    model.config.tie_word_embeddings = False
+    model.lm_head.weight = torch.nn.Parameter(torch.zeros(size, width))
+    with torch.no_grad():
+        model.get_input_embeddings().weight.normal_()
+        model.lm_head.weight[order[1:]] = model.get_input_embeddings().weight[order[:-1]] * 3 / width**0.5
+    model.save_pretrained(folder)
 
 
 def make_config(model: str) -> RunConfig:
