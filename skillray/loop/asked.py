@@ -1,0 +1,46 @@
+"""Which tasks a run's config will have its teacher do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from skillray.config.model import RunConfig
+from skillray.config.students import Stage
+from skillray.curriculum.base import Need
+from skillray.teacher.llm_teacher import SAMPLING
+from skillray.teacher.tasks import Task
+
+CURRICULA: dict[str, tuple[Task, ...]] = {
+    "augment": (Task.SOLVE,),
+    "embed-syn": (Task.WRITE_QUESTIONS, Task.SOLVE),
+    "stat-syn": (Task.WRITE_QUESTIONS, Task.SOLVE),
+    "textbooks": (Task.WRITE_TEXTBOOK,),
+    "exercises": (Task.WRITE_EXERCISES, Task.LABEL_SKILLS, Task.SOLVE),
+}
+
+
+def tasks_of(config: RunConfig) -> frozenset[Task]:
+    return frozenset(_tasks(config))
+
+
+def longest_task(config: RunConfig) -> tuple[Task, int] | None:
+    """The one that a language model may write most tokens for, and how many; None where it is asked nothing."""
+    tokens = {task: int(SAMPLING[task]["max_tokens"]) for task in sorted(tasks_of(config))}
+    return max(tokens.items(), key=lambda item: item[1]) if tokens else None
+
+
+def _tasks(config: RunConfig) -> Iterator[Task]:
+    if config.data.type == "tables" and config.data.labelling is not None:
+        yield from (Task.LABEL_SKILLS, Task.CLUSTER_SKILLS)
+    if config.graph is not None and config.graph.type == "decompose":
+        yield Task.DECOMPOSE
+    for stage in (stage for student in config.students for stage in student.all_stages):
+        if Need.GAPS in stage.curriculum.needs and config.diagnosis.source == "teacher":
+            yield Task.NAME_MISSING_SKILLS
+        yield from CURRICULA.get(stage.curriculum.type, ())
+        yield from _of_updates(stage)
+
+
+def _of_updates(stage: Stage) -> Iterator[Task]:
+    if stage.dynamics is not None and stage.dynamics.writes:
+        yield from (Task.WRITE_QUESTIONS, Task.COMPOSE, Task.SOLVE)

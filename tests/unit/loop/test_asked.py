@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from skillray.config import parse
+from skillray.curriculum import CURRICULA
+from skillray.errors import ConfigError
+from skillray.loop.asked import longest_task, tasks_of
+from skillray.loop.preflight import preflight
+from skillray.teacher.tasks import Task
+from tests.tiny import save_tiny_student
+
+PLAIN: dict[str, Any] = {"name": "r", "students": [{"name": "a", "curriculum": {"type": "uniform"}}]}
+
+
+def staged(**stage: Any) -> dict[str, Any]:
+    return PLAIN | {"students": [{"name": "a", "stages": [{"training": {"epochs": 9}} | stage]}]}
+
+
+def test_each_config_asks_for_its_own() -> None:
+    assert tasks_of(parse(PLAIN, "c")) == set() and longest_task(parse(PLAIN, "c")) is None
+    sel = parse(staged(curriculum={"type": "stat-sel"}), "c")
+    assert tasks_of(sel) == {Task.NAME_MISSING_SKILLS} and longest_task(sel) == (Task.NAME_MISSING_SKILLS, 1024)
+    edited = parse(staged(curriculum={"type": "uniform"}, dynamics={}), "c")
+    assert tasks_of(edited) == {Task.WRITE_QUESTIONS, Task.COMPOSE, Task.SOLVE}
+    measured = parse(staged(curriculum={"type": "uniform"}, dynamics={"actions": []}), "c")
+    assert tasks_of(measured) == set()
+
+
+@pytest.mark.parametrize("name", CURRICULA)
+def test_whoever_writes_asks_for_something(name: str) -> None:
+    curriculum = CURRICULA[name]
+    asked = tasks_of(parse(staged(curriculum={"type": name}) | {"embedding": {"model": "embedded"}}, "c"))
+    assert bool(asked - {Task.NAME_MISSING_SKILLS}) == curriculum.writes
+
+
+def test_a_teacher_whose_context_is_too_short_for_an_answer_is_refused(tmp_path: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("skillray.loop.preflight.find_spec", lambda name: True)  # vllm, where it is not installed
+    model = save_tiny_student(tmp_path / "teacher")
+    config = staged(curriculum={"type": "textbooks"}) | {"teacher": {"type": "vllm", "model": model}}
+    with pytest.raises(ConfigError, match=r"has room for \d+ tokens, and write_textbook may write 4096 after a prompt"):
+        preflight(parse(config, "c"))
+    config["teacher"]["max_model_len"] = 4096
+    with pytest.raises(ConfigError, match=r"has room for 4096 tokens"):
+        preflight(parse(config, "c"))
+    config["teacher"]["max_model_len"] = 8192
+    preflight(parse(config, "c"))
