@@ -38,7 +38,7 @@ from skillray.evaluation.seeds import Answers, Effect, OverSeeds, effect_of, ove
 from skillray.loop.questions import from_domain
 from skillray.loop.summary import SCORE_COLUMNS
 from skillray.report.learnt import Learnt, read_learnt
-from skillray.store.files import commit, commit_json
+from skillray.store.files import commit, commit_json, read_json
 from skillray.store.layout import RunFolder
 
 RECIPE = str(Path(__file__).parent / "recipes" / "planted.yaml")
@@ -77,6 +77,8 @@ class Arm:
     found: tuple[Found, ...]
     """By seed."""
     effect: Effect
+    tokens: tuple[tuple[int, int], ...]
+    """By seed: trained on, and those of the probe fit."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -102,6 +104,7 @@ def work(out: str, seeds: Sequence[int]) -> None:
             name=name,
             found=tuple(found[seed][name] for seed in seeds),
             effect=effect_of([answers(folder_of(out, seed), name) for seed in seeds]),
+            tokens=tuple(tokens_of(folder_of(out, seed), name) for seed in seeds),
         )
         for name in names
     ]
@@ -195,10 +198,16 @@ def answers(folder: RunFolder, arm: str) -> Answers:
     return Answers(**dict(zip(("base", "control", "arm"), (one.read(SCORE_COLUMNS) for one in tables), strict=True)))
 
 
+def tokens_of(folder: RunFolder, arm: str) -> tuple[int, int]:
+    """The steps are as many for all arms; what a teacher composes is longer."""
+    last = read_json(folder.summary)["students"][arm]["rounds"][-1]
+    return last["tokens"], last["probe_tokens"]
+
+
 def as_json(arm: Arm) -> dict[str, Any]:
     names = ("flagged", "planted", "right", "precision", "recall", "f1")
     found = [{name: getattr(one, name) for name in names} for one in arm.found]
-    return {"arm": arm.name, "found": found, "accuracy": arm.effect.to_json()}
+    return {"arm": arm.name, "found": found, "accuracy": arm.effect.to_json(), "tokens": arm.tokens}
 
 
 def as_markdown(seeds: Sequence[int], arms: Sequence[Arm]) -> str:
@@ -207,8 +216,16 @@ def as_markdown(seeds: Sequence[int], arms: Sequence[Arm]) -> str:
     heads = ["arm", "flagged", "precision", "recall", "F1"]
     found = [[f"`{arm.name}`", *map(str, found_cells(arm.found))] for arm in arms]
     text = table(f"Errors found among {wrong} planted; means over seeds [95% t interval over seeds]", heads, found)
-    heads = ["arm", "accuracy", "gain", f"over `{CONTROL}`", *(f"seed {seed}" for seed in seeds)]
-    rows = [["before training", number(arms[0].effect.base.mean), *[""] * (len(heads) - 2)]]
+    heads = [
+        "arm",
+        "tokens",
+        "of its probe",
+        "accuracy",
+        "gain",
+        f"over `{CONTROL}`",
+        *(f"seed {seed}" for seed in seeds),
+    ]
+    rows = [["before training", "", "", number(arms[0].effect.base.mean), *[""] * (len(heads) - 4)]]
     rows += [[f"`{arm.name}`", *accuracy_cells(arm)] for arm in arms]
     questions = ", ".join(f"{one.num_questions:,}" for one in arms[0].effect.paired)
     title = f"Accuracy over held-out questions ({questions}); means over seeds [95% t interval over seeds]"
@@ -228,7 +245,8 @@ def accuracy_cells(arm: Arm) -> list[str]:
     differences = [interval(effect.difference), *(number(value, "+") for value in effect.difference.by_seed)]
     if arm.name == CONTROL:
         differences = [""] * len(differences)
-    return [number(effect.accuracy.mean), interval(effect.gain), *differences]
+    tokens = [f"{sum(counts) / len(counts):,.0f}" for counts in zip(*arm.tokens, strict=True)]
+    return [*tokens, number(effect.accuracy.mean), interval(effect.gain), *differences]
 
 
 def over(values: Sequence[float]) -> str:

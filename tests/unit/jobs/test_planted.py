@@ -22,7 +22,7 @@ from skillray.store.schemas import CATEGORIES, EXAMPLES, LEARNING
 from skillray.types import content_id
 from tests.unit.loop.make_tables import graded_row, write_graded
 
-RIGHT = {"static": 5, "dynamics": 6, "tuned": 4}
+RIGHT = {"static": 5, "dynamics": 6, "tuned": 4, "tuned-drop": 7}
 """Of ten held-out questions after training; before it, four."""
 BOUNDS = {"error_from_mean": 4.0, "error_up_to_std": 0.5, "hard_above_mean": 2.0, "easy_up_to_std": 0.5}
 
@@ -39,6 +39,8 @@ def imitate(folder: str, overrides: Sequence[str], recipe: str) -> None:
     ids = pool["question_id"].to_pylist()
     wrong = [i for i, a, b in zip(ids, pool["answer"].to_pylist(), clean["answer"].to_pylist(), strict=True) if a != b]
     right = [i for i in ids if i not in set(wrong)]
+    counted = {"tokens": 90 + 20 * config.seed, "probe_tokens": 30}
+    commit_json(run.summary, {"students": {student.name: {"rounds": [{}, counted]} for student in config.students}})
     for student in config.students:
         for place, known in ((run.base(student.name), 4), (run.round(student.name, 0), RIGHT[student.name])):
             write_graded(place.table("scores"), [graded_row(n, correct=n < known) for n in range(10)])
@@ -106,6 +108,7 @@ def test_two_seeds_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert arms["tuned"]["accuracy"]["difference"]["mean"] == pytest.approx(-0.1)  # a loss is a loss
     text = capsys.readouterr().out
     assert "Errors found among 9, 9 planted" in text and "| `dynamics` | 18, 18 | .500 [.500, .500]" in text
+    assert "| `tuned` | 120 | 30 | .400" in text  # 110 tokens and 130
     assert text.endswith((tmp_path / "out" / "planted.md").read_text() + "\n")
 
 
