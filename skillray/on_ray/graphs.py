@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import ray
 
-from skillray.config import RunConfig
+from skillray.config import RunConfig, identity_hash
 from skillray.loop.embed import Embed, Vectors, embedding_here
 from skillray.loop.questions import as_table
 from skillray.loop.skill_graph import make_graph
@@ -70,7 +71,8 @@ def build_on_ray(config: RunConfig, known: Sequence[str], replies: str) -> tuple
 
     Skills are embedded in this process. `environment.prepare` must have run.
     """
-    namespace = app = f"graph-{config.name}"
+    # Two builds of one name may share a cluster; `replies` is a folder of one of them.
+    namespace = app = f"graph-{config.name}-{identity_hash(os.path.abspath(replies))}"
     with connected(config.cluster, namespace):
         return build_connected(config, known, replies, namespace, app)
 
