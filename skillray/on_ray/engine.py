@@ -16,9 +16,9 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from skillray.config.model import Placement
 from skillray.errors import MissingExtraError, TeacherError
+from skillray.teacher.forms import bounded
 from skillray.teacher.identity import llm_name
 from skillray.teacher.llm_teacher import Completion
-from skillray.teacher.parse import bounded
 from skillray.teacher.settings import ServeTeacherConfig, VllmTeacherConfig
 
 LIVES = 10

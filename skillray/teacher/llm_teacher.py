@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from skillray.teacher.parse import MAX_RAW, parse, schema
+from skillray.teacher.forms import schema
+from skillray.teacher.parse import MAX_RAW, parse
 from skillray.teacher.prompting import Prompts, PromptTooLongError
 from skillray.teacher.tasks import (
     ClusterSkills,
     Compose,
     Decompose,
+    Grade,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -39,6 +41,7 @@ SAMPLING: Mapping[Task, Mapping[str, Any]] = {
     Task.WRITE_EXERCISES: {"temperature": 1.0, "max_tokens": 4096},
     Task.COMPOSE: {"temperature": 1.0, "max_tokens": 2048},
     Task.DECOMPOSE: {"temperature": 0.0, "max_tokens": 2048},
+    Task.GRADE: {"temperature": 0.0, "max_tokens": 1024},
 }
 """Our choice: STAT (arXiv 2510.10023, C.1) prints its students' settings and not its teacher's. What is asked once is
 greedy; what is asked several times for different texts is sampled."""
@@ -54,6 +57,7 @@ _KINDS: Mapping[Task, tuple[type, ...]] = {
     Task.WRITE_EXERCISES: (WriteExercises,),
     Task.COMPOSE: (Compose,),
     Task.DECOMPOSE: (Decompose,),
+    Task.GRADE: (Grade,),
 }
 
 
@@ -135,5 +139,5 @@ def name_of(model: str, prompts: Prompts) -> str:
 
 def sampling_of(task: Task, request: Request) -> Mapping[str, Any]:
     """Sampling settings that enter the key of a reply."""
-    again = AGAIN if isinstance(request, NameMissingSkills) and request.sample else {}
+    again = AGAIN if isinstance(request, NameMissingSkills | Grade) and request.sample else {}
     return {**SAMPLING.get(task, {}), **again}

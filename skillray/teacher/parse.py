@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from skillray.skills.graph import bare
 from skillray.skills.names import MAX_NAME, normalised
 from skillray.skills.names import written as as_named
+from skillray.teacher.forms import MAX_ASIDE
 from skillray.teacher.tasks import (
     ClusterSkills,
     Compose,
     Decompose,
+    Grade,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -39,19 +41,9 @@ MAX_STARTS = 50
 MAX_TAGGED = 20_000
 """Characters at the end that are searched for tags: unclosed ones take quadratic time."""
 
-MAX_ITEMS, MAX_ASIDE, MAX_TEXT = 8, 300, 2_000
-"""Of a list; characters of a reason or sketch, and of a question: where the server takes bounds."""
-MAX_SOLUTION = 6_000
-"""Characters of a solution that stands inside of JSON."""
-MAX_LABELS = 200
-"""Of a list of families, or of one: as many as may be asked about at once, and more."""
-MAX_ENUM = 500
-"""Names that a schema lists; servers refuse thousands."""
-
-Listing = LabelSkills | ClusterSkills | NameMissingSkills | WriteQuestions | Decompose
-_FIELDS = frozenset({"skills", "judge", "questions", "clusters", "exercises", "problem", "sub_skills"})
-_NAMES = {"type": "array", "items": {"type": "string"}}
-_TEXT = {"type": "string"}
+Listing = LabelSkills | ClusterSkills | NameMissingSkills | WriteQuestions | Decompose | Grade
+_FIELDS = frozenset({"skills", "judge", "questions", "clusters", "exercises", "problem", "sub_skills", "points"})
+_POINTS = {"0": 0, "1": 1, "false": 0, "true": 1}
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+(.+)$")
 _START = re.compile(r"\{\s*\"|\[\s*\"")
 """Of JSON; the braces of LaTeX are followed by other things."""
@@ -62,30 +54,6 @@ _LOST = re.compile(
 )
 """Escapes of JSON; what is none of them, or would be one by chance (the \\f of \\frac), is LaTeX."""
 _REFUSAL = re.compile(r"\s*(?:i['’]m sorry|sorry,|i can(?:no|['’])t (?:help|assist|answer)|i am unable)", re.IGNORECASE)
-
-
-def schema(request: Request) -> dict[str, Any] | None:
-    """JSON schema of the reply for structured output; None where plain text is asked for."""
-    match request:
-        case LabelSkills():
-            return _object(reason=_TEXT, skills=_names_of(request.allowed))
-        case ClusterSkills():
-            members = _object(name=_TEXT, labels=_names_of(request.labels))
-            return _object(clusters={"type": "array", "items": members})
-        case NameMissingSkills():
-            judge = {"type": "string", "enum": ["correct", "incorrect"]}
-            return _object(judge=judge, reason=_TEXT, skills=_names_of(request.allowed))
-        case WriteQuestions():
-            return _object(reason=_TEXT, draft=_TEXT, questions=_NAMES)
-        case WriteExercises():
-            exercise = _object(problem=_TEXT, solution=_TEXT, skills=_NAMES)
-            return _object(exercises={"type": "array", "items": exercise})
-        case Compose():
-            return _object(reason=_TEXT, problem=_TEXT, solution=_TEXT)
-        case Decompose():
-            return _object(sub_skills={"type": "array", "items": _object(name=_TEXT, description=_TEXT)})
-        case _:
-            return None
 
 
 def parse(request: Request, text: str, finish_reason: str = "stop") -> Reply:
@@ -110,7 +78,7 @@ def parse(request: Request, text: str, finish_reason: str = "stop") -> Reply:
 
 def _listed(request: Listing, text: str) -> Reply:
     """Names or questions, in the forms that models use for a list."""
-    body = _body(text, request.response if isinstance(request, NameMissingSkills) else "")
+    body = _body(text, request.response if isinstance(request, NameMissingSkills | Grade) else "")
     if body is None:
         return _refused(text) or _without_value(Outcome.MALFORMED, text)
     return _read(body, request, text)
@@ -129,32 +97,8 @@ def _read(body: dict[str, Any], request: Listing, text: str) -> Reply:
             return _questions(body, request, text)
         case Decompose():
             return _parts(body.get("sub_skills", body.get("skills")), request, text)
-
-
-def bounded(form: Mapping[str, Any], name: str = "") -> dict[str, Any]:
-    """`form` with an end to every text and list: a weak model writes on until its tokens are used up. For vLLM;
-    OpenAI's own service takes no such bounds.
-    """
-    match form:
-        case {"type": "object", "properties": properties}:
-            return {**form, "properties": {key: bounded(inner, key) for key, inner in properties.items()}}
-        case {"type": "array", "items": items}:
-            return {
-                **form,
-                "items": bounded(items),
-                "maxItems": MAX_LABELS if name in ("clusters", "labels", "sub_skills") else MAX_ITEMS,
-            }
-        case {"type": "string"} if "enum" not in form:
-            most = MAX_SOLUTION if name == "solution" else MAX_TEXT
-            return {**form, "maxLength": MAX_ASIDE if name in ("reason", "draft", "name", "description") else most}
-        case _:
-            return dict(form)
-
-
-def _names_of(allowed: Sequence[str]) -> dict[str, Any]:
-    if not 0 < len(allowed) <= MAX_ENUM:
-        return _NAMES
-    return {"type": "array", "items": {"type": "string", "enum": list(allowed)}}
+        case Grade():
+            return _points(body.get("points"), request, text)
 
 
 def _body(text: str, quoted: str) -> dict[str, Any] | None:
@@ -251,6 +195,14 @@ def _parts(parts: Any, request: Decompose, text: str) -> Reply:
     if value:
         return Reply(outcome=Outcome.OK, value=value)
     return _without_value(Outcome.MALFORMED, text) if parts else Reply(outcome=Outcome.EMPTY)
+
+
+def _points(points: Any, request: Grade, text: str) -> Reply:
+    """Whole points or booleans, one for each criterion: a grade with a hole is none."""
+    values = [_POINTS.get(str(point).strip().casefold()) for point in points] if isinstance(points, list) else []
+    if len(values) != len(request.criteria) or None in values:
+        return _without_value(Outcome.MALFORMED, text)
+    return Reply(outcome=Outcome.OK, value=values)
 
 
 def _described(part: Any) -> tuple[str, str]:
@@ -380,12 +332,3 @@ def _refused(text: str) -> Reply | None:
 
 def _without_value(outcome: Outcome, text: str) -> Reply:
     return Reply(outcome=outcome, raw=text[:MAX_RAW])
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }

@@ -17,6 +17,7 @@ from skillray.teacher.tasks import (
     ClusterSkills,
     Compose,
     Decompose,
+    Grade,
     LabelSkills,
     NameMissingSkills,
     Request,
@@ -105,11 +106,11 @@ def _fields(request: Request) -> tuple[str, dict[str, Any]]:
             return "decompose", asked
         case Rewrite():
             return "rewrite", _example(request.question)
-        case WriteTextbook() | WriteExercises() | Compose():
-            return _to_teach(request)
+        case WriteTextbook() | WriteExercises() | Compose() | Grade():
+            return _further(request)
 
 
-def _to_teach(request: WriteTextbook | WriteExercises | Compose) -> tuple[str, dict[str, Any]]:
+def _further(request: WriteTextbook | WriteExercises | Compose | Grade) -> tuple[str, dict[str, Any]]:
     match request:
         case WriteTextbook():
             return "write_textbook", _about(request) | {"prerequisites": _bare(request.prerequisites, request.subject)}
@@ -118,6 +119,8 @@ def _to_teach(request: WriteTextbook | WriteExercises | Compose) -> tuple[str, d
             return "write_exercises", _about(request) | asked
         case Compose():
             return "compose", {"questions": [_example(question) for question in request.questions]}
+        case Grade():
+            return "grade", {name: getattr(request, name) for name in ("asked", "response", "criteria")}
 
 
 def _about(request: WriteTextbook | WriteExercises) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Task(StrEnum):
     DECOMPOSE = "decompose"
     """The skills that a skill is made of. (`Decompose`)"""
     GRADE = "grade"
-    """Points for a response."""
+    """Points for a response, by criteria. (`Grade`)"""
 
 
 class Outcome(StrEnum):
@@ -181,6 +181,18 @@ class Compose:
     """0-based; tells repetitions of the same request apart."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grade:
+    """Value of the reply: 0 or 1 for each criterion, in order, as SKILL-MIX grades (arXiv 2310.17567)."""
+
+    asked: str
+    """What the response was to do, as its writer was told."""
+    response: str
+    criteria: tuple[str, ...]
+    sample: int = 0
+    """0-based; tells repetitions apart."""
+
+
 Request = (
     LabelSkills
     | ClusterSkills
@@ -192,6 +204,7 @@ Request = (
     | WriteExercises
     | Compose
     | Decompose
+    | Grade
 )
 """A request holds whole questions, reference included: exact teachers need it, and a prompt must never show the
 reference of the question it asks about (but for `Rewrite`). Its JSON is in the key, so no two kinds of one task may

@@ -9,11 +9,13 @@ from collections import Counter
 import pytest
 
 from skillray.diagnosis.vocabulary import CHUNK
-from skillray.teacher.parse import MAX_RAW, bounded, parse, schema
+from skillray.teacher.forms import bounded, schema
+from skillray.teacher.parse import MAX_RAW, parse
 from skillray.teacher.tasks import (
     ClusterSkills,
     Compose,
     Decompose,
+    Grade,
     LabelSkills,
     NameMissingSkills,
     Outcome,
@@ -38,9 +40,10 @@ TEXTBOOK = WriteTextbook(skill="sum_skills", subject="", description="", prerequ
 EXERCISES = WriteExercises(skill="a/sums", subject="a", description="", learned=("a/counting",), count=2, index=0)
 COMPOSE = Compose(questions=(QUESTION, QUESTION), index=0)
 PARTS = Decompose(skill="calculus", path=("mathematics",), breadth=2, known=("limits",))
+GRADE = Grade(asked="Show a metaphor.", response='He said {"points": [1, 1]}', criteria=("metaphor", "sense"))
 REQUESTS: tuple[Request, ...] = (
     LABEL, FREE, CLUSTER, MISSING, WRITE, SOLVE, Rewrite(question=QUESTION, index=0), TEXTBOOK, EXERCISES, COMPOSE,
-    PARTS,
+    PARTS, GRADE,
 )  # fmt: skip
 
 
@@ -97,6 +100,24 @@ def test_sub_skills_are_read_in_every_form_that_models_use(text: str) -> None:
 )
 def test_a_reply_without_sub_skills_is_empty_or_malformed(text: str, outcome: Outcome) -> None:
     assert parse(PARTS, text).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"reason": "r", "points": [1, 0]}', [1, 0]),
+        ('So: {"points": [true, "0"]}', [1, 0]),
+        ('It wrote {"points": [1, 1]} itself; {"points": [0, 0]}', [0, 0]),
+        ('It wrote {"points": [1, 1]}.', None),  # the student's own words are no grade
+        ('{"points": [1]}', None),
+        ('{"points": [1, 2]}', None),
+        ('{"points": 2}', None),
+        ("Both are met.", None),
+    ],
+)
+def test_points_are_one_for_each_criterion_or_none(text: str, value: list[int] | None) -> None:
+    reply = parse(GRADE, text)
+    assert (reply.outcome, reply.value) == (Outcome.OK if value else Outcome.MALFORMED, value)
 
 
 def test_each_name_is_in_one_family() -> None:

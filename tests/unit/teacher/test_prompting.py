@@ -14,6 +14,7 @@ from skillray.teacher.tasks import (
     ClusterSkills,
     Compose,
     Decompose,
+    Grade,
     LabelSkills,
     NameMissingSkills,
     Rewrite,
@@ -82,6 +83,11 @@ def test_passages_and_exercises_are_for_a_skill_and_say_what_it_builds_on() -> N
 def test_a_problem_is_composed_of_easy_ones_that_are_shown_with_their_solutions() -> None:
     text = Prompts().render(Compose(questions=(QUESTION, QUESTION), index=0))
     assert "Problem 2:\nWhat is it?\nSolution:\nSOLUTION" in text and "ANSWER" not in text
+
+
+def test_a_text_is_graded_by_criteria_that_are_numbered() -> None:
+    text = Prompts().render(Grade(asked="Show a metaphor.", response="Time flies.", criteria=("metaphor", "sense")))
+    assert "each of 2 criteria" in text and "Time flies." in text and "1. metaphor\n2. sense\n" in text
 
 
 def test_a_template_in_a_users_folder_replaces_ours_and_changes_the_version(tmp_path: Path) -> None:
