@@ -126,9 +126,11 @@ def _check_teacher(config: RunConfig) -> None:
 
 def _check_context(config: RunConfig, teacher: VllmTeacherConfig, folder: str | None) -> None:
     """An engine refuses every call whose prompt and longest answer do not fit together."""
-    room, asked = teacher.max_model_len, longest_task(config)
-    if room is None and folder is not None:
-        room = read_settings(folder, "config.json", f"model {teacher.model}").get("max_position_embeddings")
+    settings = {} if folder is None else read_settings(folder, "config.json", f"model {teacher.model}")
+    most, asked = settings.get("max_position_embeddings"), longest_task(config)
+    room = teacher.max_model_len or most
+    if isinstance(most, int) and (teacher.max_model_len or 0) > most:
+        raise ConfigError(f"teacher.max_model_len is {room}, and {teacher.model} has room for {most} tokens; lower it")
     if isinstance(room, int) and asked is not None and asked[1] >= room:
         raise ConfigError(
             f"teacher: {teacher.model} has room for {room} tokens, and {asked[0]} may write {asked[1]} after a prompt; "

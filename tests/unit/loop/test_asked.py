@@ -42,8 +42,13 @@ def test_a_teacher_whose_context_is_too_short_for_an_answer_is_refused(tmp_path:
     config = staged(curriculum={"type": "textbooks"}) | {"teacher": {"type": "vllm", "model": model}}
     with pytest.raises(ConfigError, match=r"has room for \d+ tokens, and write_textbook may write 4096 after a prompt"):
         preflight(parse(config, "c"))
-    config["teacher"]["max_model_len"] = 4096
+    config["teacher"] |= {"model": save_tiny_student(tmp_path / "long", positions=8192), "max_model_len": 4096}
     with pytest.raises(ConfigError, match=r"has room for 4096 tokens"):
         preflight(parse(config, "c"))
     config["teacher"]["max_model_len"] = 8192
     preflight(parse(config, "c"))
+    config["teacher"]["max_model_len"] = 8193
+    with pytest.raises(
+        ConfigError, match=r"^teacher.max_model_len is 8193, and .*long has room for 8192 tokens; lower it$"
+    ):
+        preflight(parse(config, "c"))
