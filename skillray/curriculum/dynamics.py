@@ -116,7 +116,7 @@ class Dynamics(Value):
 
         Args:
             history: `diagnosis.learning.losses_by_example` of the epochs that are known; of other examples too.
-            outline: the examples of the epoch before: example_id, question_id, skills, origin, weight, multiplicity.
+            outline: the examples of the epoch before: example_id, question_id, skills, origin.
         """
         known = of_examples(history, outline["example_id"])
         categories = categorise(known, baseline, self.thresholds)

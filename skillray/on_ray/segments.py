@@ -9,7 +9,6 @@ goes on with the same ones.
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from skillray.curriculum.base import Plan
 from skillray.curriculum.dynamics import BaselineSettings, Dynamics
 from skillray.diagnosis.dynamics import Baseline, baseline_of, corrupt
 from skillray.diagnosis.learning import losses_by_example
-from skillray.errors import DeadlineError
+from skillray.errors import DeadlineError, StageError
 from skillray.store.layout import RoundFolder
 from skillray.training.checkpoint import load_tokenizer
 from skillray.training.examples import as_schedule, encode_chats, token_columns
@@ -34,9 +33,7 @@ LOOK_S = 0.2
 """Seconds between two looks for what was learnt."""
 SPOILT = "spoilt"
 """Origin of an example that was made wrong for the probe fit."""
-OUTLINE = ("example_id", "question_id", "skills", "origin", "weight", "multiplicity")
-
-log = logging.getLogger(__name__)
+OUTLINE = ("example_id", "question_id", "skills", "origin")
 
 
 def write_probe(runner: Runner, settings: BaselineSettings) -> None:
@@ -75,7 +72,11 @@ def _wait_for_learning(runner: Runner, index: int) -> None:
 
 
 def _make_segment(runner: Runner, dynamics: Dynamics, index: int) -> None:
-    """An epoch without an update, or whose update leaves nothing, has the examples of the one before."""
+    """An epoch without an update has the examples of the one before.
+
+    Raises:
+        StageError: none are left; training would wait for a schedule that does not come.
+    """
     segment, before = (runner.folder().segment(place) for place in (index, index - 1))
     examples, known = segment.table("examples"), index - dynamics.lag
     if not examples.complete():
@@ -83,6 +84,8 @@ def _make_segment(runner: Runner, dynamics: Dynamics, index: int) -> None:
             runner.fulfil(index, _plan(runner, dynamics, known, segment, before))
         else:
             examples.link(before.table("examples"), fence=runner.fence)
+    if not examples.num_rows():
+        raise StageError(f"update: no example is left for segment {index}; look at the notes in {segment.study}")
     runner.write_schedule(index)
 
 
@@ -108,9 +111,14 @@ def _baseline(runner: Runner, dynamics: Dynamics) -> Baseline | None:
 
 
 def _spoilt(examples: pa.Table, settings: BaselineSettings, tokenizer: object, seed: int) -> pa.Table:
-    """`examples` with some responses exchanged for wrong ones: new ids, new tokens, origin SPOILT."""
+    """`examples` with some responses exchanged for wrong ones: new ids, new tokens, origin SPOILT. Passages, which
+    answer nothing, stay as they are.
+    """
     examples = examples.sort_by("example_id")
-    changed = dict(corrupt(examples.select(["response"]), settings.share, settings.corruption, random.Random(seed)))
+    asked = [place for place, question in enumerate(examples["question"].to_pylist()) if question]
+    given = examples.select(["response"]).take(pa.array(asked, pa.int64()))
+    exchanged = corrupt(given, settings.share, settings.corruption, random.Random(seed))
+    changed = {asked[place]: response for place, response in exchanged}
     rows = examples.take(pa.array(list(changed), pa.int64()))
     chats = list(zip(rows["question"].to_pylist(), changed.values(), strict=True))
     columns = {
