@@ -101,13 +101,17 @@ def _tables(config: RunConfig, data: TableData) -> Iterator[str]:
 def _dynamics(config: RunConfig) -> Iterator[str]:
     for student in config.students:
         for index, stage in enumerate(student.stages):
-            training = student.training(index, config.training)
-            if stage.dynamics is None or training.max_tokens is not None or training.epochs > stage.dynamics.first:
+            training, dynamics = student.training(index, config.training), stage.dynamics
+            if dynamics is None:
                 continue
-            yield (
-                f"student {student.name!r}: stages.{index}.dynamics.first is {stage.dynamics.first}, and the stage has "
-                f"{training.epochs} epochs: no update would come; raise stages.{index}.training.epochs"
-            )
+            where = f"student {student.name!r}: stages.{index}"
+            if training.max_tokens is not None:
+                yield f"{where}.dynamics edits between epochs, and training.max_tokens ignores them; leave it out"
+            if training.epochs <= dynamics.first + dynamics.lag:
+                yield (
+                    f"{where}.dynamics.first is {dynamics.first}{' with lag 1' if dynamics.lag else ''}, and the stage "
+                    f"has {training.epochs} epochs: no update would come; raise stages.{index}.training.epochs"
+                )
 
 
 def _teacher(config: RunConfig) -> Iterator[str]:

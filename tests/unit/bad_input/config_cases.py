@@ -144,6 +144,20 @@ CONTRADICTIONS = [
     ),
     field("teacher-on-tables", "diagnosis.source=teacher", "diagnosis.source must be 'labels'", config=TABLES),
     field(
+        "dynamics-of-a-number-of-tokens",
+        "training.max_tokens=5000",
+        "stages.0.dynamics edits between epochs",
+        "training.max_tokens ignores them; leave it out",
+        config=EDITED,
+    ),
+    field(
+        "dynamics-that-lags-too-far",
+        "students.0.stages.0.dynamics={first: 5, lag: 1}",
+        "stages.0.dynamics.first is 5 with lag 1",
+        "6 epochs: no update would come",
+        config=EDITED,
+    ),
+    field(
         "dynamics-without-a-baseline",
         "students.0.stages.0.dynamics.baseline=null",
         "students.0.stages.0.dynamics",

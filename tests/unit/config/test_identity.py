@@ -57,6 +57,7 @@ TAKEN_APART: dict[str, Any] = PAID | {"graph": {"type": "decompose", "topic": "c
 LABELLED: dict[str, Any] = TABLES | {"teacher": PAID["teacher"]}
 REPLAY = {"type": "textbooks", "replay": 0.1}
 STAGES = [
+    {"curriculum": {"type": "uniform"}},  # a number of tokens is right without dynamics alone
     *({"curriculum": REPLAY if name == "textbooks" else {"type": name}, "dynamics": {}} for name in CURRICULA),
     {"curriculum": {"type": "uniform"}, "training": {"epochs": 9}, "dynamics": {"actions": ["downweight_easy"]}},
 ]
