@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import pyarrow.compute as pc
-
 from skillray.config import RunConfig, StudentConfig, identity_hash
 from skillray.config.students import Stage
 from skillray.curriculum.base import Need, Plan
@@ -217,12 +215,12 @@ class Runner:
         examples, schedule = segment.table("examples"), segment.table("schedule")
         if not examples.num_rows() or schedule.complete():
             return
-        seed, first = seed_for(self.config.seed, "schedule", self.round), self._segment().table("schedule")
+        seed = seed_for(self.config.seed, "schedule", self.round)
         if self.stage.dynamics is None:
             rows = as_schedule(examples, self.training, seed)
         else:
-            steps = pc.max(first.read(["step"])["step"]).as_py() + 1 if index else None
-            rows = as_segment(examples, self.training, seed, index, steps)
+            first = self._segment().table("schedule").read(["step", "num_tokens"]) if index else None
+            rows = as_segment(examples, self.training, seed, index, first)
         schedule.write(rows, fence=self.fence)
 
     def _answering(self) -> Link:

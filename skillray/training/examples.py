@@ -80,9 +80,9 @@ def as_schedule(examples: Table, settings: TrainingSettings, seed: int) -> pa.Ta
     return make_schedule(_outline(examples), settings, seed)
 
 
-def as_segment(examples: Table, settings: TrainingSettings, seed: int, index: int, num_steps: int | None) -> pa.Table:
+def as_segment(examples: Table, settings: TrainingSettings, seed: int, index: int, first: pa.Table | None) -> pa.Table:
     """The same of one segment; see `schedule.make_segment`."""
-    return make_segment(_outline(examples), settings, seed, index, num_steps)
+    return make_segment(_outline(examples), settings, seed, index, first)
 
 
 def _outline(examples: Table) -> pa.Table:

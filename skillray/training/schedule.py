@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from skillray.errors import DataError
 from skillray.store.schemas import SCHEDULE
@@ -37,25 +38,35 @@ def make_schedule(examples: pa.Table, settings: TrainingSettings, seed: int) -> 
     epochs = _epochs(int(num_tokens[copies].sum()), len(copies), settings)
     chosen = np.concatenate([_epoch(copies, unit, seed, epoch) for epoch in range(epochs)])
     chosen = chosen[: _rows(num_tokens[chosen], settings)]
-    place = np.arange(len(chosen))
-    return _rows_of(examples, chosen, place // len(copies), place, settings)
+    place, size = np.arange(len(chosen)), settings.batch_size
+    return _rows_of(examples, chosen, place // len(copies), place // size, place % size)
 
 
 def make_segment(
-    examples: pa.Table, settings: TrainingSettings, seed: int, index: int, num_steps: int | None
+    examples: pa.Table, settings: TrainingSettings, seed: int, index: int, first: pa.Table | None
 ) -> pa.Table:
     """The schedule of segment `index` of a round whose segments are epochs; as `make_schedule`, but for:
 
-    Every step is whole and there are `num_steps` of them, whatever became of the examples: passes over them are
-    repeated or cut. None, in the first segment: as many as one pass needs. Steps are counted over all segments.
+    The first segment is one pass, over steps that are as long as each other. A later one has its steps, and at most its
+    tokens, whatever became of the examples: passes are repeated or cut, and a step has fewer rows where these are
+    longer. So examples that change cost what the same ones unchanged do. Steps are counted over all segments.
+
+    Args:
+        first: of the first segment's schedule step and num_tokens; None: this is it.
     """
-    copies = _copies(examples)
-    steps = num_steps or math.ceil(len(copies) / settings.batch_size)
-    rows, unit = steps * settings.batch_size, examples["unit"].to_numpy()
-    seeds = [seed, *(seed_for("pass", seed, number) for number in range(1, math.ceil(rows / len(copies))))]
-    chosen = np.concatenate([_epoch(copies, unit, own, index) for own in seeds])[:rows]
-    place = np.arange(rows)
-    return _rows_of(examples, chosen, np.full(rows, index), place + index * rows, settings)
+    copies, unit = _copies(examples), examples["unit"].to_numpy()
+    if first is None:
+        chosen, steps = _epoch(copies, unit, seed, index), math.ceil(len(copies) / settings.batch_size)
+    else:
+        steps = int(pc.max(first["step"]).as_py()) + 1
+        drawn = _passes(copies, seed, index, steps * settings.batch_size)
+        reached = np.cumsum(examples["num_tokens"].to_numpy()[drawn], dtype=np.int64)
+        fitting = int(np.searchsorted(reached, pc.sum(first["num_tokens"]).as_py(), side="right"))
+        drawn = drawn[: max(steps, fitting)]
+        chosen = drawn[np.lexsort((unit[drawn], np.arange(len(drawn)) // len(copies)))]
+    step = np.arange(len(chosen)) * steps // len(chosen)
+    slot = np.arange(len(chosen)) - np.searchsorted(step, step)
+    return _rows_of(examples, chosen, np.full(len(chosen), index), step + index * steps, slot)
 
 
 def micro_batches_per_step(settings: TrainingSettings, world_size: int) -> int:
@@ -104,12 +115,10 @@ def _copies(examples: pa.Table) -> Indices:
     return copies
 
 
-def _rows_of(
-    examples: pa.Table, chosen: Indices, epoch: Indices, place: Indices, settings: TrainingSettings
-) -> pa.Table:
-    """SCHEDULE rows: the chosen examples, by their place in the round."""
+def _rows_of(examples: pa.Table, chosen: Indices, epoch: Indices, step: Indices, slot: Indices) -> pa.Table:
+    """SCHEDULE rows of the chosen examples."""
     taken = examples.select(["example_id", "weight", "num_loss_tokens", "num_tokens"]).take(pa.array(chosen))
-    columns = {"epoch": epoch, "step": place // settings.batch_size, "slot": place % settings.batch_size}
+    columns = {"epoch": epoch, "step": step, "slot": slot}
     return pa.table(columns | {name: taken[name] for name in taken.column_names}).cast(SCHEDULE)
 
 
@@ -138,5 +147,15 @@ def _rows(num_tokens: npt.NDArray[np.int32], settings: TrainingSettings) -> int:
 
 
 def _epoch(copies: Indices, unit: npt.NDArray[np.int32], seed: int, epoch: int) -> Indices:
-    shuffled = np.random.default_rng(seed_for("schedule", seed, epoch)).permutation(copies)
+    shuffled = _shuffled(copies, seed, epoch)
     return shuffled[np.argsort(unit[shuffled], kind="stable")]
+
+
+def _passes(copies: Indices, seed: int, epoch: int, rows: int) -> Indices:
+    """`rows` of as many passes as they need, each in another shuffle and in no order of units: a cut is a fair draw."""
+    seeds = [seed, *(seed_for("pass", seed, number) for number in range(1, math.ceil(rows / len(copies))))]
+    return np.concatenate([_shuffled(copies, own, epoch) for own in seeds])[:rows]
+
+
+def _shuffled(copies: Indices, seed: int, epoch: int) -> Indices:
+    return np.random.default_rng(seed_for("schedule", seed, epoch)).permutation(copies)

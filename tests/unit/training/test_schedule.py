@@ -9,7 +9,7 @@ import pytest
 
 from skillray.errors import DataError
 from skillray.store.schemas import SCHEDULE
-from skillray.training.schedule import deal, lr_at, make_schedule
+from skillray.training.schedule import deal, lr_at, make_schedule, make_segment
 from skillray.training.settings import TrainingSettings
 from skillray.types import content_id
 
@@ -50,6 +50,52 @@ def test_a_row_carries_what_its_example_has() -> None:
     for row in make_schedule(table, TrainingSettings(epochs=1), seed=1).to_pylist():
         i = [content_id(n) for n in range(3)].index(row["example_id"])
         assert (row["num_tokens"], row["num_loss_tokens"], row["weight"]) == (10 * (i + 1), 5 * (i + 1), i + 1.0)
+
+
+def test_a_first_segment_is_one_pass_over_steps_of_one_length() -> None:
+    schedule = make_segment(examples([10] * 10), TrainingSettings(batch_size=4), seed=0, index=0, first=None)
+    assert schedule.schema == SCHEDULE
+    assert schedule["step"].to_pylist() == [0] * 4 + [1] * 3 + [2] * 3
+    assert schedule["slot"].to_pylist() == [0, 1, 2, 3, 0, 1, 2, 0, 1, 2]
+    assert sorted(schedule["example_id"].to_pylist()) == sorted(content_id(n) for n in range(10))
+
+
+@pytest.mark.parametrize(
+    ("num_tokens", "rows"),
+    [
+        ([10] * 10, 10),
+        ([20] * 10, 5),  # 100 tokens, in three steps all the same
+        ([10] * 3, 10),  # fewer examples: three passes and one more row
+        ([5] * 30, 12),  # no step has more than its four rows
+        ([90] * 10, 3),  # nor less than one
+    ],
+)
+def test_a_later_segment_has_the_steps_and_at_most_the_tokens_of_the_first(num_tokens: list[int], rows: int) -> None:
+    settings = TrainingSettings(batch_size=4)
+    first = make_segment(examples([10] * 10), settings, seed=0, index=0, first=None)
+    schedule = make_segment(examples(num_tokens), settings, seed=0, index=2, first=first)
+    assert schedule.num_rows == rows
+    assert sorted(set(schedule["step"].to_pylist())) == [6, 7, 8]
+    assert set(schedule["epoch"].to_pylist()) == {2}
+    counts = np.bincount(schedule["step"].to_numpy())[6:]
+    assert max(counts) <= 4 and max(counts) - min(counts) <= 1
+    if rows > 3:
+        assert sum(schedule["num_tokens"].to_pylist()) <= 100
+
+
+def test_what_is_left_out_of_a_segment_is_of_all_units_alike() -> None:
+    """Were the last of a pass cut, it would be the last units, in every epoch."""
+    settings, units = TrainingSettings(batch_size=10), [0] * 50 + [1] * 50
+    first = make_segment(examples([10] * 100, unit=units), settings, seed=0, index=0, first=None)
+    longer = examples([20] * 100, unit=units)
+    taken = [make_segment(longer, settings, 0, index, first)["example_id"].to_pylist() for index in range(1, 9)]
+    early = {content_id(n) for n in range(50)}
+    shares = [sum(one in early for one in ids) / 50 for ids in taken]
+    assert all(len(ids) == len(set(ids)) == 50 for ids in taken)
+    assert 0.4 < sum(shares) / 8 < 0.6  # 400 draws of a half: over four standard deviations
+    for ids in taken:
+        order = [one not in early for one in ids]
+        assert order == sorted(order)  # prerequisites first
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from skillray.training.sft import TrainJob, train
 from tests.unit.training.test_resume import Stopped, make, stop_after
 
 SEGMENTS, STEPS = 3, 3
-"""Ten examples in steps of four: three whole steps a segment."""
+"""Nine examples in steps of at most four: three steps of three a segment."""
 
 
 def segmented(inputs: Path, place: Path, weight: Callable[[int], float] = lambda index: 1.0) -> TrainJob:
@@ -50,7 +50,8 @@ def inputs(folder: Path, tmp_path: Path) -> Path:
 
 def publish(job: TrainJob, index: int) -> None:
     """As an update would; what it is made of depends on the segment alone."""
-    rows = as_segment(Table(job.examples), job.settings, 0, index, STEPS if index else None)
+    first = Table(job.schedule).read() if index else None
+    rows = as_segment(Table(job.examples), job.settings, 0, index, first)
     Table(job.segments[index].schedule).write(rows, fence=UNFENCED)
 
 
@@ -81,7 +82,7 @@ def test_each_segment_is_trained_when_it_comes_and_steps_go_on(inputs: Path, tmp
     for index, segment in enumerate(job.segments):
         learning = Table(segment.learning).read(["epoch", "step"])
         assert set(learning["epoch"].to_pylist()) == {index}
-        assert np.array_equal(learning["step"], np.repeat(np.arange(STEPS * index, STEPS * (index + 1)), 4))
+        assert np.array_equal(learning["step"], np.repeat(np.arange(STEPS * index, STEPS * (index + 1)), 3))
     assert job.output is not None and settled(job.output) and job.done()
 
 
@@ -140,7 +141,8 @@ def test_a_segment_that_will_not_come_ends_the_job(inputs: Path, tmp_path: Path)
 
 def test_a_segment_of_another_length_is_refused(inputs: Path, tmp_path: Path) -> None:
     job = segmented(inputs, tmp_path / "job")
-    rows = as_segment(Table(job.examples), job.settings, 0, 1, STEPS + 1)
+    first = pa.table({"step": range(STEPS + 1), "num_tokens": [1_000] * (STEPS + 1)})
+    rows = as_segment(Table(job.examples), job.settings, 0, 1, first)
     Table(job.segments[1].schedule).write(rows, fence=UNFENCED)
     with pytest.raises(StageError, match=r"has 4 steps from step 4; report this \(segment 1 has 3 from step 3\)$"):
         open_segment(job, 1, 1, STEPS)
