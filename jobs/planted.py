@@ -199,7 +199,7 @@ def answers(folder: RunFolder, arm: str) -> Answers:
 
 
 def tokens_of(folder: RunFolder, arm: str) -> tuple[int, int]:
-    """The steps are as many for all arms; what a teacher composes is longer."""
+    """What is trained on is for all arms alike, but for less than one example an epoch."""
     last = read_json(folder.summary)["students"][arm]["rounds"][-1]
     return last["tokens"], last["probe_tokens"]
 

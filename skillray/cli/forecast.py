@@ -16,10 +16,10 @@ def show_forecast(config: RunConfig, speeds: Mapping[str, float]) -> str:
     for step in found.steps:
         index = "base" if step.round < 0 else str(step.round)
         tokens = _count(step.tokens) if step.role else ""
-        lines.append(f"{step.student:<16}{index:>6}  {step.verb:<10}{step.teacher_calls:>14}{tokens:>16}  {step.rows}")
+        lines.append(f"{step.student:<16}{index:>6}  {step.verb:<10}{step.teacher_calls:>14,}{tokens:>16}  {step.rows}")
     lines += [
         "",
-        f"teacher calls: about {found.teacher_calls} (known replies cost nothing; a domain teacher costs no money)",
+        f"teacher calls: about {found.teacher_calls:,} (known replies cost nothing; a domain teacher costs no money)",
         "tokens: of so many calls and examples, each as long as it may be (an upper bound); prompts are not counted",
         *_hours(found, speeds),
     ]

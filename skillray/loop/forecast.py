@@ -6,11 +6,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from skillray.config.model import DomainData, RunConfig
+from skillray.config.model import DecomposedGraph, DomainData, RunConfig
 from skillray.config.students import StudentConfig
 from skillray.curriculum.base import Need
+from skillray.curriculum.draw import num_kept
 from skillray.domains import DOMAINS
 from skillray.loop.needs import needs_of
+from skillray.loop.skill_graph import files_of, read_draft
 from skillray.loop.sources import num_rows
 from skillray.loop.write import PER_CALL
 from skillray.teacher.llm_teacher import SAMPLING
@@ -63,12 +65,14 @@ def forecast(config: RunConfig) -> Forecast:
     ]
     steps += _embedding(config, sizes)
     shared: set[tuple[str, str | None]] = set()
+    written: dict[tuple[Any, ...], str] = {}
     for student in config.students:
         first = (student.model, student.recorded) not in shared
         shared.add((student.model, student.recorded))
         steps += _evidence(config, student, 0, sizes) if first else []
         for index in range(student.rounds(config.rounds)):
-            steps += [_study(config, student, index, sizes["pool"]), *_editing(config, student, index)]
+            study = _study(config, student, index, sizes["pool"])
+            steps += [_once(study, student.stage(index).curriculum, written), *_editing(config, student, index)]
             steps.append(_training(config, student, index))
             steps += _evidence(config, student, index + 1, sizes)
     needs, problems = needs_of(config)
@@ -203,17 +207,53 @@ def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | No
     )
 
 
+def _once(step: Step, curriculum: Any, written: dict[tuple[Any, ...], str]) -> Step:
+    """What is written for every skill is asked for in the same words by all students, in whatever order they study."""
+    if curriculum.type not in ("textbooks", "exercises"):
+        return step
+    asked = (curriculum.type, curriculum.per_skill, getattr(curriculum, "solutions", 0))
+    first = written.setdefault(asked, f"{step.student}, round {step.round}")
+    if first == f"{step.student}, round {step.round}":
+        return step
+    return replace(step, rows=f"{step.rows}, those of {first}", teacher_calls=0, tokens=0)
+
+
 def _by_skill(config: RunConfig, curriculum: Any) -> tuple[str, dict[Task, int]]:
-    """Rows and calls of what is written for every skill; how many there are is known of a domain alone."""
-    what = "passages" if curriculum.type == "textbooks" else "exercises"
-    if not isinstance(config.data, DomainData):
-        return f"{curriculum.per_skill} {what} a skill; calls are not counted", {}
-    count = curriculum.per_skill * len(DOMAINS[config.data.domain].graph.skills)
+    """Rows and calls of what is written for every skill."""
+    what, each = "passages" if curriculum.type == "textbooks" else "exercises", curriculum.per_skill
+    if (skills := _num_skills(config)) is None:
+        return f"{each} {what} a skill; calls are not counted", {}
+    most = "at most" if isinstance(config.graph, DecomposedGraph) else "about"
+    count = each * skills
+    rows = f"{most} {count:,} {what}"
     if what == "passages":
-        return f"about {count} {what}", {Task.WRITE_TEXTBOOK: count}
-    written = math.ceil(curriculum.per_skill / PER_CALL) * count // curriculum.per_skill
+        return rows, {Task.WRITE_TEXTBOOK: count}
     solved = {Task.SOLVE: count * (curriculum.solutions - 1)}
-    return f"about {count} {what}", {Task.WRITE_EXERCISES: written, Task.LABEL_SKILLS: count, **solved}
+    return rows, {Task.WRITE_EXERCISES: math.ceil(each / PER_CALL) * skills, Task.LABEL_SKILLS: count, **solved}
+
+
+def _num_skills(config: RunConfig) -> int | None:
+    """Of the graph: as many as it has, or where a topic is taken apart may have; None where only labels tell."""
+    drafts = [read_draft(path) for path in files_of(config.graph).values()]
+    read = sum(len(draft.prerequisites) for draft in drafts)
+    if isinstance(graph := config.graph, DecomposedGraph):
+        by_level = sum(int(graph.breadth**level) for level in range(1, graph.depth + 1))
+        return read + 1 + min(by_level, graph.max_calls * graph.breadth)
+    if drafts:
+        return read
+    return len(DOMAINS[config.data.domain].graph.skills) if isinstance(config.data, DomainData) else None
+
+
+def _num_examples(config: RunConfig, curriculum: Any) -> int | None:
+    """What a round begins with, at most."""
+    if curriculum.type not in ("textbooks", "exercises"):
+        wanted: int | None = getattr(curriculum, "num_examples", None)
+        return wanted
+    skills = _num_skills(config)
+    if skills is None:
+        return None
+    written: int = skills * curriculum.per_skill
+    return written + num_kept(written, getattr(curriculum, "replay", 0.0))
 
 
 def _editing(config: RunConfig, student: StudentConfig, index: int) -> list[Step]:
@@ -222,8 +262,7 @@ def _editing(config: RunConfig, student: StudentConfig, index: int) -> list[Step
     dynamics, training = student.stage(index).dynamics, student.training(index, config.training)
     if dynamics is None:
         return []
-    examples: int | None = getattr(curriculum, "num_examples", None)
-    steps = []
+    examples, steps = _num_examples(config, curriculum), list[Step]()
     if dynamics.baseline is not None:
         fit = dynamics.baseline
         most = None if examples is None else fit.epochs * examples * training.max_length
@@ -243,7 +282,7 @@ def _training(config: RunConfig, student: StudentConfig, index: int) -> Step:
     amount = f"{settings.max_tokens} tokens" if settings.max_tokens else f"{settings.epochs} epochs"
     method = ("QLoRA" if settings.lora.quantize else "LoRA") if settings.lora else "full"
     rows = f"{amount}, {method}, ZeRO {settings.zero_stage}, {settings.dtype}, {settings.num_workers} worker(s)"
-    examples = getattr(student.stage(index).curriculum, "num_examples", None)
+    examples = _num_examples(config, student.stage(index).curriculum)
     most = None if examples is None else settings.epochs * examples * settings.max_length
     tokens = settings.max_tokens or most
     return Step(student=student.name, round=index, verb="fine_tune", rows=rows, role="train", tokens=tokens)

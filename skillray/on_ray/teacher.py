@@ -22,7 +22,6 @@ from skillray.on_ray.data import worker_resources
 from skillray.on_ray.engine import EngineCompleter, find_engine, vllm_app
 from skillray.teacher.domain_teacher import DomainTeacher
 from skillray.teacher.llm_teacher import Completer, LLMTeacher
-from skillray.teacher.openai_completer import OpenAICompleter, connect
 from skillray.teacher.prompting import Prompts
 from skillray.teacher.settings import (
     DomainTeacherConfig,
@@ -73,6 +72,8 @@ class TeacherReplica:
 
 def _completer(config: LlmTeacherConfig, engine: Any) -> Completer:
     if isinstance(config, OpenAITeacherConfig):
+        from skillray.teacher.openai_completer import OpenAICompleter, connect  # 0.8 s that no runner should pay
+
         return OpenAICompleter(config, connect(config))
     return EngineCompleter(config, engine or find_engine(config))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from skillray.store.layout import RunFolder
 from tests.faults.nemesis import MOMENTS, Command, Moment
-from tests.ray.test_loop import SMALL
+from tests.ray.test_loop import SMALL, TOKENS
 
 STUDENTS = [
     {"name": "stat-syn", "curriculum": {"type": "stat-syn", "num_examples": 40, "keep": 0.25}},
@@ -17,7 +17,7 @@ STUDENTS = [
 ]
 CONFIG = SMALL | {
     "students": STUDENTS,
-    "training": SMALL["training"] | {"max_tokens": 20000, "checkpoint_every_s": 0.0},
+    "training": SMALL["training"] | {"max_tokens": TOKENS, "checkpoint_every_s": 0.0},
 }
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 
 import pytest
 
+from skillray.cli.main import main
 from skillray.config import dump_config, parse
 from skillray.store import tables
 from skillray.store.files import read_json
@@ -17,6 +17,8 @@ from skillray.store.lock import writing
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
+TOKENS = 20_000
+"""Of the undisturbed run: enough to kill a training in its middle."""
 SMALL = {
     "data": {"type": "domain", "pool_per_skill": 12, "profile_per_skill": 4, "held_out_per_skill": 2},
     "rollout": {"max_new_tokens": 48, "batch_size": 72},
@@ -35,12 +37,6 @@ SMALL = {
         "train": {"max_workers": 1},  # all students in one worker group; others of these tests have two
     },
 }
-STUDENTS = [
-    {"name": "uniform", "curriculum": {"type": "uniform", "num_examples": 60}},
-    {"name": "stat-syn", "curriculum": {"type": "stat-syn", "num_examples": 40, "keep": 0.25}},
-    # The teacher knows no question of level 9: this student's study fails, and nobody else's.
-    {"name": "broken", "curriculum": {"type": "hard", "num_examples": 10, "min_level": 9}},
-]
 
 
 def supervise(config, path: str) -> bool:
@@ -52,24 +48,9 @@ def supervise(config, path: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def run(local_ray, tmp_path_factory) -> RunFolder:
-    path = str(tmp_path_factory.mktemp("run"))
-    config = parse(SMALL | {"name": "small", "students": STUDENTS}, "test")
-    with pytest.MonkeyPatch.context() as driver:
-        driver.setattr(tables, "read_part", None)  # no row of a table ever comes to the driver
-        assert not supervise(config, path)  # one student fails on purpose
-    return RunFolder(path)
-
-
-def test_students_end_alone(run):
-    students = read_json(run.status)["students"]
-    assert {name: entry["state"] for name, entry in students.items()} == {
-        "uniform": "done",
-        "stat-syn": "done",
-        "broken": "failed",
-    }
-    assert "min_level" in students["broken"]["error"] and "\n" not in students["broken"]["error"]
-    assert os.path.exists(run.file("logs", "small-broken-round-000-study-1.txt"))
+def run(world) -> RunFolder:
+    """Two students and one round, by `skillray run`: the run that nobody disturbs, which other tests compare with."""
+    return world.reference().run
 
 
 def test_students_of_one_start_share_round_0(run):
@@ -85,7 +66,7 @@ def test_training_followed_the_schedule(run):
         planned = {(row["step"], row["slot"], row["example_id"]) for row in schedule.to_pylist()}
         trained = {(row["step"], row["slot"], row["example_id"]) for row in learning.to_pylist()}
         assert trained == planned
-        assert 2000 <= sum(schedule["num_tokens"].to_pylist()) < 2000 + 16 * 256
+        assert TOKENS <= sum(schedule["num_tokens"].to_pylist()) < TOKENS + 16 * 256
         assert all(0 < loss < 20 for loss in learning["loss"].to_pylist())
 
 
@@ -123,57 +104,82 @@ def test_summary_and_report_say_what_came_out(run):
     assert [entry["round"] for entry in rounds] == [-1, 0]
     assert all(entry["profile"]["questions"] == 72 for entry in rounds)
     page = open(run.report).read()
-    assert "stat-syn" in page and "broken" in page and "http://" not in page.replace("http://www.w3.org", "")
+    assert "stat-syn" in page and "http://" not in page.replace("http://www.w3.org", "")
 
 
-def test_nothing_is_left_behind(run):
+@pytest.fixture(scope="module")
+def grown(run, tmp_path_factory) -> RunFolder:
+    """A copy, which goes on with one student less, another round, and two students more: one's study fails."""
+    from tests.faults.world import CONFIG, STUDENTS
+
+    copy = RunFolder(str(tmp_path_factory.mktemp("grown") / "run"))
+    shutil.copytree(run.path, copy.path)
+    late = {"name": "late", "curriculum": {"type": "hard", "num_examples": 60, "min_level": 2}}
+    # The teacher knows no question of level 9.
+    broken = {"name": "broken", "curriculum": {"type": "hard", "num_examples": 10, "min_level": 9}}
+    config = CONFIG | {"name": "undisturbed", "rounds": 2, "students": [STUDENTS[0], late, broken]}
+    config["training"] = CONFIG["training"] | {"checkpoint_every_s": 600.0}
+    with pytest.MonkeyPatch.context() as driver:
+        driver.setattr(tables, "read_part", None)  # no row of a table ever comes to the driver
+        assert not supervise(parse(config, "test"), copy.path)
+    return copy
+
+
+def test_a_round_and_a_student_are_added(run, grown):
+    kept, now = made(run), made(grown)
+    assert {name: now[name] for name in kept} == kept  # nothing was made again
+    for name in ("stat-syn", "late"):
+        assert grown.round(name, 1).table("scores").complete()
+        manifest = read_json(os.path.join(grown.round(name, 1).checkpoint, "manifest.json"))
+        assert manifest["files"]
+    assert grown.base("late").table("scores").source() == grown.base("stat-syn").table("scores").source()
+
+
+def test_students_end_alone(grown):
+    students = read_json(grown.status)["students"]
+    assert {name: entry["state"] for name, entry in students.items()} == {
+        "stat-syn": "done",
+        "late": "done",
+        "broken": "failed",
+    }
+    assert "min_level" in students["broken"]["error"] and "\n" not in students["broken"]["error"]
+    assert os.path.exists(grown.file("logs", "undisturbed-broken-round-000-study-1.txt"))
+    assert "broken" in open(grown.report).read()
+
+
+def test_nothing_is_left_behind(grown):
     import ray
     from ray import serve
 
     assert not serve.status().applications
     assert {group["state"] for group in ray.util.placement_group_table().values()} <= {"REMOVED"}
     actors = ray.util.list_named_actors(all_namespaces=True)
-    assert [actor for actor in actors if actor["namespace"].startswith("small")] == []
-    assert not os.path.exists(run.file("lock.json"))
-    leftovers = [name for _, _, names in os.walk(run.path) for name in names if name.endswith(".tmp")]
+    assert [actor for actor in actors if actor["namespace"].startswith("undisturbed")] == []
+    assert not os.path.exists(grown.file("lock.json"))
+    leftovers = [name for _, _, names in os.walk(grown.path) for name in names if name.endswith(".tmp")]
     assert leftovers == []
 
 
-def test_a_round_and_a_student_are_added(run):
-    kept = {name: entry for name, entry in made(run).items() if "broken" not in name}
-    students = [student for student in STUDENTS if student["name"] == "stat-syn"]
-    late = {"name": "late", "curriculum": {"type": "hard", "num_examples": 60, "min_level": 2}}
-    config = parse(SMALL | {"name": "small", "rounds": 2, "students": [*students, late]}, "test")
-    assert supervise(config, run.path)
-    now = made(run)
-    assert {name: now[name] for name in kept} == kept  # nothing was made again
-    for name in ("stat-syn", "late"):
-        assert run.round(name, 1).table("scores").complete()
-        manifest = read_json(os.path.join(run.round(name, 1).checkpoint, "manifest.json"))
-        assert manifest["files"]
-    assert run.base("late").table("scores").source() == run.base("stat-syn").table("scores").source()
-
-
 def made(run: RunFolder) -> dict[str, tuple[int, int]]:
-    """(inode, time of change) of every part, reply, manifest and file of weights."""
+    """(size, time of change) of every part, reply, manifest and file of weights."""
     paths = [path for path in Path(run.path).rglob("*") if path.suffix in (".parquet", ".safetensors")]
     paths += Path(run.path).rglob("manifest.json")
-    return {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
+    found = {str(path.relative_to(run.path)): path.stat() for path in paths}
+    return {place: (stat.st_size, stat.st_mtime_ns) for place, stat in found.items()}
 
 
-def cli(*words: str, home: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "skillray", *words]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"HOME": home}, timeout=60)
+def test_commands_on_a_finished_run(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "nothing to do" in cli(capsys, "run", run.config, "--run-dir", run.path)[1]
+    code, _, changed = cli(capsys, "run", run.config, "--run-dir", run.path, "--set", "seed=5")
+    assert code == 2 and "seed was 0, now 5" in changed and changed.count("\n") == 1
+    assert "stat-syn" in cli(capsys, "report", run.path)[1]
+    assert '"difficult"' in cli(capsys, "profile", run.path, "--json")[1]
+    assert not (tmp_path / ".ray").exists()  # nothing written to the user's home
 
 
-def test_commands_on_a_finished_run(run, tmp_path):
-    home = str(tmp_path)
-    again = cli("run", run.config, "--run-dir", run.path, home=home)
-    assert again.returncode == 0 and "nothing to do" in again.stdout
-    changed = cli("run", run.config, "--run-dir", run.path, "--set", "seed=5", home=home)
-    assert changed.returncode == 2 and "seed was 0, now 5" in changed.stderr and changed.stderr.count("\n") == 1
-    assert "stat-syn" in cli("report", run.path, home=home).stdout
-    assert '"difficult"' in cli("profile", run.path, "--json", home=home).stdout
-    nowhere = cli("report", str(tmp_path / "none"), home=home)
-    assert nowhere.returncode == 2 and "no run folder" in nowhere.stderr
-    assert not os.path.exists(os.path.join(home, ".ray"))  # nothing written to the user's home
+def cli(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int | str | None, str, str]:
+    """Exit code, standard output and standard error of a command, in this process."""
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    return stopped.value.code, *capsys.readouterr()

@@ -100,18 +100,24 @@ def test_an_engine_that_is_not_installed_is_said_with_the_command_that_installs_
 
 @pytest.mark.parametrize("config", [DOMAIN | {"rounds": 0}, MODEL])
 def test_it_is_said_within_a_second_and_without_ray(config, tmp_path) -> None:
-    """CPU seconds of the whole process: what the wall clock shows on a machine with nothing else to do."""
+    """CPU seconds of the whole process, the best of three: what the wall clock shows on a machine with nothing else to
+    do. Other work on the same cores only adds to it."""
     write_config(tmp_path, config)
     script = (
         "import sys, atexit; from skillray.cli.main import main;"
         "atexit.register(lambda: print(sorted({'ray', 'torch', 'transformers', 'matplotlib'} & set(sys.modules))));"
         "main(['run', 'c.yaml'])"
     )
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert (done.returncode, done.stdout) == (2, "[]\n") and done.stderr.count("\n") == 1, done.stderr
-    assert (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime) < 1.0
+    seconds = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert (done.returncode, done.stdout) == (2, "[]\n") and done.stderr.count("\n") == 1, done.stderr
+        seconds.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+        if seconds[-1] < 1.0:
+            break
+    assert min(seconds) < 1.0
 
 
 def test_offline_a_model_that_was_never_downloaded_is_seen_at_once(tmp_path) -> None:

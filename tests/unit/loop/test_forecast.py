@@ -82,6 +82,45 @@ def test_what_is_written_for_every_skill_is_counted_where_skills_are_known():
     ]
 
 
+def test_what_all_students_ask_for_alike_is_counted_once():
+    def students(*orders: str) -> list[dict[str, object]]:
+        return [
+            {"name": f"s{n}", "curriculum": {"type": "textbooks", "per_skill": 2, "order": order}}
+            for n, order in enumerate(orders)
+        ]
+
+    config = {"name": "r", "data": DATA, "rounds": 2, "students": students("graph", "random")}
+    study = [step for step in forecast(parse(config, "c")).steps if step.verb == "study"]
+    assert [step.teacher_calls for step in study] == [36, 0, 0, 0]
+    assert study[3].rows == "about 36 passages, those of s0, round 0"
+
+
+def test_a_graph_says_for_how_many_skills_is_written(tmp_path):
+    (tmp_path / "graph.md").write_text("# Sums\n## Adding\n## Taking away\n")
+    stage = {"curriculum": {"type": "exercises", "per_skill": 10, "solutions": 3}, "dynamics": {}}
+    config = {
+        "name": "r",
+        "data": {"type": "tables", "pool": {"path": "x/y"}, "probe": {"path": "x/z"}, "labelling": {}},
+        "teacher": {"type": "openai", "model": "m"},
+        "grading": {"scorer": {"type": "outcome"}},
+        "training": {"epochs": 4, "max_length": 100},
+        "students": [{"name": "dsa", "stages": [stage]}],
+    }
+
+    def steps(graph: dict[str, object]) -> dict[str, object]:
+        found = forecast(parse(config | {"graph": graph}, "c")).steps
+        return {step.verb: step for step in found if step.student == "dsa"}
+
+    read = steps({"type": "syllabus", "path": str(tmp_path / "graph.md")})
+    # 3 skills: 30 exercises in 2 calls a skill, one label and two more solutions each; a quarter of them anew
+    assert (read["study"].rows, read["study"].teacher_calls) == ("about 30 exercises", 3 * 2 + 30 + 2 * 30)
+    assert read["update"].teacher_calls == 7 + 7 * 3
+    assert (read["probe"].tokens, read["fine_tune"].tokens) == (3 * 30 * 100, 4 * 30 * 100)
+    topic = {"type": "decompose", "topic": "sums", "depth": 2, "breadth": 3}
+    assert steps(topic)["study"].rows == "at most 130 exercises"  # 1 + 3 + 9 skills
+    assert steps(topic | {"max_calls": 2})["study"].rows == "at most 70 exercises"  # 1 + 2 calls * 3
+
+
 def test_what_is_alike_is_embedded_once():
     student = {"name": "near", "curriculum": {"type": "embed-syn", "num_examples": 40}}
     config = {"name": "r", "data": DATA, "students": [student], "embedding": {"model": "embedded", "max_length": 50}}
