@@ -48,7 +48,8 @@ class Similar:
     """Sets of shingles, to be searched for those that are at least `least` alike.
 
     Exact, by prefix filtering (Bayardo et al., WWW 2007): sets that are so alike share one of the few rarest shingles
-    of each, so only these are looked up.
+    of each, so only these are looked up. Our own: no leak may be missed by chance, as datasketch's LSH would, and
+    the set grows while it is searched, as SetSimilaritySearch's cannot.
     """
 
     def __init__(self, least: float, counts: Counter[Words]) -> None:
