@@ -1,7 +1,8 @@
 """Worker groups that train students in turn: `TrainingGroup` runs one, `Trainer` says which student trains in which.
 
 A worker group takes tens of seconds to start. So a student that is ready joins the group that is there, unless
-`placement.train.max_workers` allows another; a group ends when nobody waits for it, and never holds a GPU idle.
+`placement.train.max_workers` allows another; a group ends when nobody waits for it, and holds a GPU idle only for the
+seconds between a probe and its round.
 """
 
 from __future__ import annotations
@@ -199,9 +200,10 @@ class Trainer:
         return slot
 
     def _choose(self) -> int:
-        """A slot without a group, or the group with the fewest students."""
+        """The slot with the fewest students; rather one whose group is there, and waits for what follows a probe."""
+        waiting = {slot: len(group.students) for slot, group in self._groups.items()}
         slots = range(self._config.placement.train.max_workers)
-        return min(slots, key=lambda slot: (len(self._groups[slot].students) if slot in self._groups else 0, slot))
+        return min(slots, key=lambda slot: (waiting.get(slot, 0), slot not in waiting, slot))
 
     def _leave(self, slot: int, group: _Group, place: str) -> None:
         group.students.discard(place)

@@ -25,6 +25,10 @@ from skillray.training.sft import Alive, TrainJob, train
 
 NOTE_S = 1.0
 """Seconds between two notes of progress."""
+FOLLOWS_S = 10.0
+"""Within which the round follows its probe, once those who wait have heard of its end; a new group takes longer."""
+LOOK_S = 0.2
+"""Seconds between two looks for what follows."""
 _JOB, _DONE = ".job.json", ".done.json"
 
 
@@ -63,6 +67,13 @@ class JobQueue:
         done = {name.removesuffix(_DONE) for name in self._names(_DONE)}
         names = [name.removesuffix(_JOB) for name in self._names(_JOB)]
         return [name.partition("-")[2] for name in names if name not in done]
+
+    def next_ones(self, patience: float) -> list[str]:
+        """The keys that wait; where there are none, those that come within `patience` seconds."""
+        deadline = time.monotonic() + patience
+        while not (waiting := self.waiting()) and time.monotonic() < deadline:
+            time.sleep(LOOK_S)
+        return waiting
 
     def reached(self) -> tuple[int, int]:
         """How far it is: jobs that have ended, and the newest mid-round checkpoint of the first one that waits."""
@@ -117,16 +128,19 @@ def train_queue(queue: JobQueue, train_one: Callable[..., None] = train, alive: 
     A job that ends with a `SkillrayError` ends alone. Anything else (a dead worker, a bug) ends the group, and the job
     under way stays the first that waits.
     """
-    while waiting := from_rank_0(queue.waiting):
+    patience = 0.0
+    while waiting := from_rank_0(partial(queue.next_ones, patience)):
         alive()
         start, failure = time.monotonic(), None
         key: str = waiting[0]
+        job: TrainJob = from_rank_0(partial(queue.job, key))
         try:
-            train_one(from_rank_0(partial(queue.job, key)), _Notes(queue, key), alive)
+            train_one(job, _Notes(queue, key), alive)
         except SkillrayError as error:  # all workers raise it together
             failure = error
         seconds = round(time.monotonic() - start, 3)
         from_rank_0(partial(queue.finish, key, failure, seconds))
+        patience = FOLLOWS_S if job.output is None and failure is None else 0.0
 
 
 @dataclass(slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +63,25 @@ def test_jobs_are_trained_in_order_and_fail_alone(queue: JobQueue) -> None:
     with pytest.raises(StageError, match="step 3 is not finite"):
         queue.outcome("a-000")
     assert queue.outcome("late-000") is not None
+
+
+def test_the_group_of_a_probe_waits_for_the_round_that_follows(tmp_path: Path) -> None:
+    """And no other group waits: two seconds would be long for a queue that is empty."""
+    queue, trained = JobQueue(str(tmp_path / "queue")), list[str]()
+    queue.add("a-000-probe", replace(job("probe"), output=None))
+    follows = threading.Timer(1.0, lambda: queue.add("a-000", job("round")))
+
+    def train_one(given: TrainJob, note: object, alive: object) -> None:
+        trained.append(given.model)
+        if given.output is None:
+            follows.start()
+
+    train_queue(queue, train_one)
+    assert trained == ["probe", "round"]
+    queue.add("b-000", job("another"))
+    start = time.monotonic()
+    train_queue(queue, train_one)
+    assert time.monotonic() - start < 2.0
 
 
 def test_what_is_no_error_of_ours_ends_the_group_and_the_job_still_waits(queue: JobQueue) -> None:
