@@ -86,7 +86,7 @@ def check(where: Where) -> None:
     if problems:
         for problem in problems[:MAX_LINES]:
             print(problem)
-        raise DataError(f"{where}: {len(problems)} problems; `skillray graph build` makes cycles and duplicates one")
+        raise DataError(f"{where}: {len(problems)} problem(s); `skillray graph build` makes cycles and duplicates one")
     print(f"{where}: {_size(build_graph([draft])[0])}; no problem found")
 
 

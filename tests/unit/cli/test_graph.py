@@ -91,7 +91,7 @@ def test_check_names_every_problem_and_ends_with_2(capsys) -> None:
         "itself a prerequisite: c",
         "cycle of 2: a, b",
         "one skill by name: Limits, limit",
-        "skillray: g.json: 4 problems; `skillray graph build` makes cycles and duplicates one",
+        "skillray: g.json: 4 problem(s); `skillray graph build` makes cycles and duplicates one",
     ]
 
 
