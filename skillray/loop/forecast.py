@@ -65,15 +65,15 @@ def forecast(config: RunConfig) -> Forecast:
     ]
     steps += _embedding(config, sizes)
     shared: set[tuple[str, str | None]] = set()
-    written: dict[tuple[Any, ...], str] = {}
+    known: list[tuple[tuple[Any, ...], Step]] = []
     for student in config.students:
         first = (student.model, student.recorded) not in shared
         shared.add((student.model, student.recorded))
         steps += _evidence(config, student, 0, sizes) if first else []
         for index in range(student.rounds(config.rounds)):
             study = _study(config, student, index, sizes["pool"])
-            steps += [_once(study, student.stage(index).curriculum, written), *_editing(config, student, index)]
-            steps.append(_training(config, student, index))
+            made = [study, *_editing(config, student, index), _training(config, student, index)]
+            steps += [_once(step, _same(config, student, step), known) for step in made]
             steps += _evidence(config, student, index + 1, sizes)
     needs, problems = needs_of(config)
     return Forecast(steps=tuple(steps), needs=tuple(needs), problems=tuple(problems))
@@ -207,15 +207,30 @@ def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | No
     )
 
 
-def _once(step: Step, curriculum: Any, written: dict[tuple[Any, ...], str]) -> Step:
-    """What is written for every skill is asked for in the same words by all students, in whatever order they study."""
-    if curriculum.type not in ("textbooks", "exercises"):
+def _same(config: RunConfig, student: StudentConfig, step: Step) -> tuple[Any, ...] | None:
+    """What all students have in common that share the work of a step.
+
+    What is written for every skill is asked for in the same words, in whatever order it is studied; a probe is one fit
+    for all that start from the same weights with the same examples.
+    """
+    stages = [student.stage(index) for index in range(step.round + 1)]
+    curriculum: Any = stages[-1].curriculum
+    if step.verb == "study" and curriculum.type in ("textbooks", "exercises"):
+        return curriculum.type, curriculum.per_skill, getattr(curriculum, "solutions", 0)
+    if step.verb == "probe" and stages[-1].dynamics is not None:
+        baseline, settings = stages[-1].dynamics.baseline, student.training(step.round, config.training)
+        return "probe", student.model, *stages[:-1], curriculum, baseline, settings
+    return None
+
+
+def _once(step: Step, same: tuple[Any, ...] | None, known: list[tuple[tuple[Any, ...], Step]]) -> Step:
+    """Work that several students share is counted where it comes first."""
+    if same is None:
         return step
-    asked = (curriculum.type, curriculum.per_skill, getattr(curriculum, "solutions", 0))
-    first = written.setdefault(asked, f"{step.student}, round {step.round}")
-    if first == f"{step.student}, round {step.round}":
+    if (first := next((first for asked, first in known if asked == same), None)) is None:
+        known.append((same, step))
         return step
-    return replace(step, rows=f"{step.rows}, those of {first}", teacher_calls=0, tokens=0)
+    return replace(step, rows=f"{step.rows}, those of {first.student}, round {first.round}", teacher_calls=0, tokens=0)
 
 
 def _by_skill(config: RunConfig, curriculum: Any) -> tuple[str, dict[Task, int]]:

@@ -148,12 +148,31 @@ class RayVerbs:
         if dynamics is None:
             await self._train(student, round_index)
             return
-        probe = self._run.round(student.name, round_index).probe
-        if dynamics.baseline is not None and not probe.table("learning").complete():
-            await self._train(student, round_index, "probe")
+        if dynamics.baseline is not None:
+            await self._probe(student, round_index)
         async with asyncio.TaskGroup() as both:
             both.create_task(self._runner(Verb.UPDATE, (student,), round_index))
             both.create_task(self._train(student, round_index))
+
+    async def _probe(self, student: StudentConfig, round_index: int) -> None:
+        """Students whose probe is the same have one fit between them."""
+        folder = self._run.round(student.name, round_index)
+        own, shared = folder.probe.table("learning"), folder.shared_probe
+        if own.complete():
+            return
+        if not shared.table("learning").complete():
+            self._status.student(student.name, round=round_index, stage="probe")
+            if shared.path not in self._shared:
+                fitted = self._train(self._who_fits(student, round_index, shared.path), round_index, "probe")
+                self._shared[shared.path] = asyncio.create_task(fitted)
+            await asyncio.shield(self._shared[shared.path])
+        await asyncio.to_thread(partial(own.link, shared.table("learning"), fence=self._fence))
+
+    def _who_fits(self, student: StudentConfig, round_index: int, path: str) -> StudentConfig:
+        """Whose fit it was under an earlier coordinator: its group is at work on it. Else this student's."""
+        begun = (one for one in self._config.students if self._trainer.has(one.name, round_index, "probe"))
+        same = (one for one in begun if self._run.round(one.name, round_index).shared_probe.path == path)
+        return next(same, student)
 
     async def _train(self, student: StudentConfig, round_index: int, part: TrainPart = "fine_tune") -> None:
         place = f"{student.name}/round-{round_index:03d}/{part}"

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skillray.config import identity_hash
 from skillray.curriculum.base import Plan
 from skillray.curriculum.dynamics import BaselineSettings, Dynamics
 from skillray.diagnosis.dynamics import Baseline, baseline_of, corrupt
 from skillray.diagnosis.learning import losses_by_example
 from skillray.errors import DeadlineError, StageError
+from skillray.loop.inputs import model_content
 from skillray.store.layout import RoundFolder
-from skillray.training.checkpoint import load_tokenizer
+from skillray.training.checkpoint import load_tokenizer, weights_hash
 from skillray.training.examples import as_schedule, encode_chats, token_columns
 from skillray.types import content_id, seed_for
 
@@ -37,15 +39,32 @@ OUTLINE = ("example_id", "question_id", "skills", "origin")
 
 
 def write_probe(runner: Runner, settings: BaselineSettings) -> None:
-    """What the probe fit trains on: the first segment, a share of it spoilt. Nothing where it has no examples."""
-    probe, source = runner.folder().probe, runner.folder().segment(0).table("examples")
-    if not source.complete() or not source.num_rows() or probe.table("schedule").complete():
+    """What the probe fit trains on: the first segment, a share of it spoilt. Nothing where it has no examples.
+
+    It lies in a shared folder, keyed by all that the fit depends on, and students that differ in what they do with its
+    losses link to it: one fit for all of them.
+    """
+    own, source = runner.folder().probe, runner.folder().segment(0).table("examples")
+    if not source.complete() or not source.num_rows() or own.table("schedule").complete():
         return
-    examples, schedule, seed = probe.table("examples"), probe.table("schedule"), _seed(runner, "probe")
+    seed, once = (
+        _seed(runner, "probe"),
+        runner.training.model_copy(update={"epochs": settings.epochs, "max_tokens": None}),
+    )
+    start = (
+        weights_hash(runner.checkpoint(runner.round))
+        if runner.round
+        else model_content(runner.run, runner.student.name)
+    )
+    shared = runner.run.shared(identity_hash(start, source.fingerprint(), settings, once, seed)).probe
+    examples, schedule = shared.table("examples"), shared.table("schedule")
     if not examples.complete():
         examples.write(_spoilt(source.read(), settings, load_tokenizer(runner.student.model), seed), fence=runner.fence)
-    once = runner.training.model_copy(update={"epochs": settings.epochs, "max_tokens": None})
-    schedule.write(as_schedule(examples, once, seed), fence=runner.fence)
+    if not schedule.complete():
+        schedule.write(as_schedule(examples, once, seed), fence=runner.fence)
+    for name in ("examples", "schedule"):
+        if not own.table(name).complete():
+            own.table(name).link(shared.table(name), fence=runner.fence)
 
 
 def edit_segments(runner: Runner) -> None:

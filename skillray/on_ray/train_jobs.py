@@ -21,7 +21,7 @@ def train_job(runner: Runner, part: TrainPart) -> TrainJob:
     """A probe has one segment, and its weights are nobody's."""
     folder = runner.folder()
     probing = part == "probe"
-    folders = [folder.probe] if probing else [folder.segment(index) for index in range(runner.num_segments)]
+    folders = [folder.shared_probe] if probing else [folder.segment(index) for index in range(runner.num_segments)]
     first, *later = [_paths(each) for each in folders]
     return TrainJob(
         model=runner.checkpoint(runner.round),

@@ -152,6 +152,10 @@ class Trainer:
         wait = time.monotonic() - start - trained  # less than nothing where training began under an earlier coordinator
         return {part: trained, f"{part}_wait": max(0.0, wait)}
 
+    def has(self, student: str, round_index: int, part: TrainPart) -> bool:
+        """Whether it was given to a group, by an earlier coordinator too, and has not ended."""
+        return f"{student}/round-{round_index:03d}/{part}" in self._status.training
+
     def forget(self, student: str, round_index: int) -> None:
         """Of a round that ended while there was no coordinator."""
         if self._status.training.pop(f"{student}/round-{round_index:03d}/fine_tune", None) is not None:

@@ -36,6 +36,11 @@ class RoundFolder:
         """The short fit on spoilt examples that an error baseline comes from."""
         return self.folder("probe")
 
+    @property
+    def shared_probe(self) -> RoundFolder:
+        """Where the tables of `probe` are, of all students whose fit is the same."""
+        return RoundFolder(os.path.dirname(self.probe.table("schedule").source().folder))
+
     def segment(self, index: int = 0) -> RoundFolder:
         return RoundFolder(os.path.join(self.path, f"segment-{index:03d}"))
 

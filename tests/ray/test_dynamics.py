@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
@@ -81,6 +82,11 @@ def test_an_update_comes_after_enough_epochs_and_accounts_for_every_example(run,
 def test_a_teacher_wrote_what_the_first_update_ordered(run, student):
     origins = Counter(segments(run, student)[-1].table("examples").read(["origin"])["origin"].to_pylist())
     assert origins["select"] and origins["synthesize"] + origins["compose"] > 0
+
+
+def test_students_whose_probe_is_the_same_have_one_fit(run):
+    sources = {run.round(student, 0).probe.table("learning").source().folder for student in STUDENTS}
+    assert len(sources) == 1 and all(Path(source).is_relative_to(run.file("shared")) for source in sources)
 
 
 @pytest.mark.parametrize("student", STUDENTS)

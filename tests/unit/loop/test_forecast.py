@@ -95,6 +95,20 @@ def test_what_all_students_ask_for_alike_is_counted_once():
     assert study[3].rows == "about 36 passages, those of s0, round 0"
 
 
+def test_a_probe_that_students_share_is_counted_once():
+    def probes(*dynamics: dict[str, object]) -> list[int]:
+        students = [
+            {"name": f"s{n}", "stages": [{"curriculum": {"type": "uniform", "num_examples": 10}, "dynamics": one}]}
+            for n, one in enumerate(dynamics)
+        ]
+        training = {"epochs": 5, "max_length": 100}
+        steps = forecast(parse({"name": "r", "data": DATA, "students": students, "training": training}, "c")).steps
+        return [step.tokens for step in steps if step.verb == "probe"]
+
+    assert probes({}, {"lag": 1}, {"easy_weight": 0.1}) == [3000, 0, 0]  # what is done with its losses
+    assert probes({}, {"baseline": {"share": 0.1}}) == [3000, 3000]  # another fit
+
+
 def test_a_graph_says_for_how_many_skills_is_written(tmp_path):
     (tmp_path / "graph.md").write_text("# Sums\n## Adding\n## Taking away\n")
     stage = {"curriculum": {"type": "exercises", "per_skill": 10, "solutions": 3}, "dynamics": {}}
