@@ -142,7 +142,7 @@ class RayVerbs:
 
     async def fine_tune(self, student: StudentConfig, round_index: int) -> None:
         if settled(self._run.round(student.name, round_index).checkpoint):
-            self._trainer.forget(student.name, round_index)
+            self._trainer.forget(student.name, round_index, "fine_tune")
             return
         dynamics = student.stage(round_index).dynamics
         if dynamics is None:
@@ -160,7 +160,9 @@ class RayVerbs:
         own, shared = folder.probe.table("learning"), folder.shared_probe
         if own.complete():
             return
-        if not shared.table("learning").complete():
+        if shared.table("learning").complete():
+            self._trainer.forget(student.name, round_index, "probe")
+        else:
             self._status.student(student.name, round=round_index, stage="probe")
             if shared.path not in self._shared:
                 fitted = self._train(self._who_fits(student, round_index, shared.path), round_index, "probe")

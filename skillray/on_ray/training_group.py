@@ -147,18 +147,18 @@ class Trainer:
 
     async def train(self, student: StudentConfig, round_index: int, part: TrainPart) -> dict[str, float]:
         """Seconds by step: training, and the wait for a worker group to start or to come to this student."""
-        start, place = time.monotonic(), f"{student.name}/round-{round_index:03d}/{part}"
+        start, place = time.monotonic(), _place(student.name, round_index, part)
         trained = await replaced(lambda: self._attempt(student.name, round_index, part, place), place)
         wait = time.monotonic() - start - trained  # less than nothing where training began under an earlier coordinator
         return {part: trained, f"{part}_wait": max(0.0, wait)}
 
     def has(self, student: str, round_index: int, part: TrainPart) -> bool:
         """Whether it was given to a group, by an earlier coordinator too, and has not ended."""
-        return f"{student}/round-{round_index:03d}/{part}" in self._status.training
+        return _place(student, round_index, part) in self._status.training
 
-    def forget(self, student: str, round_index: int) -> None:
-        """Of a round that ended while there was no coordinator."""
-        if self._status.training.pop(f"{student}/round-{round_index:03d}/fine_tune", None) is not None:
+    def forget(self, student: str, round_index: int, part: TrainPart) -> None:
+        """Of what ended while there was no coordinator."""
+        if self._status.training.pop(_place(student, round_index, part), None) is not None:
             self._status.save()
 
     async def _attempt(self, student: str, round_index: int, part: TrainPart, place: str) -> float:
@@ -181,7 +181,7 @@ class Trainer:
             self._leave(slot, group, place)
 
     async def progress(self, student: str, round_index: int, part: TrainPart) -> tuple[int, int, str]:
-        place = f"{student}/round-{round_index:03d}/{part}"
+        place = _place(student, round_index, part)
         for group in self._groups.values():
             if place in group.students:
                 found: tuple[int, int, str] = await group.actor.progress.remote(student, round_index, part)
@@ -222,6 +222,11 @@ class Trainer:
         if not group.students and self._groups.get(slot) is group:
             del self._groups[slot]
             ray.kill(group.actor)
+
+
+def _place(student: str, round_index: int, part: TrainPart) -> str:
+    """In the status."""
+    return f"{student}/round-{round_index:03d}/{part}"
 
 
 def _key(student: str, round_index: int, part: TrainPart) -> str:

@@ -1,4 +1,6 @@
-"""Kill whatever edits and trains, between and within epochs: the same categories, the same next epochs."""
+"""Kill whatever edits and trains, in a probe that two students share, between epochs and within them: the same
+categories, the same next epochs.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +24,17 @@ SEED = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(10**6
 VICTIMS = ("driver", "coordinator", "stage runner", "training group", "train worker")
 LASTS_S = 1.5
 """From one epoch's end to the next one's, about: a strike comes while one is edited or trained."""
+PROBE: Moment = ("probe", 0)
+PROBE_LASTS_S = 10.0
+"""With the start of its worker group."""
 
 
 class Edited(Command):
-    """Its moments are the epochs that the watched student has learnt."""
+    """Its moments are the probe, and the epochs that the watched student has learnt."""
 
     def moment(self) -> Moment | None:
+        if super().moment() == PROBE:
+            return PROBE
         segments = (self.run.round(self.watched, 0).segment(index) for index in range(EPOCHS))
         learnt = sum(segment.table("learning").complete() for segment in segments)
         return ("epoch", learnt) if 0 < learnt < EPOCHS else None
@@ -35,8 +42,14 @@ class Edited(Command):
 
 def command(folder: Path, name: str, address: str) -> Edited:
     made = Edited(RunFolder(str(folder / name / "run")), folder / name / "driver", address)
-    stage = {"curriculum": {"type": "uniform", "num_examples": 200}, "dynamics": DYNAMICS}
-    made.write(EDITED | {"name": name, "students": [{"name": "edited", "stages": [stage]}]})
+    students = [
+        {
+            "name": student,
+            "stages": [{"curriculum": {"type": "uniform", "num_examples": 200}, "dynamics": DYNAMICS | {"lag": lag}}],
+        }
+        for student, lag in (("edited", 0), ("ahead", 1))
+    ]
+    made.write(EDITED | {"name": name, "students": students})
     return made
 
 
@@ -49,8 +62,8 @@ def test_the_categories_and_epochs_are_those_of_an_undisturbed_run(
     address = ray.get_runtime_context().gcs_address
     reference, struck = (command(tmp_path, f"edited-{name}", address) for name in ("whole", SEED))
     reference.until_done(lambda driver: None)
-    moments = tuple(("epoch", index) for index in range(1, EPOCHS))
-    nemesis = Nemesis(struck, VICTIMS, SEED, dict.fromkeys(moments, LASTS_S), lambda victim: moments)
+    lasts = {PROBE: PROBE_LASTS_S} | {("epoch", index): LASTS_S for index in range(1, EPOCHS)}
+    nemesis = Nemesis(struck, VICTIMS, SEED, lasts, lambda victim: tuple(lasts))
     start = time.monotonic()
     struck.until_done(nemesis.look)
     found = check(struck.run, reference.run, nemesis.strikes, history(local_ray, f"teacher-edited-{SEED}"))

@@ -1,5 +1,5 @@
-"""MATH: seven subjects and their skills through the recipe, small; of its students the first. Another one of the other's
-curriculum is in test_loop.
+"""MATH: seven subjects and their skills through the recipe, small; of its students the first. The other's curriculum is
+in test_loop.
 """
 
 from __future__ import annotations
