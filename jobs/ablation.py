@@ -28,15 +28,16 @@ from skillray.store.layout import RunFolder
 
 RECIPE = str(Path(__file__).parent / "recipes" / "dsa_arithmetic.yaml")
 SEEDS = (1, 2, 3, 4, 5)
-AGAINST = {
-    "textbooks": None,
-    "order": "textbooks",
-    "exercises": "order",
-    "dynamics": "exercises",
-    "no-compose": "exercises",
-    "no-textbooks": "exercises",
-    "reverse": "exercises",
-}
+PAIRS: tuple[tuple[str, str | None], ...] = (
+    ("textbooks", None),
+    ("order", "textbooks"),
+    ("exercises", "order"),
+    ("dynamics", "exercises"),
+    ("no-compose", "exercises"),
+    ("dynamics", "no-compose"),
+    ("no-textbooks", "exercises"),
+    ("reverse", "exercises"),
+)
 """Each arm, and what it is compared with."""
 
 
@@ -69,7 +70,7 @@ def work(out: str, seeds: Sequence[int]) -> None:
         print(f"[{place}/{len(seeds)}] {folder.path}", flush=True)
         run(folder.path, [f"seed={seed}"], RECIPE)
     config = load_config(RECIPE)
-    arms = [arm_of(config, name, against, folders) for name, against in AGAINST.items()]
+    arms = [arm_of(config, name, against, folders) for name, against in PAIRS]
     commit_json(f"{out}/ablation.json", {"seeds": seeds, "arms": [as_json(arm) for arm in arms]})
     commit(f"{out}/ablation.md", (text := as_markdown(seeds, arms)).encode())
     print(text)

@@ -199,7 +199,7 @@ def answers(folder: RunFolder, arm: str) -> Answers:
 
 
 def tokens_of(folder: RunFolder, arm: str) -> tuple[int, int]:
-    """What is trained on is for all arms alike, but for less than one example an epoch."""
+    """Trained on: about as many for all arms, for an edited epoch has at most those of the first. And of the probe."""
     last = read_json(folder.summary)["students"][arm]["rounds"][-1]
     return last["tokens"], last["probe_tokens"]
 

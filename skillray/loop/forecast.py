@@ -218,8 +218,9 @@ def _same(config: RunConfig, student: StudentConfig, step: Step) -> tuple[Any, .
     if step.verb == "study" and curriculum.type in ("textbooks", "exercises"):
         return curriculum.type, curriculum.per_skill, getattr(curriculum, "solutions", 0)
     if step.verb == "probe" and stages[-1].dynamics is not None:
-        baseline, settings = stages[-1].dynamics.baseline, student.training(step.round, config.training)
-        return "probe", student.model, *stages[:-1], curriculum, baseline, settings
+        baseline = stages[-1].dynamics.baseline
+        settings = student.training(step.round, config.training).model_copy(update={"epochs": 0, "max_tokens": None})
+        return "probe", student.model, student.recorded, *stages[:-1], curriculum, baseline, settings
     return None
 
 
@@ -248,15 +249,16 @@ def _by_skill(config: RunConfig, curriculum: Any) -> tuple[str, dict[Task, int]]
 
 
 def _num_skills(config: RunConfig) -> int | None:
-    """Of the graph: as many as it has, or where a topic is taken apart may have; None where only labels tell."""
+    """A domain's, or what its graph has or where a topic is taken apart may have; None where only labels tell. Labels
+    that are in no graph are not counted."""
+    if isinstance(config.data, DomainData):
+        return len(DOMAINS[config.data.domain].graph.skills)
     drafts = [read_draft(path) for path in files_of(config.graph).values()]
     read = sum(len(draft.prerequisites) for draft in drafts)
     if isinstance(graph := config.graph, DecomposedGraph):
         by_level = sum(int(graph.breadth**level) for level in range(1, graph.depth + 1))
         return read + 1 + min(by_level, graph.max_calls * graph.breadth)
-    if drafts:
-        return read
-    return len(DOMAINS[config.data.domain].graph.skills) if isinstance(config.data, DomainData) else None
+    return read if drafts else None
 
 
 def _num_examples(config: RunConfig, curriculum: Any) -> int | None:

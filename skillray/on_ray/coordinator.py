@@ -38,7 +38,7 @@ from skillray.store.fence import Fence
 from skillray.store.files import remove_tree
 from skillray.store.layout import RunFolder
 from skillray.teacher.spending import report, summed
-from skillray.training.progress import settled
+from skillray.training.progress import progress_folder, settled
 
 GRACE_S = 30.0
 """For the teacher's start to say itself that it takes too long."""
@@ -111,6 +111,9 @@ class RayVerbs:
         """Nothing of ours outlives the run: groups, app, runners, logs. What is another driver's now stays."""
         self._fence.check()
         await self._save_usage()
+        for task in self._shared.values():  # of students that ended before it did
+            task.cancel()
+        await asyncio.gather(*self._shared.values(), return_exceptions=True)
         await self._trainer.stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -134,8 +137,11 @@ class RayVerbs:
         await self._save_usage()
 
     async def study(self, student: StudentConfig, round_index: int) -> Stop | None:
-        segment = self._run.round(student.name, round_index).segment(0)
-        if not segment.table("schedule").complete():
+        folder, dynamics = self._run.round(student.name, round_index), student.stage(round_index).dynamics
+        wanted = [folder.segment(0)] + (
+            [folder.probe] if dynamics is not None and dynamics.baseline is not None else []
+        )
+        if not all(one.table("schedule").complete() for one in wanted):
             await self._runner(Verb.STUDY, (student,), round_index)
             await self._save_usage()
         return study_result(self._run, student.name, round_index)
@@ -160,15 +166,17 @@ class RayVerbs:
         own, shared = folder.probe.table("learning"), folder.shared_probe
         if own.complete():
             return
-        if shared.table("learning").complete():
+        if shared.path not in self._shared and shared.table("learning").complete():  # under an earlier coordinator
             self._trainer.forget(student.name, round_index, "probe")
+            await asyncio.to_thread(remove_tree, progress_folder(shared.table("learning").folder))
         else:
             self._status.student(student.name, round=round_index, stage="probe")
             if shared.path not in self._shared:
                 fitted = self._train(self._who_fits(student, round_index, shared.path), round_index, "probe")
                 self._shared[shared.path] = asyncio.create_task(fitted)
             await asyncio.shield(self._shared[shared.path])
-        await asyncio.to_thread(partial(own.link, shared.table("learning"), fence=self._fence))
+        if not own.complete():  # where it is not itself the shared one
+            await asyncio.to_thread(partial(own.link, shared.table("learning"), fence=self._fence))
 
     def _who_fits(self, student: StudentConfig, round_index: int, path: str) -> StudentConfig:
         """Whose fit it was under an earlier coordinator: its group is at work on it. Else this student's."""

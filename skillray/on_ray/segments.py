@@ -26,6 +26,7 @@ from skillray.loop.inputs import model_content
 from skillray.store.layout import RoundFolder
 from skillray.training.checkpoint import load_tokenizer, weights_hash
 from skillray.training.examples import as_schedule, encode_chats, token_columns
+from skillray.training.settings import EXECUTION
 from skillray.types import content_id, seed_for
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def write_probe(runner: Runner, settings: BaselineSettings) -> None:
         if runner.round
         else model_content(runner.run, runner.student.name)
     )
-    shared = runner.run.shared(identity_hash(start, source.fingerprint(), settings, once, seed)).probe
+    decisive = once.model_dump(mode="json", exclude=set(EXECUTION))
+    shared = runner.run.shared(identity_hash(start, source.fingerprint(), settings, decisive, seed)).probe
     examples, schedule = shared.table("examples"), shared.table("schedule")
     if not examples.complete():
         examples.write(_spoilt(source.read(), settings, load_tokenizer(runner.student.model), seed), fence=runner.fence)

@@ -211,7 +211,7 @@ class Trainer:
 
     def _leave(self, slot: int, group: _Group, place: str) -> None:
         group.students.discard(place)
-        del self._status.training[place]
+        self._status.training.pop(place, None)
         if not group.students:
             self._closing.append(asyncio.create_task(self._close(slot, group)))
 

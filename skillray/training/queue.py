@@ -133,14 +133,16 @@ def train_queue(queue: JobQueue, train_one: Callable[..., None] = train, alive: 
         alive()
         start, failure = time.monotonic(), None
         key: str = waiting[0]
-        job: TrainJob = from_rank_0(partial(queue.job, key))
+        patience = 0.0
         try:
+            job: TrainJob = from_rank_0(partial(queue.job, key))
             train_one(job, _Notes(queue, key), alive)
+            if job.output is None:
+                patience = min(FOLLOWS_S, job.settings.step_timeout_s / 2)
         except SkillrayError as error:  # all workers raise it together
             failure = error
         seconds = round(time.monotonic() - start, 3)
         from_rank_0(partial(queue.finish, key, failure, seconds))
-        patience = FOLLOWS_S if job.output is None and failure is None else 0.0
 
 
 @dataclass(slots=True)

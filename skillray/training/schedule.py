@@ -47,9 +47,10 @@ def make_segment(
 ) -> pa.Table:
     """The schedule of segment `index` of a round whose segments are epochs; as `make_schedule`, but for:
 
-    The first segment is one pass, over steps that are as long as each other. A later one has its steps, and at most its
-    tokens, whatever became of the examples: passes are repeated or cut, and a step has fewer rows where these are
-    longer. So examples that change cost what the same ones unchanged do. Steps are counted over all segments.
+    The first segment is one pass, over steps that are as long as each other. A later one has its steps, whatever became
+    of the examples: passes are repeated or cut. It has at most its tokens, too, unless a row a step is more: steps have
+    fewer rows where these are longer, and never more than `batch_size`, where they are shorter. So examples that change
+    cost no more than the same ones unchanged. Steps are counted over all segments.
 
     Args:
         first: of the first segment's schedule step and num_tokens; None: this is it.

@@ -128,7 +128,10 @@ def _unaccounted(run: RunFolder) -> Iterator[str]:
             gaps, graded = folder.table("gaps"), folder.table("graded")
             if gaps.complete() and gaps.num_rows() != sum(_column(graded, "difficult")):
                 yield f"I4 {gaps.folder}: not one row for every difficult question"
-            for segment in (folder.folder(place) for place in names_in(folder.path) if place.startswith("segment-")):
+            for place in names_in(folder.path):
+                segment = folder.folder(place)
+                if not place.startswith(("segment-", "probe")):
+                    continue
                 learning, schedule = segment.table("learning"), segment.table("schedule")
                 if learning.complete() and _slots(learning) != _slots(schedule):
                     yield f"I4 {learning.folder}: not what the schedule says"

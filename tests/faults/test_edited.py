@@ -1,4 +1,4 @@
-"""Kill whatever edits and trains, in a probe that two students share, between epochs and within them: the same
+"""Kill whatever studies, edits and trains, in a probe that two students share, between epochs and within them: the same
 categories, the same next epochs.
 """
 
@@ -24,17 +24,16 @@ SEED = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(10**6
 VICTIMS = ("driver", "coordinator", "stage runner", "training group", "train worker")
 LASTS_S = 1.5
 """From one epoch's end to the next one's, about: a strike comes while one is edited or trained."""
-PROBE: Moment = ("probe", 0)
-PROBE_LASTS_S = 10.0
-"""With the start of its worker group."""
+STAGES: dict[Moment, float] = {("study", 0): 8.0, ("probe", 0): 10.0}
+"""And how long they last, about; the probe with the start of its worker group."""
 
 
 class Edited(Command):
-    """Its moments are the probe, and the epochs that the watched student has learnt."""
+    """Its moments are study and probe, and the epochs that the watched student has learnt."""
 
     def moment(self) -> Moment | None:
-        if super().moment() == PROBE:
-            return PROBE
+        if (stage := super().moment()) in STAGES:
+            return stage
         segments = (self.run.round(self.watched, 0).segment(index) for index in range(EPOCHS))
         learnt = sum(segment.table("learning").complete() for segment in segments)
         return ("epoch", learnt) if 0 < learnt < EPOCHS else None
@@ -62,7 +61,7 @@ def test_the_categories_and_epochs_are_those_of_an_undisturbed_run(
     address = ray.get_runtime_context().gcs_address
     reference, struck = (command(tmp_path, f"edited-{name}", address) for name in ("whole", SEED))
     reference.until_done(lambda driver: None)
-    lasts = {PROBE: PROBE_LASTS_S} | {("epoch", index): LASTS_S for index in range(1, EPOCHS)}
+    lasts = STAGES | {("epoch", index): LASTS_S for index in range(1, EPOCHS)}
     nemesis = Nemesis(struck, VICTIMS, SEED, lasts, lambda victim: tuple(lasts))
     start = time.monotonic()
     struck.until_done(nemesis.look)

@@ -41,7 +41,9 @@ def test_arms_are_compared_with_what_differs_in_one_value(
     monkeypatch.setattr(ablation, "run", imitate)
     ablation.work(str(tmp_path / "out"), (1, 2))
     found = json.loads((tmp_path / "out" / "ablation.json").read_text())
-    arms = {arm["arm"]: arm for arm in found["arms"]}
+    composing = [arm["all"]["difference"]["mean"] for arm in found["arms"] if arm["against"] == "no-compose"]
+    assert composing == [pytest.approx(-0.1)]  # .6 and .8 against .8
+    arms = {arm["arm"]: arm for arm in found["arms"] if arm["against"] != "no-compose"}
     assert list(arms) == [student.name for student in load_config(ablation.RECIPE).students]
     assert arms["dynamics"]["all"]["difference"]["by_seed"] == pytest.approx([-0.1, 0.1])
     assert arms["dynamics"]["difficult"]["difference"]["by_seed"] == pytest.approx([-1 / 6, 1 / 6])
