@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any, Self
 
 from rich.console import Console
@@ -27,6 +28,8 @@ class Display:
         self._terminal = sys.stdout.isatty()
         self._last_line = time.monotonic()
         self._known: set[str] = set()
+        self._began: dict[str, tuple[int, float]] = {}
+        """When something was first done; what started or waited its turn before it says nothing of a rate."""
         self._bars: dict[str, TaskID] = {}
         columns = (
             TextColumn("{task.description}"),
@@ -65,15 +68,19 @@ class Display:
         for name in sorted(names - self._known):
             print(f"start {name}")
         self._known |= names
+        for entry in running:
+            if entry["done"]:
+                self._began.setdefault(entry["name"], (entry["done"], entry["seconds"]))
         if time.monotonic() - self._last_line >= LOG_EVERY_S:
             self._last_line = time.monotonic()
-            print("; ".join(_line(entry) for entry in running) or "waiting for the cluster")
+            print("; ".join(_line(entry, self._began) for entry in running) or "waiting for the cluster")
 
 
-def _line(entry: dict[str, Any]) -> str:
+def _line(entry: dict[str, Any], began: Mapping[str, tuple[int, float]]) -> str:
     """`student/round-000/fine_tune 120/400 steps, 31 s, 72 s left`"""
     done, total, seconds = entry["done"], entry["total"], entry["seconds"]
     if not total:
         return f"{entry['name']} starting, {seconds:.0f} s"
-    left = f", {seconds * (total - done) / done:.0f} s left" if done else ""
+    first, since = began.get(entry["name"], (done, seconds))
+    left = f", {(seconds - since) * (total - done) / (done - first):.0f} s left" if done > first else ""
     return f"{entry['name']} {done}/{total} {entry['unit']}, {seconds:.0f} s{left}"
