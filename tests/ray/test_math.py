@@ -77,7 +77,7 @@ def test_the_report_says_what_was_scored_and_left_out_and_groups_by_subject(run)
     page = open(run.report).read()
     assert "is not STAT&#39;s process reward model" in page
     assert "left out 4 without an answer" in page and "left out 1 that data.probe has too" in page
-    assert '<tr class="subject"><th colspan="3" scope="rowgroup">number theory</th></tr>' in page
+    assert '<tr class="subject"><th colspan="2" scope="rowgroup">number theory</th></tr>' in page
     lines = profile_table(run).splitlines()
     gaps = run.round("stat-sel", 0).table("gaps").read(["missing_skills"])
     missing = set(pc.list_flatten(gaps["missing_skills"]).to_pylist())
