@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.evidence import TUNING_SEED, only, run
+from jobs.evidence import check_seeds, only, run
 from jobs.evidence_table import interval, number, table
 from skillray.cli.main import guarded
 from skillray.config import RunConfig, load_config
-from skillray.errors import ConfigError
 from skillray.evaluation.seeds import Answers, Effect, effect_of
 from skillray.loop.summary import SCORE_COLUMNS, difficult_ids
 from skillray.store.files import commit, commit_json, read_json
@@ -63,8 +62,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def work(out: str, seeds: Sequence[int]) -> None:
     """Run what has not been run, then write and print the table."""
-    if TUNING_SEED in seeds or len(set(seeds)) < len(seeds):
-        raise ConfigError(f"--seeds must differ, and not be {TUNING_SEED}, on which rates were set; got {[*seeds]}")
+    check_seeds(seeds)
     folders = [RunFolder(f"{out}/seed-{seed}") for seed in seeds]
     for place, (seed, folder) in enumerate(zip(seeds, folders, strict=True), start=1):
         print(f"[{place}/{len(seeds)}] {folder.path}", flush=True)
@@ -92,10 +90,8 @@ def answers(config: RunConfig, folder: RunFolder, name: str, against: str) -> tu
     last = {student.name: student.rounds(config.rounds) - 1 for student in config.students}
     before = folder.base(name).table("scores")
     after = {one: folder.round(one, last[one]).table("scores").read(SCORE_COLUMNS) for one in (name, against)}
-    whole, hard = (
-        {"base": before.read(SCORE_COLUMNS), "control": after[against], "arm": after[name]},
-        difficult_ids(before),
-    )
+    whole = {"base": before.read(SCORE_COLUMNS), "control": after[against], "arm": after[name]}
+    hard = difficult_ids(before)
     return Answers(**whole), Answers(**{which: only(rows, hard) for which, rows in whole.items()})
 
 

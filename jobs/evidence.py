@@ -91,8 +91,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def work(out: str, seeds: Sequence[int], ablations: Sequence[Ablation]) -> None:
     """Run what has not been run, then write and print the tables."""
-    if TUNING_SEED in seeds or len(set(seeds)) < len(seeds):
-        raise ConfigError(f"--seeds must differ, and not be {TUNING_SEED}, on which the knobs were set; got {[*seeds]}")
+    check_seeds(seeds)
     runs = list(planned(out, seeds, ablations))
     for place, (folder, overrides) in enumerate(runs, start=1):
         print(f"[{place}/{len(runs)}] {folder}", flush=True)
@@ -101,6 +100,12 @@ def work(out: str, seeds: Sequence[int], ablations: Sequence[Ablation]) -> None:
     commit_json(f"{out}/evidence.json", evidence.to_json())
     commit(f"{out}/evidence.md", (text := as_markdown(evidence)).encode())
     print(text)
+
+
+def check_seeds(seeds: Sequence[int]) -> None:
+    """`ConfigError` for one that stands twice, or is the tuning seed."""
+    if TUNING_SEED in seeds or len(set(seeds)) < len(seeds):
+        raise ConfigError(f"--seeds must differ, and not be {TUNING_SEED}, on which the knobs were set; got {[*seeds]}")
 
 
 def planned(out: str, seeds: Sequence[int], ablations: Sequence[Ablation]) -> Iterator[tuple[str, list[str]]]:

@@ -26,7 +26,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.evidence import run, scores
+from jobs.evidence import TUNING_SEED, check_seeds, run, scores
 from jobs.evidence_table import interval, number, table
 from skillray.cli.main import guarded
 from skillray.config import RunConfig, load_config
@@ -42,7 +42,6 @@ from skillray.store.files import commit, commit_json, read_json
 from skillray.store.layout import RunFolder
 
 RECIPE = str(Path(__file__).parent / "recipes" / "planted.yaml")
-TUNING_SEED = 7
 SEEDS = (1, 2, 3, 4, 5)
 CONTROL, DEFAULTS = "static", "dynamics"
 ERROR_MEANS = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
@@ -92,8 +91,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def work(out: str, seeds: Sequence[int]) -> None:
     """Run what has not been run, then write and print the tables."""
-    if TUNING_SEED in seeds or len(set(seeds)) < len(seeds):
-        raise ConfigError(f"--seeds must differ, and not be {TUNING_SEED}, on which the knobs were set; got {[*seeds]}")
+    check_seeds(seeds)
     for place, seed in enumerate(seeds, start=1):
         print(f"[{place}/{len(seeds)}] {folder_of(out, seed).path}", flush=True)
         run(folder_of(out, seed).path, [f"seed={seed}"], RECIPE)

@@ -69,8 +69,9 @@ class Display:
             print(f"start {name}")
         self._known |= names
         for entry in running:
-            if entry["done"]:
-                self._began.setdefault(entry["name"], (entry["done"], entry["seconds"]))
+            now, before = (entry["done"], entry["seconds"]), self._began.get(entry["name"])
+            if now[0] and (before is None or now[0] < before[0] or now[1] < before[1]):  # it goes on after a restart
+                self._began[entry["name"]] = now
         if time.monotonic() - self._last_line >= LOG_EVERY_S:
             self._last_line = time.monotonic()
             print("; ".join(_line(entry, self._began) for entry in running) or "waiting for the cluster")
