@@ -138,9 +138,9 @@ class RayVerbs:
 
     async def study(self, student: StudentConfig, round_index: int) -> Stop | None:
         folder, dynamics = self._run.round(student.name, round_index), student.stage(round_index).dynamics
-        wanted = [folder.segment(0)] + (
-            [folder.probe] if dynamics is not None and dynamics.baseline is not None else []
-        )
+        wanted = [folder.segment(0)]
+        if dynamics is not None and dynamics.baseline is not None:
+            wanted.append(folder.probe)
         if not all(one.table("schedule").complete() for one in wanted):
             await self._runner(Verb.STUDY, (student,), round_index)
             await self._save_usage()

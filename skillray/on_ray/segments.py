@@ -48,17 +48,11 @@ def write_probe(runner: Runner, settings: BaselineSettings) -> None:
     own, source = runner.folder().probe, runner.folder().segment(0).table("examples")
     if not source.complete() or not source.num_rows() or own.table("schedule").complete():
         return
-    seed, once = (
-        _seed(runner, "probe"),
-        runner.training.model_copy(update={"epochs": settings.epochs, "max_tokens": None}),
-    )
-    start = (
-        weights_hash(runner.checkpoint(runner.round))
-        if runner.round
-        else model_content(runner.run, runner.student.name)
-    )
+    seed = _seed(runner, "probe")
+    once = runner.training.model_copy(update={"epochs": settings.epochs, "max_tokens": None})
     decisive = once.model_dump(mode="json", exclude=set(EXECUTION))
-    shared = runner.run.shared(identity_hash(start, source.fingerprint(), settings, decisive, seed)).probe
+    key = identity_hash(_start(runner), source.fingerprint(), settings, decisive, seed)
+    shared = runner.run.shared(key).probe
     examples, schedule = shared.table("examples"), shared.table("schedule")
     if not examples.complete():
         examples.write(_spoilt(source.read(), settings, load_tokenizer(runner.student.model), seed), fence=runner.fence)
@@ -67,6 +61,13 @@ def write_probe(runner: Runner, settings: BaselineSettings) -> None:
     for name in ("examples", "schedule"):
         if not own.table(name).complete():
             own.table(name).link(shared.table(name), fence=runner.fence)
+
+
+def _start(runner: Runner) -> str:
+    """Hash of the weights that the round starts from."""
+    if runner.round == 0:
+        return model_content(runner.run, runner.student.name)
+    return weights_hash(runner.checkpoint(runner.round))
 
 
 def edit_segments(runner: Runner) -> None:
