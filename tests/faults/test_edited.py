@@ -26,6 +26,11 @@ LASTS_S = 1.5
 """From one epoch's end to the next one's, about: a strike comes while one is edited or trained."""
 STAGES: dict[Moment, float] = {("study", 0): 8.0, ("probe", 0): 10.0}
 """And how long they last, about; the probe with the start of its worker group."""
+ABSENT: dict[Moment, tuple[str, ...]] = {
+    ("study", 0): ("training group", "train worker"),
+    ("probe", 0): ("stage runner",),
+}
+"""Who cannot be struck in a stage."""
 
 
 class Edited(Command):
@@ -62,7 +67,11 @@ def test_the_categories_and_epochs_are_those_of_an_undisturbed_run(
     reference, struck = (command(tmp_path, f"edited-{name}", address) for name in ("whole", SEED))
     reference.until_done(lambda driver: None)
     lasts = STAGES | {("epoch", index): LASTS_S for index in range(1, EPOCHS)}
-    nemesis = Nemesis(struck, VICTIMS, SEED, lasts, lambda victim: tuple(lasts))
+
+    def moments(victim: str) -> tuple[Moment, ...]:
+        return tuple(moment for moment in lasts if victim not in ABSENT.get(moment, ()))
+
+    nemesis = Nemesis(struck, VICTIMS, SEED, lasts, moments)
     start = time.monotonic()
     struck.until_done(nemesis.look)
     found = check(struck.run, reference.run, nemesis.strikes, history(local_ray, f"teacher-edited-{SEED}"))
