@@ -52,7 +52,7 @@ class Ids(Sequence[Id]):
 class Value(BaseModel):
     """A frozen setting: unknown keys are refused, equal fields compare equal, and it pickles."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,14 @@
-"""skillray graph build | show | check: skill graphs and syllabi, outside a run."""
+"""What `skillray graph build | show | check` do: skill graphs and syllabi, outside a run."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections import Counter
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from skillray.cli.forms import Config, Sets
 from skillray.cli.run import no_cluster
-from skillray.config import RunConfig, load_config
+from skillray.config import RunConfig
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError, DataError
 from skillray.loop.embed import embedding_here
@@ -26,34 +23,20 @@ from skillray.store.layout import RunFolder
 
 MAX_LINES = 200
 """Skills that are printed; --json has all."""
-graphs = typer.Typer(help="Skill graphs: build one, show it, check it.", no_args_is_help=True)
-Where = Annotated[str, typer.Argument(help="A graph (.json), a syllabus (.md, .yaml) or a run folder")]
 
 
-@graphs.command()
-def build(
-    config: Config,
-    out: Annotated[str, typer.Option(help="The file to write, for `graph: {type: file, path: …}`")] = "graph.json",
-    set_: Sets = None,
-) -> None:
-    """Make the graph that CONFIG's `graph` describes. Only a topic to be taken apart starts Ray and the teacher.
-
-    The teacher's replies are kept in OUT.replies: the same command again asks nothing twice.
-    """
-    asked = load_config(config, set_ or [])
+def build(config: RunConfig, out: str) -> None:
     if not out.endswith(".json"):
         raise ConfigError(f"--out {out}: its name must end in .json")
     path = out if is_url(out) else os.path.abspath(out)
-    graph, notes = _made(asked, f"{path}.replies")
+    graph, notes = _made(config, f"{path}.replies")
     commit_json(path, graph_json(graph))
     for note in notes:
         print(note)
     print(f"{out}: {_size(graph)}")
 
 
-@graphs.command()
-def show(where: Where, as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False) -> None:
-    """Its size, its study units, and its skills in the order in which they are learned."""
+def show(where: str, as_json: bool) -> None:
     graph, notes = build_graph([_draft(where)])
     depth, order = graph.depth(), graph.order()
     if as_json:
@@ -74,9 +57,7 @@ def show(where: Where, as_json: Annotated[bool, typer.Option("--json", help="As 
         print(f"… and {len(order) - MAX_LINES} more: --json has all")
 
 
-@graphs.command()
-def check(where: Where) -> None:
-    """Cycles, unknown prerequisites and near-duplicates end with exit code 2; isolated skills are only named."""
+def check(where: str) -> None:
     draft = _draft(where)
     problems = list(_problems(draft))
     needed = {need for needs in draft.prerequisites.values() for need in needs}

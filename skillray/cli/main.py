@@ -1,24 +1,28 @@
-"""skillray run | plan | report | profile | graph | doctor. Exit codes: 0 done, 2 change something, 1 anything else."""
+"""skillray run | plan | report | profile | graph | doctor. Exit codes: 0 done, 2 change something, 1 anything else.
+
+A command imports what it needs when it is called, its settings first: help and a wrong word come at once.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from skillray.cli.doctor import diagnose_machine
-from skillray.cli.forecast import show_forecast, speeds_of
-from skillray.cli.forms import Config, Folder, Sets
-from skillray.cli.graph import graphs
-from skillray.cli.run import run_config
-from skillray.config import load_config
 from skillray.errors import ConfigError, DataError, LockedError, MissingExtraError, SkillrayError, TableError
-from skillray.loop.preflight import preflight
-from skillray.store.layout import RunFolder
+
+if TYPE_CHECKING:
+    from skillray.store.layout import RunFolder
+
+Config = Annotated[str, typer.Argument(help="A YAML file, for example jobs/recipes/quickstart.yaml")]
+Sets = Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE, for example training.learning_rate=1e-4")]
+Folder = Annotated[str, typer.Argument(help="A run folder")]
+Where = Annotated[str, typer.Argument(help="A graph (.json), a syllabus (.md, .yaml) or a run folder")]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON")]
 
 app = typer.Typer(
     help="Find the skills a language model is missing, and train exactly those.",
@@ -26,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
+graphs = typer.Typer(help="Skill graphs: build one, show it, check it.", no_args_is_help=True)
 app.add_typer(graphs, name="graph")
 
 
@@ -37,7 +41,12 @@ def run(
     set_: Sets = None,
 ) -> None:
     """The whole loop, for every student in CONFIG; goes on where it was if the run folder exists."""
-    sys.exit(run_config(config, run_dir, set_ or []))
+    from skillray.config import load_config
+
+    asked = load_config(config, set_ or [])
+    from skillray.cli.run import run_config
+
+    sys.exit(run_config(asked, run_dir))
 
 
 @app.command()
@@ -49,8 +58,13 @@ def plan(
     ] = None,
 ) -> None:
     """What would happen: steps, rows, teacher calls, tokens, memory, needs. Starts nothing."""
-    speeds = speeds_of(tokens_per_second or [])
+    from skillray.config import load_config
+
     planned = load_config(config, set_ or [])
+    from skillray.cli.forecast import show_forecast, speeds_of
+    from skillray.loop.preflight import preflight
+
+    speeds = speeds_of(tokens_per_second or [])
     preflight(planned)
     print(show_forecast(planned, speeds))
 
@@ -66,7 +80,7 @@ def report(run_dir: Folder) -> None:
 
 
 @app.command()
-def profile(run_dir: Folder, as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False) -> None:
+def profile(run_dir: Folder, as_json: AsJson = False) -> None:
     """The Missing-Skill-Profile of every student and round."""
     from skillray.report import profile_json, profile_table
 
@@ -79,11 +93,48 @@ def doctor(
     address: Annotated[str | None, typer.Option(help="A Ray cluster to reach, for example auto")] = None,
 ) -> None:
     """Versions, devices, known-bad pairs, storage; with --address also the cluster."""
+    from skillray.cli.doctor import diagnose_machine
+
     sys.exit(diagnose_machine(address))
+
+
+@graphs.command("build")
+def graph_build(
+    config: Config,
+    out: Annotated[str, typer.Option(help="The file to write, for `graph: {type: file, path: …}`")] = "graph.json",
+    set_: Sets = None,
+) -> None:
+    """Make the graph that CONFIG's `graph` describes. Only a topic to be taken apart starts Ray and the teacher.
+
+    The teacher's replies are kept in OUT.replies: the same command again asks nothing twice.
+    """
+    from skillray.config import load_config
+
+    asked = load_config(config, set_ or [])
+    from skillray.cli.graph import build
+
+    build(asked, out)
+
+
+@graphs.command("show")
+def graph_show(where: Where, as_json: AsJson = False) -> None:
+    """Its size, its study units, and its skills in the order in which they are learned."""
+    from skillray.cli.graph import show
+
+    show(where, as_json)
+
+
+@graphs.command("check")
+def graph_check(where: Where) -> None:
+    """Cycles, unknown prerequisites and near-duplicates end with exit code 2; isolated skills are only named."""
+    from skillray.cli.graph import check
+
+    check(where)
 
 
 def _known(run_dir: str) -> RunFolder:
     from skillray.store.files import exists
+    from skillray.store.layout import RunFolder
 
     folder = RunFolder(run_dir)
     if not exists(folder.config):

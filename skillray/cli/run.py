@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
 
 from skillray.cli.progress import Display
 from skillray.config import RunConfig, dump_config, load_config, refuse_changes
@@ -18,9 +17,8 @@ from skillray.store.layout import RunFolder
 from skillray.store.lock import writing
 
 
-def run_config(config_path: str, run_dir: str | None, overrides: Sequence[str]) -> int:
+def run_config(config: RunConfig, run_dir: str | None) -> int:
     """Exit code."""
-    config = load_config(config_path, overrides)
     run = _run_folder(os.path.join("runs", config.name) if run_dir is None else run_dir)
     if _nothing_to_do(run, config):
         print(f"{run.path} is complete: nothing to do")

@@ -52,7 +52,7 @@ def test_calls_run_at_once() -> None:
         complete(server, "warm up")
         start = time.monotonic()
         complete(server, *map(str, range(64)))
-        assert time.monotonic() - start < 1.0 and server.most_at_once > 32
+        assert time.monotonic() - start < 6.4 and server.most_at_once > 32  # one after another: 12.8 s
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 503}, {"status": 429}, {"reset": True}, {"cut": True}])
