@@ -1,10 +1,21 @@
-"""How a student's run ended, from the tables of its last round: one of three reasons, and a sentence."""
+"""How a student's study or run ended, from the tables of its last round: one of three reasons, and a sentence."""
 
 from __future__ import annotations
 
+from skillray.config.students import Stage
 from skillray.loop.health import study_notes
 from skillray.loop.rounds import Stop
 from skillray.store.layout import RoundFolder, RunFolder
+
+
+def is_studied(folder: RoundFolder, stage: Stage) -> bool:
+    """Whether `study` has nothing left to do in this round: its first segment can be trained, and so can its probe.
+
+    A study that ended with no examples has no schedule either; to do it again is to look at what it sealed.
+    """
+    probed = stage.dynamics is not None and stage.dynamics.baseline is not None
+    wanted = (folder.segment(), folder.probe) if probed else (folder.segment(),)
+    return all(one.table("schedule").complete() for one in wanted)
 
 
 def study_result(run: RunFolder, student: str, index: int) -> Stop | None:

@@ -26,7 +26,7 @@ from skillray.coordinator.fleet import Status, one_line, run_fleet
 from skillray.errors import DeadlineError
 from skillray.loop.health import warnings_of
 from skillray.loop.notes import notes_of
-from skillray.loop.outcome import study_result
+from skillray.loop.outcome import is_studied, study_result
 from skillray.loop.rounds import Stop, Verb
 from skillray.on_ray.placement_groups import release_orphans, this_job
 from skillray.on_ray.reply_logs import start_log
@@ -137,11 +137,7 @@ class RayVerbs:
         await self._save_usage()
 
     async def study(self, student: StudentConfig, round_index: int) -> Stop | None:
-        folder, dynamics = self._run.round(student.name, round_index), student.stage(round_index).dynamics
-        wanted = [folder.segment(0)]
-        if dynamics is not None and dynamics.baseline is not None:
-            wanted.append(folder.probe)
-        if not all(one.table("schedule").complete() for one in wanted):
+        if not is_studied(self._run.round(student.name, round_index), student.stage(round_index)):
             await self._runner(Verb.STUDY, (student,), round_index)
             await self._save_usage()
         return study_result(self._run, student.name, round_index)

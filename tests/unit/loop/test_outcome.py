@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from skillray.config import parse
-from skillray.loop.outcome import outcome_of, study_result
+from skillray.loop.outcome import is_studied, outcome_of, study_result
 from skillray.loop.rounds import Stop
 from skillray.loop.summary import summarise
+from skillray.store.fence import UNFENCED
 from skillray.store.files import commit_json
 from skillray.store.layout import RunFolder
+from skillray.store.schemas import SCHEDULE
 from tests.unit.loop.make_tables import gap_row, graded_row, write_graded, write_pool, write_study
 
 SKIPPED = {"pairs": 0, "pairs_without_pool_questions": 3}
@@ -37,6 +39,26 @@ def test_what_study_left_says_why_it_ended(tmp_path, gaps, orders, examples, not
     assert study_result(run, "a", 1) is stop
     said = outcome_of(run, "a", stop and str(stop), 1)
     assert why in said and ("round 1" in said) is (stop is not None)
+
+
+@pytest.mark.parametrize(
+    ("dynamics", "sealed", "whole"),
+    [
+        (None, [], False),
+        (None, ["segment-000"], True),
+        ({"first": 1}, ["segment-000"], False),  # killed between the two: its probe could never be fitted
+        ({"first": 1}, ["probe"], False),
+        ({"first": 1}, ["segment-000", "probe"], True),
+        ({"first": 1, "baseline": None, "actions": []}, ["segment-000"], True),
+    ],
+)
+def test_a_study_is_over_when_all_it_is_for_can_be_trained(tmp_path, dynamics, sealed, whole):
+    stage = {"curriculum": {"type": "uniform"}} | ({} if dynamics is None else {"dynamics": dynamics})
+    config = parse({"name": "r", "students": [{"name": "a", "stages": [stage]}]}, "c")
+    folder = RunFolder(str(tmp_path)).round("a", 0)
+    for name in sealed:
+        folder.folder(name).table("schedule").write(SCHEDULE.empty_table(), fence=UNFENCED)
+    assert is_studied(folder, config.students[0].stage(0)) is whole
 
 
 def test_the_summary_of_a_perfect_student_says_so(tmp_path):
