@@ -1,7 +1,8 @@
 """DSA's additive ablation over several seeds: `python -m jobs.ablation [--seeds 1 2 3 4 5] [--out DIR]`.
 
-`recipes/dsa_arithmetic.yaml` with each seed, as `skillray run` does it, in DIR/seed-N: other questions, other texts
-drawn of what the teacher writes, another order of training; the embedded student is the same. Then one table: every arm
+`recipes/dsa_arithmetic.yaml` with each seed, as `skillray run` does it, in DIR/seed-N: other questions, another order
+of training; the embedded student is the same, and so are the texts of textbooks and exercises, which a domain teacher
+writes by the request alone. Intervals over seeds leave out how those would differ. Then one table: every arm
 against the one that differs from it in one value, over all held-out questions and over those that were difficult before
 training. The recipe's learning rates were set on the tuning seed, which is refused. A finished run is not done again, a
 killed one goes on.

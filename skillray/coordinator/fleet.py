@@ -8,15 +8,16 @@ student c ── run_student ──┘                       (teacher, base chec
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar, cast
 
 from skillray.config.students import StudentConfig
-from skillray.errors import SkillrayError
+from skillray.errors import DeadlineError, SkillrayError
 from skillray.loop.rounds import Verbs, run_student
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
 
+T = TypeVar("T")
 Describe = Callable[[BaseException], str]
 """An error as one line; the traceback goes to a file."""
 
@@ -87,6 +88,16 @@ async def run_fleet(
         return True
 
     return all(await asyncio.gather(*(one(student) for student in students)))
+
+
+async def within(limit_s: float, call: Awaitable[T], late: str) -> T:
+    """What `call` returns; where it does not in time, a `DeadlineError` that says `late`, unless it said so itself."""
+    try:
+        return await asyncio.wait_for(call, limit_s)
+    except TimeoutError as error:
+        if isinstance(error, DeadlineError):
+            raise
+        raise DeadlineError(late) from None
 
 
 def one_line(error: BaseException) -> str:

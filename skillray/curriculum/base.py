@@ -117,6 +117,14 @@ class Evidence:
     """The run's; None in tests of curricula that do not look at it."""
 
 
+_REMOVED = ("refused_", "drafts_held_out", "drafts_too_long", "drafts_near_duplicates")
+
+
+def removed(notes: Mapping[str, float]) -> dict[str, float]:
+    """Of the notes of a study, those that count what was removed of its drafts, by why."""
+    return {name: count for name, count in notes.items() if name.startswith(_REMOVED)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     orders: tuple[Order, ...]

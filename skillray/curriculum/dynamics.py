@@ -116,7 +116,8 @@ class Dynamics(Value):
 
         Args:
             history: `diagnosis.learning.losses_by_example` of the epochs that are known; of other examples too.
-            outline: the examples of the epoch before: example_id, question_id, skills, origin.
+            outline: the examples of the epoch before: example_id, question_id, skills, and is_asked: whether there is
+                a question; after passages and general text nothing is written.
         """
         known = of_examples(history, outline["example_id"])
         categories = categorise(known, baseline, self.thresholds)
@@ -141,13 +142,13 @@ class Dynamics(Value):
         """An order of one example for every hard one and for every pair of easy ones. Where that is over the cap, a
         uniform draw of them: the paper says neither how many nor which.
         """
-        exercises = pc.not_equal(outline["origin"], OrderKind.TEXTBOOK).to_numpy()  # a passage asks nothing
+        asking = outline["is_asked"].to_numpy()
         orders: list[Order] = []
         if "augment_hard" in self.actions:
-            hard = _rows(outline, marks[Category.HARD] & exercises)
+            hard = _rows(outline, marks[Category.HARD] & asking)
             orders += [_augment(row) for row in hard]
         if "compose_easy" in self.actions:
-            easy = _rows(outline, marks[Category.EASY] & exercises)
+            easy = _rows(outline, marks[Category.EASY] & asking)
             orders += [_compose(*pair) for pair in pairs(easy, rng)]
         most = int(self.cap * outline.num_rows)
         return rng.sample(orders, most) if len(orders) > most else orders
@@ -242,5 +243,7 @@ def remark(notes: Mapping[str, float]) -> str | None:
         return f"all {total} examples are in error, so none was dropped; check their answers, or the error baseline"
     if counts[Category.UNSEEN] == total:
         return f"no example had {MIN_OBSERVATIONS} losses yet, so nothing was edited; raise dynamics.first"
-    alone = [category for category in Category if counts[category] == total]
-    return f"all {total} examples are {alone[0]}; nothing tells them apart" if alone else None
+    seen = total - counts[Category.UNSEEN]
+    alone = [category for category in Category if counts[category] == seen]
+    which = "" if seen == total else f" with {MIN_OBSERVATIONS} losses"
+    return f"all {seen} examples{which} are {alone[0]}; nothing tells them apart" if alone else None

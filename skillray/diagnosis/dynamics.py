@@ -7,11 +7,9 @@ are those of Dataset Cartography (arXiv 2009.10795, 2); a reviewer quotes E_easy
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
 from typing import Literal
 
 import numpy as np
@@ -26,8 +24,6 @@ from skillray.types import Value
 MIN_OBSERVATIONS = 3
 """Losses without which an example is in no category. Ours: the paper's probe fit has three epochs, and its section 3.3
 updates after every three."""
-ANSWER = "####"
-"""What a final answer stands behind."""
 ROUNDING = 1e-9
 """Relative: an average of equal losses may come out a bit below them, and none of them is hard for that."""
 Corruption = Literal["answers", "solutions"]
@@ -127,47 +123,6 @@ def of_examples(history: pa.Table, example_ids: pa.ChunkedArray) -> pa.Table:
     return pa.table(
         {"example_id": example_ids} | {name: pc.fill_null(found[name], fill) for name, fill in fills.items()}
     )
-
-
-def corrupt(examples: pa.Table, share: float, kind: Corruption, rng: random.Random) -> list[tuple[int, str]]:
-    """Rows of `examples` (column response) and for each a response that is wrong for its question: DSA's "constructed
-    error examples" (arXiv 2412.19361), on which L_b and sigma_b are measured.
-
-    How the paper constructs them is not known. `answers`: the final answers, behind '####', of a `share` of the
-    examples change places, the steps above them stay. `solutions`: whole responses change places. Nobody gets what
-    equals its own; where that cannot be, the row is left out.
-
-    Raises:
-        DataError: there are no two different ones to exchange.
-    """
-    responses = examples["response"].to_pylist()
-    parts = [response.rpartition(ANSWER) for response in responses]
-    values = [tail.strip() for *_, tail in parts] if kind == "answers" else responses
-    usable = [row for row, (_, mark, _) in enumerate(parts) if values[row] and (mark or kind == "solutions")]
-    drawn = rng.sample(usable, min(len(usable), max(2, round(share * len(responses)))))
-    given = exchanged([values[row] for row in drawn])
-    changed = sorted((row, new) for row, new in zip(drawn, given, strict=True) if new is not None)
-    if not changed:
-        what = f"final answers behind '{ANSWER}'" if kind == "answers" else "responses"
-        raise DataError(
-            f"dynamics.baseline: among {len(drawn)} examples no two different {what}; set it null without drop_error"
-        )
-    return [(row, f"{parts[row][0]}{ANSWER} {new}" if kind == "answers" else new) for row, new in changed]
-
-
-def exchanged(values: Sequence[str]) -> list[str | None]:
-    """`values` dealt out anew, so that nobody gets what equals its own; None for whom none is left.
-
-    Equal ones stand together, and each takes what stands as many places on as the largest group has members. Only
-    where a group is more than half of all does some of it meet itself.
-    """
-    order = sorted(range(len(values)), key=lambda place: values[place])
-    step = max((len(list(group)) for _, group in groupby(order, key=lambda place: values[place])), default=0)
-    given: list[str | None] = [None] * len(values)
-    for place, row in enumerate(order):
-        other = values[order[(place + step) % len(order)]]
-        given[row] = other if other != values[row] else None
-    return given
 
 
 def baseline_of(history: pa.Table, corrupted: Sequence[bytes]) -> Baseline:

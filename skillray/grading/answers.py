@@ -54,11 +54,19 @@ _NEAR = Fraction(1, 1000)
 
 def extract_answer(response: str) -> str | None:
     r"""The marked final answer: the last `#### X`, else the last `\boxed{X}`, else the last `A: X` or "answer is X"."""
-    text = response[-MAX_RESPONSE:]
+    span = answer_span(response)
+    return clean(response[slice(*span)]) or None if span else None
+
+
+def answer_span(response: str) -> tuple[int, int] | None:
+    """Start and end of what `extract_answer` reads, as it is written and without the spaces around it."""
+    skipped = max(0, len(response) - MAX_RESPONSE)
+    text = response[skipped:]
     found = _last(_HASHES, text) or _last_boxed(text) or _last(_LABEL, text)
-    if found is None and (phrase := _last(_PHRASE, text)):
-        found = phrase.split(". ")[0]  # "The answer is 5. I hope it is correct."
-    return clean(found) or None if found else None
+    if found is None and (found := _last(_PHRASE, text)):
+        start, end = found
+        found = start, start + len(text[start:end].split(". ")[0])  # "The answer is 5. I hope it is correct."
+    return (skipped + found[0], skipped + found[1]) if found else None
 
 
 def clean(answer: str) -> str:
@@ -146,21 +154,27 @@ def _quick_free(tail: str, reference: str) -> Verdict | None:
     if not any(c.isdigit() for c in tail):
         return Verdict.NO_ANSWER
     last = _last(_LOOSE, tail)
-    return _compare_numbers(last, reference) if last else None
+    return _compare_numbers(tail[slice(*last)], reference) if last else None
 
 
-def _last(pattern: re.Pattern[str], text: str) -> str | None:
-    """The first group of the last match, None when there is no match or it is blank."""
-    found = pattern.findall(text)
-    return (found[-1].strip() or None) if found else None
+def _last(pattern: re.Pattern[str], text: str) -> tuple[int, int] | None:
+    """Where the first group of the last match is, None when there is no match or it is blank."""
+    found = [match.span(1) for match in pattern.finditer(text)]
+    return _bare(text, *found[-1]) if found else None
 
 
-def _last_boxed(text: str) -> str | None:
-    r"""What is inside the last `\boxed{...}`, braces balanced; None when it is not there or not closed."""
-    _, marker, rest = text.rpartition(r"\boxed{")
-    depth = 1
+def _last_boxed(text: str) -> tuple[int, int] | None:
+    r"""Where the inside of the last `\boxed{...}` is, braces balanced; None when it is not there or not closed."""
+    before, marker, rest = text.rpartition(r"\boxed{")
+    start, depth = len(before) + len(marker), 1
     for i, character in enumerate(rest if marker else ""):
         depth += (character == "{") - (character == "}")
         if depth == 0:
-            return rest[:i].strip() or None
+            return _bare(text, start, start + i)
     return None
+
+
+def _bare(text: str, start: int, end: int) -> tuple[int, int] | None:
+    part = text[start:end]
+    start += len(part) - len(part.lstrip())
+    return (start, start + len(part.strip())) if part.strip() else None

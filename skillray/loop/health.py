@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skillray.curriculum.base import WRITTEN, OrderKind
+from skillray.curriculum.base import WRITTEN, OrderKind, removed
 from skillray.curriculum.dynamics import remark
 from skillray.grading.answers import Verdict
 from skillray.store.files import exists, read_json
@@ -18,8 +18,6 @@ from skillray.store.tables import Table
 MIN_QUESTIONS = 20
 """Below it neither share says anything. Ours: a student that knows a tenth fails 20 questions in 12 runs of 100."""
 _BY_SKILL = [OrderKind.TEXTBOOK, OrderKind.EXERCISE]
-_REMOVED = ("refused_", "drafts_held_out", "drafts_too_long", "drafts_near_duplicates")
-"""Of the counts of a study, those of what was removed."""
 MAX_UNANSWERED = 0.2
 """Share of answers without a final answer above which a student may be broken, not unskilled. Ours."""
 
@@ -116,10 +114,14 @@ def _unwritten(folder: RoundFolder) -> Iterator[str]:
             continue
         orders, notes = segment.table("orders").read(["kind", "skill"]), _notes(segment)
         wanted = orders.filter(pc.is_in(orders["kind"], value_set=pa.array(sorted(WRITTEN))))
-        why = ", ".join(f"{name} {amount:g}" for name, amount in notes.items() if name.startswith(_REMOVED))
+        why = ", ".join(f"{name} {amount:g}" for name, amount in removed(notes).items())
+        none = [kind for kind in sorted(WRITTEN) if notes.get(f"written_{kind}") == 0]
         when = f", before epoch {epoch}" if epoch else ""
         if wanted.num_rows and not notes.get("written"):
             yield f"{when}: nothing that the teacher wrote can be used ({why}); the rest is studied"
+        elif none:
+            what = " or ".join(none)
+            yield f"{when}: nothing can be used of what the teacher was to {what} ({why}); more of the rest is written"
         elif lacking := _skills_without(wanted, segment.table("examples")):
             some = f"{len(lacking)} ({_shown(lacking)})"
             yield f"{when}: skills without anything written for them: {some}; removed: {why or 'none'}"

@@ -35,7 +35,8 @@ def merge(
 
     `given` are drafts of the pool and of the examples before, `written` a teacher's. `forbidden` are the ids of profile
     and held-out questions: no stage may train on them. Of what a teacher wrote at most `target` rows are kept, the ones
-    with the smallest content ids, which is a uniform choice; near-duplicates of the `checked` kinds go first.
+    with the smallest content ids, which is a uniform choice; near-duplicates of the `checked` kinds go first. Where it
+    wrote several kinds, each is also counted alone.
     """
     drafts = [*given, *written]
     outline = pa.concat_tables([_outline(part) for table in drafts for part in table.iterate(OUTLINE)])
@@ -58,6 +59,9 @@ def merge(
     counts = {name: count for name, count in counts.items() if count}
     if len(fresh):
         counts |= {"written": len(fresh), "surplus": len(surplus)}
+    if len(kinds := pc.unique(outline["origin"].filter(pa.array(is_written))).to_pylist()) > 1:
+        origins = outline["origin"].take(examples.row[fresh]).to_pylist()
+        counts |= {f"written_{kind}": origins.count(kind) for kind in sorted(kinds)}
     return _in_parts(_kept(drafts, wanted)), counts
 
 

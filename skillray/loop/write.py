@@ -68,7 +68,7 @@ def synthesize(orders: Sequence[Row], desk: Desk) -> list[Row]:
     pairs = [(order, _question(body)) for order, value in found for body in value]
     for (order, question), texts in zip(pairs, _solutions(pairs, desk, own=False), strict=True):
         agreeing: list[str | None] = [*_agreeing(texts, desk)] or [None]
-        drafts += [draft(order, question, text, order["question_ids"], _refused(text)) for text in agreeing]
+        drafts += [draft(order, question, text, order["question_ids"], _problem(question, text)) for text in agreeing]
     return drafts
 
 
@@ -150,8 +150,7 @@ def _with_own_solution(pairs: Sequence[tuple[Row, Question]], desk: Desk) -> lis
     drafts = []
     for (order, question), texts in zip(pairs, _solutions(pairs, desk, own=True), strict=True):
         text = next(iter(_agreeing(texts, desk)), None)
-        problem = _refused(text) or _length_problem("question", question.question) or _length_problem("solution", text)
-        drafts.append(draft(order, question, text, order["question_ids"], problem))
+        drafts.append(draft(order, question, text, order["question_ids"], _problem(question, text)))
     return drafts
 
 
@@ -171,14 +170,16 @@ def _agreeing(texts: Sequence[str], desk: Desk) -> list[str]:
     return list(agree(texts, answers, desk.same, desk.min_agreement).solutions)
 
 
-def _refused(text: str | None) -> str | None:
-    return "no_agreement" if text is None else None
+def _problem(question: Question, text: str | None) -> str | None:
+    """Why this question with the solution `text`, which is None where none agree, is no example."""
+    if text is None:
+        return "no_agreement"
+    return _length_problem("question", question.question) or _length_problem("solution", text)
 
 
-def _length_problem(kind: str, text: str | None) -> str | None:
+def _length_problem(kind: str, text: str) -> str | None:
     least, most = LENGTHS[kind]
-    length = len(text or "")
-    return f"{kind}_too_short" if length < least else f"{kind}_too_long" if length > most else None
+    return f"{kind}_too_short" if len(text) < least else f"{kind}_too_long" if len(text) > most else None
 
 
 def _asked(

@@ -22,8 +22,7 @@ from typing import Any
 import ray
 
 from skillray.config import RunConfig, StudentConfig, load_config
-from skillray.coordinator.fleet import Status, one_line, run_fleet
-from skillray.errors import DeadlineError
+from skillray.coordinator.fleet import Status, one_line, run_fleet, within
 from skillray.loop.health import warnings_of
 from skillray.loop.notes import notes_of
 from skillray.loop.outcome import is_studied, study_result
@@ -31,7 +30,6 @@ from skillray.loop.rounds import Stop, Verb
 from skillray.on_ray.placement_groups import release_orphans, this_job
 from skillray.on_ray.reply_logs import start_log
 from skillray.on_ray.runner import Attempts, end_all, log_to, namespace_of, replaced, start_runner, teacher_of
-from skillray.on_ray.teacher import start_teacher, stop_teacher
 from skillray.on_ray.train_jobs import TrainPart
 from skillray.on_ray.training_group import Trainer
 from skillray.store.fence import Fence
@@ -118,6 +116,8 @@ class RayVerbs:
         if self._sweeper is not None:
             self._sweeper.cancel()
         await asyncio.to_thread(remove_tree, self._run.file("train"))  # queues, all done or of workers that are gone
+        from skillray.on_ray.teacher import stop_teacher
+
         await asyncio.to_thread(stop_teacher, self._app)
         await asyncio.to_thread(end_all, self._namespace)
         await asyncio.to_thread(release_orphans, self._status.jobs)
@@ -236,15 +236,13 @@ class RayVerbs:
 
     async def _start_teacher(self) -> None:
         """What it does not do in time it says itself; this wait has a limit for what hangs."""
+        # Here: whoever looks this actor up imports this module, and Ray Serve takes a second of that.
+        from skillray.on_ray.teacher import start_teacher
+
         config, limit = self._config, self._config.cluster.start_timeout_s
         log = partial(log_to, self._run, "teacher-start")
         start = asyncio.to_thread(start_teacher, self._app, config.teacher, config.placement.teacher, limit, log)
-        try:
-            await asyncio.wait_for(start, limit + GRACE_S)
-        except TimeoutError as error:
-            if isinstance(error, DeadlineError):
-                raise
-            raise DeadlineError(f"teacher app {self._app} did not start in {limit + GRACE_S:.0f} s") from None
+        await within(limit + GRACE_S, start, f"teacher app {self._app} did not start in {limit + GRACE_S:.0f} s")
         self._logs = [
             start_log(self._namespace, shard, self._run.replies(shard), self._fence, self._app, config)
             for shard in range(config.teacher.shards)
@@ -275,10 +273,9 @@ class RayVerbs:
         try:
             with self._shown(place, actor.progress.remote):
                 call = actor.run.remote(verb, names, round_index)
-                seconds: dict[str, float] = await asyncio.wait_for(call, self._config.cluster.stage_timeout_s)
+                late = f"{place} took longer than cluster.stage_timeout_s"
+                seconds: dict[str, float] = await within(self._config.cluster.stage_timeout_s, call, late)
                 return seconds
-        except TimeoutError:
-            raise DeadlineError(f"{place} took longer than cluster.stage_timeout_s") from None
         finally:
             ray.kill(actor)  # an idle process holds memory
 

@@ -26,6 +26,8 @@ from skillray.errors import SkillrayError, StageError
 from skillray.store.fence import Fence
 from skillray.store.tables import Part, Table, read_part
 
+HERE_ROWS = 1 << 14
+"""Seconds of work; a worker takes as many to start."""
 Transform = Callable[[pa.Table], pa.Table]
 
 
@@ -50,7 +52,7 @@ class Link:
     calls: int = 1
     """Units that one worker has under way at once: more than one where it only waits for others."""
     here: bool = False
-    """A single unit may be done in this process: somebody waits for it, and a worker takes seconds to start."""
+    """A single unit, of up to HERE_ROWS, may be done in this process: it needs no model."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def run_chain(jobs: Sequence[Job], links: Sequence[Link], *, unit_rows: int, fen
     units = [unit | {"job": index} for index, job in enumerate(todo) for unit in _cut(job, unit_rows)]
     parts: dict[str, list[Part]] = {target.folder: [] for job in todo for target in job.targets}
     if units:
-        alone = len(units) == 1 and all(link.here for link in links)
+        alone = len(units) == 1 and units[0]["rows"] <= HERE_ROWS and all(link.here for link in links)
         for done, work in enumerate((_done_here if alone else _execute)(units, links, fence), 1):
             if "failed" in work:
                 raise StageError(work["failed"])

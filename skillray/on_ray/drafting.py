@@ -108,9 +108,8 @@ class Drafting:
     def _made(
         self, name: str, stage: Stage, source: Table, max_rows: int | None = None, unit_rows: int = PART_ROWS
     ) -> Table:
-        """In this process for a later segment: training may be waiting."""
         drafts = self._segment.folder(name).table("drafts")
-        link = Link(stage, self.runner.config.placement.grade, here=self.index > 0)
+        link = Link(stage, self.runner.config.placement.grade, here=True)
         self.runner.chain([Job(source, (drafts,), max_rows)], [link], unit_rows)
         return drafts
 

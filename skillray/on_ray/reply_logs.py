@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray import serve
 from tenacity import AsyncRetrying, RetryError, Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from skillray.config import RunConfig
@@ -43,6 +42,9 @@ class ReplyLogActor:
     """One shard of the log. Its memory is a cache of its segments."""
 
     def __init__(self, folder: str, fence: Fence, app: str, config: TeacherConfig, limits: Limits) -> None:
+        from ray import serve  # here: a second of import, and whoever only asks a log needs none of it
+
+        self._handle_of = serve.get_app_handle
         self._log, self._app, self._limits = ReplyLog(folder, fence), app, limits
         self._who, self._timeout_s = identify(config), config.timeout_s
         exact = isinstance(config, DomainTeacherConfig)
@@ -117,7 +119,7 @@ class ReplyLogActor:
 
     async def _ask_teacher(self, task: Task, requests: list[Request]) -> list[Reply]:
         """Serve does not retry a request that has started, so we do, until the deadline."""
-        handle = serve.get_app_handle(self._app)
+        handle = self._handle_of(self._app)
         started = time.monotonic()
         try:
             async for attempt in AsyncRetrying(

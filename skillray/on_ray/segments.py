@@ -19,24 +19,23 @@ import pyarrow.compute as pc
 from skillray.config import identity_hash
 from skillray.curriculum.base import Plan
 from skillray.curriculum.dynamics import BaselineSettings, Dynamics
-from skillray.diagnosis.dynamics import Baseline, baseline_of, corrupt
+from skillray.diagnosis.dynamics import Baseline, baseline_of
 from skillray.diagnosis.learning import losses_by_example
 from skillray.errors import DeadlineError, StageError
 from skillray.loop.inputs import model_content
+from skillray.loop.spoil import SPOILT, spoilt
 from skillray.store.layout import RoundFolder
 from skillray.training.checkpoint import load_tokenizer, weights_hash
-from skillray.training.examples import as_schedule, encode_chats, token_columns
+from skillray.training.examples import as_schedule
 from skillray.training.settings import EXECUTION
-from skillray.types import content_id, seed_for
+from skillray.types import seed_for
 
 if TYPE_CHECKING:
     from skillray.on_ray.verbs import Runner
 
 LOOK_S = 0.2
 """Seconds between two looks for what was learnt."""
-SPOILT = "spoilt"
-"""Origin of an example that was made wrong for the probe fit."""
-OUTLINE = ("example_id", "question_id", "skills", "origin")
+OUTLINE = ("example_id", "question_id", "skills")
 
 
 def write_probe(runner: Runner, settings: BaselineSettings) -> None:
@@ -55,7 +54,8 @@ def write_probe(runner: Runner, settings: BaselineSettings) -> None:
     shared = runner.run.shared(key).probe
     examples, schedule = shared.table("examples"), shared.table("schedule")
     if not examples.complete():
-        examples.write(_spoilt(source.read(), settings, load_tokenizer(runner.student.model), seed), fence=runner.fence)
+        tokenizer = load_tokenizer(runner.student.model)
+        examples.write(spoilt(source.read(), settings, tokenizer, once.max_length, seed), fence=runner.fence)
     if not schedule.complete():
         schedule.write(as_schedule(examples, once, seed), fence=runner.fence)
     for name in ("examples", "schedule"):
@@ -114,13 +114,18 @@ def _make_segment(runner: Runner, dynamics: Dynamics, index: int) -> None:
 def _plan(runner: Runner, dynamics: Dynamics, known: int, segment: RoundFolder, before: RoundFolder) -> Plan:
     """From the first `known` segments' losses; the categories are published with the orders."""
     history = losses_by_example(*(runner.folder().segment(place).table("learning") for place in range(known)))
-    outline = before.table("examples").read(OUTLINE).sort_by("example_id")
+    outline = pa.concat_tables(map(_outline, before.table("examples").iterate((*OUTLINE, "question"))))
     rng = random.Random(_seed(runner, f"update-{known}"))
-    update = dynamics.update(history, outline, _baseline(runner, dynamics), known, rng)
+    update = dynamics.update(history, outline.sort_by("example_id"), _baseline(runner, dynamics), known, rng)
     if not segment.table("categories").complete():
         segment.table("categories").write(update.categories, fence=runner.fence)
     runner.note_plan(segment, update.plan)
     return update.plan
+
+
+def _outline(examples: pa.Table) -> pa.Table:
+    is_asked = pc.greater(pc.binary_length(examples["question"]), 0)
+    return examples.select(OUTLINE).append_column("is_asked", is_asked)
 
 
 def _baseline(runner: Runner, dynamics: Dynamics) -> Baseline | None:
@@ -130,28 +135,6 @@ def _baseline(runner: Runner, dynamics: Dynamics) -> Baseline | None:
     rows = probe.table("examples").read(["example_id", "origin"])
     spoilt = rows.filter(pc.equal(rows["origin"], SPOILT))["example_id"]
     return baseline_of(losses_by_example(probe.table("learning")), spoilt)
-
-
-def _spoilt(examples: pa.Table, settings: BaselineSettings, tokenizer: object, seed: int) -> pa.Table:
-    """`examples` with some responses exchanged for wrong ones: new ids, new tokens, origin SPOILT. Passages, which
-    answer nothing, stay as they are.
-    """
-    examples = examples.sort_by("example_id")
-    asked = [place for place, question in enumerate(examples["question"].to_pylist()) if question]
-    given = examples.select(["response"]).take(pa.array(asked, pa.int64()))
-    exchanged = corrupt(given, settings.share, settings.corruption, random.Random(seed))
-    changed = {asked[place]: response for place, response in exchanged}
-    rows = examples.take(pa.array(list(changed), pa.int64()))
-    chats = list(zip(rows["question"].to_pylist(), changed.values(), strict=True))
-    columns = {
-        "example_id": pa.array([content_id(*chat) for chat in chats], pa.binary(16)),
-        "response": pa.array([response for _, response in chats]),
-        "origin": pa.array([SPOILT] * len(chats)),
-        **token_columns(encode_chats(tokenizer, chats)),
-    }
-    made = pa.table({name: columns.get(name, rows[name]) for name in rows.column_names}, schema=rows.schema)
-    kept = pa.array([place not in changed for place in range(examples.num_rows)])
-    return pa.concat_tables([examples.filter(kept), made])
 
 
 def _seed(runner: Runner, what: str) -> int:

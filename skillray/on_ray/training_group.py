@@ -17,8 +17,8 @@ from typing import Any
 import ray
 
 from skillray.config import RunConfig, StudentConfig, load_config
-from skillray.coordinator.fleet import Status
-from skillray.errors import DeadlineError, SkillrayError, StageError
+from skillray.coordinator.fleet import Status, within
+from skillray.errors import SkillrayError, StageError
 from skillray.on_ray.runner import Attempts, died, hold_lease, log_to, replaced
 from skillray.on_ray.train_jobs import TrainPart, train_job
 from skillray.store.fence import Fence
@@ -166,10 +166,9 @@ class Trainer:
         group = self._groups[slot]
         try:
             call = group.actor.train.remote(student, round_index, part)
-            trained: float = await asyncio.wait_for(call, self._config.cluster.stage_timeout_s)
+            late = f"{place} took longer than cluster.stage_timeout_s"
+            trained: float = await within(self._config.cluster.stage_timeout_s, call, late)
             return trained
-        except TimeoutError:
-            raise DeadlineError(f"{place} took longer than cluster.stage_timeout_s") from None
         except asyncio.CancelledError:
             group.actor.stop.remote(student, round_index, part)
             raise

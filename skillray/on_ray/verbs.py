@@ -143,7 +143,7 @@ class Runner:
             chosen = choose_difficult(graded, settings.max_difficult, self.config.seed)
             graph = graph_from_json(read_json(self.run.graph))
             stage = Diagnose(chosen, graph, self.teacher() if settings.source == "teacher" else None, settings.votes)
-            links = [Link(stage, self.config.placement.grade)]
+            links = [Link(stage, self.config.placement.grade, here=True)]
             self.chain([Job(graded, (folder.table("gaps"),))], links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
             if Need.GAPS in self._needs(student):
@@ -206,9 +206,9 @@ class Runner:
         if not examples.complete():
             held_out = [self.run.questions(split) for split in SPLITS if split != "pool"]
             parts, notes = Drafting(self, index).examples(plan, ids_of(held_out))
-            examples.write_all(parts, fence=self.fence)
-            known = read_json(segment.study)
+            known = read_json(segment.study)  # first: who finds the examples sealed makes nothing again
             self.fence.commit_json(segment.study, known | {"notes": {**known["notes"], **notes}})
+            examples.write_all(parts, fence=self.fence)
 
     def write_schedule(self, index: int) -> None:
         segment = self.folder().segment(index)

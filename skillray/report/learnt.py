@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skillray.curriculum.base import removed
 from skillray.diagnosis.dynamics import (
     MIN_OBSERVATIONS,
     Baseline,
@@ -30,7 +31,7 @@ MAX_ROWS = 5_000_000
 """Losses of a round without updates from which on only its last categories are computed: each takes a pass."""
 CATEGORIES = tuple(Category)
 """In the order of the table's columns."""
-EDITS = ("dropped", "carried", "down-weighted", "ordered", "new")
+EDITS = ("dropped", "carried", "down-weighted", "ordered", "new", "removed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,4 +173,7 @@ def _edits(sizes: Sizes) -> list[Cell]:
     kinds = ", ".join(f"{amount(count)} {what}" for count, what in ordered if count)
     numbers = [notes.get(name, 0) for name in ("dropped", "carried", "of_them_downweighted")]
     made = (Cell(amount(sum(count for count, _ in ordered)), kinds), Cell(amount(sizes.new)))
-    return [*(Cell(amount(number)) for number in numbers), *made]
+    why = removed(notes)
+    names = {name: name.removeprefix("refused_").removeprefix("drafts_").replace("_", " ") for name in why}
+    says = ", ".join(f"{amount(count)} {names[name]}" for name, count in why.items())
+    return [*(Cell(amount(number)) for number in numbers), *made, Cell(amount(sum(why.values())), says)]

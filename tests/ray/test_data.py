@@ -81,3 +81,24 @@ def test_an_error_in_a_row_is_an_error(local_ray, tmp_path):
         run_chain([Job(source(tmp_path, 3), (target,))], links, unit_rows=4, fence=UNFENCED, progress=lambda *at: None)
     assert describe(caught.value).startswith("IsADirectoryError: ")
     assert not target.complete()
+
+
+@pytest.mark.parametrize(
+    ("rows", "here", "most", "executed"),
+    [(4, True, 4, []), (4, True, 3, [1]), (4, False, 4, [1]), (5, True, 4, [2])],
+)
+def test_only_one_small_unit_that_may_be_done_here_is(tmp_path, monkeypatch, rows, here, most, executed):
+    from skillray.config.model import Placement
+    from skillray.on_ray import data
+
+    def by_ray(units, links, fence):
+        seen.append(len(units))
+        return data._done_here(units, links, fence)
+
+    seen, made = [], Table(str(tmp_path / "made" / "gaps"))
+    monkeypatch.setattr(data, "_execute", by_ray)
+    monkeypatch.setattr(data, "HERE_ROWS", most)
+    links = [data.Link(Repeat(2, str(tmp_path / "seen")), Placement(), here=here)]
+    jobs = [data.Job(source(tmp_path, rows), (made,))]
+    data.run_chain(jobs, links, unit_rows=4, fence=UNFENCED, progress=lambda *at: None)
+    assert seen == executed and made.num_rows() == 2 * rows

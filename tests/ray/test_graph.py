@@ -52,7 +52,7 @@ def prepare(run: RunFolder, fence: Fence, config: RunConfig = CONFIG) -> dict[st
 
 
 def test_arithmetic_is_taken_apart_once(local_ray: Path, tmp_path: Path) -> None:
-    from skillray.on_ray.graphs import build_connected
+    from skillray.on_ray.graph_build import build_connected
     from skillray.on_ray.teacher import start_teacher, stop_teacher
 
     run, domain = RunFolder(str(tmp_path / "run")), DOMAINS["arithmetic"]

@@ -165,6 +165,12 @@ CONTRADICTIONS = [
         config=EDITED,
     ),
     field(
+        "dynamics-makes-passages-wrong",
+        "students.0.stages.0.curriculum={type: textbooks}",
+        "stages.0.dynamics.baseline: passages give no answers that could be made wrong; set it null",
+        config=EDITED,
+    ),
+    field(
         "dynamics-acts-twice",
         "students.0.stages.0.dynamics.actions=[augment_hard, augment_hard]",
         "students.0.stages.0.dynamics",

@@ -101,20 +101,19 @@ def test_an_engine_that_is_not_installed_is_said_with_the_command_that_installs_
 @pytest.mark.parametrize("config", [DOMAIN | {"rounds": 0}, MODEL])
 def test_it_is_said_at_once_and_without_ray(config, tmp_path) -> None:
     """CPU time, in that of importing the libraries that a config needs: seconds differ by machine, and by what else it
-    does. Measured 1.8 and 2.6, with the libraries at .41 to .46 s. The best of three each, in turns."""
+    does. Measured 1.8 and 2.6, with the libraries at .41 to .46 s. One of three tries must hold."""
     write_config(tmp_path, config)
     refused = (
         "import sys, atexit; from skillray.cli.main import main;"
         "atexit.register(lambda: print(sorted({'ray', 'torch', 'transformers', 'matplotlib'} & set(sys.modules))));"
         "main(['run', 'c.yaml'])"
     )
-    ours, theirs = [], []
-    for _ in range(3):
+    ratios = []
+    while not ratios or (ratios[-1] >= 4.0 and len(ratios) < 3):
         done, seconds = cpu_seconds(refused)
         assert (done.returncode, done.stdout) == (2, "[]\n") and done.stderr.count("\n") == 1, done.stderr
-        ours.append(seconds)
-        theirs.append(cpu_seconds("import numpy, pyarrow.compute, pydantic, typer, yaml")[1])
-    assert min(ours) < 4.0 * min(theirs), (ours, theirs)
+        ratios.append(seconds / cpu_seconds("import numpy, pyarrow.compute, pydantic, typer, yaml")[1])
+    assert ratios[-1] < 4.0, ratios
 
 
 def cpu_seconds(script: str) -> tuple[subprocess.CompletedProcess[str], float]:

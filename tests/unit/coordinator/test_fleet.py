@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from skillray.config import parse
-from skillray.coordinator.fleet import Status, one_line, run_fleet
+from skillray.coordinator.fleet import Status, one_line, run_fleet, within
 from skillray.curriculum import Uniform
-from skillray.errors import DataError
+from skillray.errors import DataError, DeadlineError
 from skillray.loop.rounds import Stop, run_student
 from skillray.store.fence import UNFENCED
 from skillray.store.files import read_json
@@ -104,3 +104,17 @@ def test_status_survives_its_writer(tmp_path):
 )
 def test_errors_are_one_line(error, line):
     assert one_line(error) == line
+
+
+def test_a_deadline_that_was_missed_inside_keeps_its_own_words():
+    async def done() -> str:
+        return "yes"
+
+    async def late() -> str:
+        raise DeadlineError("segment 0 was not learnt in 5 s")
+
+    assert asyncio.run(within(5.0, done(), "too long")) == "yes"
+    with pytest.raises(DeadlineError, match=r"^segment 0 was not learnt in 5 s$"):
+        asyncio.run(within(5.0, late(), "too long"))
+    with pytest.raises(DeadlineError, match=r"^too long$"):
+        asyncio.run(within(0.01, asyncio.sleep(5.0), "too long"))

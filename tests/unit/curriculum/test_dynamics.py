@@ -43,12 +43,12 @@ def question(name: str) -> Id:
     return content_id("question", name)
 
 
-def outline(names: list[str] = NAMES, origin: str = "select") -> pa.Table:
+def outline(names: list[str] = NAMES, is_asked: bool = True) -> pa.Table:
     columns: dict[str, Any] = {
         "example_id": pa.array(ids(*names), ID),
         "question_id": pa.array([question(name) for name in names], ID),
         "skills": [[SKILLS[NAMES.index(name)], "other"] if name in NAMES else [] for name in names],
-        "origin": [origin] * len(names),
+        "is_asked": [is_asked] * len(names),
         "weight": [1.0] * len(names),
         "multiplicity": [1] * len(names),
     }
@@ -196,8 +196,8 @@ def test_an_easy_example_that_is_no_longer_easy_gets_its_weight_back() -> None:
     assert content_id("ambiguous") in carried(made)[1.0] and content_id("easy-1") in carried(made)[0.5]
 
 
-def test_passages_are_categorised_but_nothing_is_written_after_them() -> None:
-    made = Dynamics(cap=1.0).update(history(), outline(origin="textbook"), BASELINE, 3, random.Random(0))
+def test_passages_and_general_text_are_categorised_but_nothing_is_written_after_them() -> None:
+    made = Dynamics(cap=1.0).update(history(), outline(is_asked=False), BASELINE, 3, random.Random(0))
     assert made.plan.target is None and made.plan.notes["hard"] == 2
 
 
@@ -253,6 +253,8 @@ def test_an_update_that_could_not_do_its_work_says_so_in_one_line() -> None:
         "all 8 examples are error; nothing tells them apart"
     )
     assert remark(update(Dynamics(), losses=easy).plan.notes) == "all 8 examples are easy; nothing tells them apart"
+    with_new = update(Dynamics(), losses=easy, names=[*NAMES, "new"]).plan.notes  # no losses yet
+    assert remark(with_new) == "all 8 examples with 3 losses are easy; nothing tells them apart"
     assert remark(update(Dynamics(), observations=2).plan.notes) == (
         "no example had 3 losses yet, so nothing was edited; raise dynamics.first"
     )

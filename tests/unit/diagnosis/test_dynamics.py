@@ -1,15 +1,11 @@
-"""Categories, corruption and the error baseline by hand."""
+"""Categories and the error baseline by hand."""
 
 from __future__ import annotations
 
 import math
-import random
-from collections import Counter
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from skillray.diagnosis.dynamics import (
     Baseline,
@@ -18,9 +14,7 @@ from skillray.diagnosis.dynamics import (
     averages_of,
     baseline_of,
     categorise,
-    corrupt,
     counts_of,
-    exchanged,
     of_examples,
 )
 from skillray.errors import DataError
@@ -102,51 +96,6 @@ def test_a_history_of_other_examples_is_cut_to_the_set() -> None:
     assert rows["example_id"].to_pylist() == wanted.to_pylist()
     assert rows["observations"].to_pylist() == [4, 0, 3] and rows["mean"].to_pylist()[::2] == [0.5, 4.0]
     assert math.isnan(rows["mean"][1].as_py()) and categorise(rows, None, PLAIN)["category"].to_pylist()[1] == U
-
-
-ANSWERED = ["1+1=2\n#### 2", "2+1=3\n#### 3", "no answer", "3-1=2\n#### 2", "9 #### is 9\n#### 9", "####"]
-
-
-def examples(responses: list[str]) -> pa.Table:
-    return pa.table({"response": responses})
-
-
-def test_answers_change_places_and_steps_stay() -> None:
-    found = dict(corrupt(examples(ANSWERED), 0.99, "answers", random.Random(0)))
-    assert sorted(found) == [0, 1, 3, 4]  # without an answer there is none to exchange
-    for row, new in found.items():
-        steps, _, answer = new.rpartition("####")
-        assert steps == ANSWERED[row].rpartition("####")[0] and answer.strip() != ANSWERED[row][-1]
-    assert Counter(new[-1] for new in found.values()) == Counter("2329")
-
-
-def test_solutions_change_places_whole() -> None:
-    found = dict(corrupt(examples(ANSWERED[:3]), 0.99, "solutions", random.Random(0)))
-    assert sorted(found) == [0, 1, 2] and all(found[row] != ANSWERED[row] for row in found)
-    assert sorted(found.values()) == sorted(ANSWERED[:3])
-
-
-def test_the_share_is_of_all_examples_and_never_under_two() -> None:
-    many = examples([f"#### {n}" for n in range(200)])
-    assert len(corrupt(many, 0.05, "answers", random.Random(0))) == 10
-    assert len(corrupt(many, 0.001, "answers", random.Random(0))) == 2
-    assert corrupt(many, 0.05, "answers", random.Random(1)) != corrupt(many, 0.05, "answers", random.Random(2))
-
-
-@pytest.mark.parametrize("responses", [[], ["#### 1"], ["#### 1", "so 2", "by hand #### 1"], ["####", "####"]])
-def test_nothing_to_exchange_is_one_line(responses: list[str]) -> None:
-    with pytest.raises(DataError, match=r"^dynamics.baseline: .*set it null without drop_error$"):
-        corrupt(examples(responses), 0.5, "answers", random.Random(0))
-
-
-@given(st.lists(st.sampled_from("abcd")))
-def test_nobody_gets_its_own(values: list[str]) -> None:
-    given_ = exchanged(values)
-    most = max(Counter(values).values(), default=0)
-    assert all(new != old for new, old in zip(given_, values, strict=True))
-    assert given_.count(None) == max(0, 2 * most - len(values))
-    if None not in given_:
-        assert sorted(v for v in given_ if v) == sorted(values)
 
 
 def test_the_baseline_is_the_average_of_the_corrupted() -> None:

@@ -58,6 +58,15 @@ def test_merge_keeps_the_target_of_what_was_written(tmp_path):
     assert (notes["written"], notes["surplus"]) == (5, 2)
 
 
+def test_each_kind_that_was_written_is_counted(tmp_path):
+    composed = draft("c", "compose") | {"refused": "teacher_empty"}
+    drafts = drafts_of(tmp_path, draft("a", "synthesize"), draft("b", "synthesize"), composed)
+    notes = merge([], drafts, NONE, 8, target=1)[1]
+    assert (notes["written"], notes["written_synthesize"], notes["written_compose"]) == (2, 2, 0)
+    alone = merge([], drafts_of(tmp_path / "alone", draft("a", "synthesize")), NONE, 8, target=1)[1]
+    assert [name for name in alone if name.startswith("written")] == ["written"]
+
+
 def test_what_a_teacher_repeats_counts_once_and_what_was_drawn_every_time(tmp_path):
     given = drafts_of(tmp_path / "selected", draft("a", times=2), draft("a", "keep"))
     wave = drafts_of(tmp_path / "wave", draft("a", "synthesize"), draft("a", "synthesize"))

@@ -24,6 +24,7 @@ from tests.unit.report.make_run import example
 from tests.unit.report.test_report_page import Page, images
 
 EPOCHS = 5
+REMOVED = {"refused_no_agreement": 2, "drafts_near_duplicates": 1, "drafts_new": 9}
 BASELINE = Baseline(mean=4.0, std=0.5)
 # Mean and spread of the losses: errors are flat and high, hard ones fall from high, easy ones are low and flat.
 KINDS = {"wrong": (5.0, 0.0), "hard": (3.0, 0.4), "easy": (0.5, 0.0), "ambiguous": (1.0, 0.4)}
@@ -67,10 +68,13 @@ def run(tmp_path: Path) -> RunFolder:
         segment = edited.segment(epoch)
         if epoch >= 3:
             history = losses_by_example(*(edited.segment(e).table("learning") for e in range(epoch)))
-            outline = edited.segment(epoch - 1).table("examples").read().drop(["input_ids", "loss_mask"])
+            outline = edited.segment(epoch - 1).table("examples").read(["example_id", "question_id", "skills"])
+            outline = outline.append_column("is_asked", pa.array([True] * outline.num_rows))
             update = Dynamics(cap=0.3).update(history, outline, BASELINE, epoch, random.Random(0))
             write(segment, categories=update.categories, orders=orders_table(update.plan))
-            commit_json(segment.study, {"memory": {}, "notes": dict(update.plan.notes)})
+            commit_json(
+                segment.study, {"memory": {}, "notes": {**update.plan.notes, **(REMOVED if epoch == 3 else {})}}
+            )
             names = [name for name in names if not name.startswith("wrong")] + ["new-0"] * (epoch == 3)
         write(segment, examples=rows_of(names), learning=losses(names, range(epoch, epoch + 1)))
     for name, known in (("static", NAMES), ("other", NAMES[1:])):
@@ -96,16 +100,13 @@ def test_sizes_before_every_epoch_that_an_update_can_come_before(run: RunFolder)
 
 def test_what_was_done_stands_beside_the_sizes(run: RunFolder) -> None:
     learnt, _ = read_learnt(run, ["dsa", "static"])
-    rows = {(one.student, epoch): [cell.main for cell in edits] for one, epoch, _, edits in size_rows(learnt)}
-    assert rows["dsa", 3] == [
-        "1",
-        "9",
-        "5",
-        "3",
-        "1",
-    ]  # dropped, carried, of them lighter, ordered (a third of 10), new
-    assert rows["dsa", 4] == ["0", "10", "5", "0", "0"]
-    assert rows["static", 3] == rows["static", 4] == ["–"] * 5
+    rows = {(one.student, epoch): edits for one, epoch, _, edits in size_rows(learnt)}
+    shown = {key: [cell.main for cell in edits] for key, edits in rows.items()}
+    # dropped, carried, of them lighter, ordered (a third of 10), new, removed
+    assert shown["dsa", 3] == ["1", "9", "5", "3", "1", "3"]
+    assert rows["dsa", 3][-1].small == "1 near duplicates, 2 no agreement"
+    assert shown["dsa", 4] == ["0", "10", "5", "0", "0", "0"]
+    assert shown["static", 3] == shown["static", 4] == ["–"] * 6
 
 
 def test_without_updates_there_is_nothing(run: RunFolder) -> None:
@@ -137,7 +138,7 @@ def test_the_page_has_the_sizes_and_a_map_each(run: RunFolder) -> None:
 
 def test_the_sizes_in_a_terminal(run: RunFolder) -> None:
     rows = [" ".join(row.split()) for row in tables(run).splitlines()]
-    assert "dsa 0 3 1 3 5 1 0 1 9 5 3 1" in rows and "static 0 4 1 3 5 1 0 – – – – –" in rows
+    assert "dsa 0 3 1 3 5 1 0 1 9 5 3 1 3" in rows and "static 0 4 1 3 5 1 0 – – – – – –" in rows
 
 
 def test_the_summary_counts_all_segments_and_an_example_once(run: RunFolder) -> None:

@@ -1,0 +1,62 @@
+"""Examples that are known to be wrong, for DSA's error baseline (arXiv 2412.19361)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import groupby
+
+import pyarrow as pa
+
+from skillray.diagnosis.dynamics import Corruption
+from skillray.errors import DataError
+from skillray.grading.answers import answer_span, clean
+
+
+def corrupt(examples: pa.Table, share: float, kind: Corruption, rng: random.Random) -> list[tuple[int, str]]:
+    """Rows of `examples` (column response) and for each a response that is wrong for its question: DSA's "constructed
+    error examples" (arXiv 2412.19361), on which L_b and sigma_b are measured.
+
+    How the paper constructs them is not known. `answers`: the marked final answers (`grading.answers.answer_span`) of
+    a `share` of the examples change places, the steps around them stay. `solutions`: whole responses change places.
+    Nobody gets what equals its own; where that cannot be, the row is left out.
+
+    Raises:
+        DataError: there are no two different ones to exchange.
+    """
+    parts = [_cut(response, kind) for response in examples["response"].to_pylist()]
+    usable = [row for row, (_, value, _) in enumerate(parts) if value]
+    drawn = rng.sample(usable, min(len(usable), max(2, round(share * len(parts)))))
+    given = exchanged([parts[row][1] for row in drawn])
+    changed = sorted((row, new) for row, new in zip(drawn, given, strict=True) if new is not None)
+    if not changed:
+        what = "marked final answers" if kind == "answers" else "responses"
+        instead = "corruption 'solutions', or " if kind == "answers" else ""
+        raise DataError(
+            f"dynamics.baseline: among {len(drawn)} examples no two different {what}; set {instead}it null without "
+            "drop_error"
+        )
+    return [(row, f"{parts[row][0]}{new}{parts[row][2]}") for row, new in changed]
+
+
+def _cut(response: str, kind: Corruption) -> tuple[str, str, str]:
+    """What changes places, with what stands before and behind it; "" where there is nothing to change."""
+    if kind == "solutions":
+        return "", response, ""
+    start, end = answer_span(response) or (len(response), len(response))
+    return response[:start], clean(response[start:end]), response[end:]
+
+
+def exchanged(values: Sequence[str]) -> list[str | None]:
+    """`values` dealt out anew, so that nobody gets what equals its own; None for whom none is left.
+
+    Equal ones stand together, and each takes what stands as many places on as the largest group has members. Only
+    where a group is more than half of all does some of it meet itself.
+    """
+    order = sorted(range(len(values)), key=lambda place: values[place])
+    step = max((len(list(group)) for _, group in groupby(order, key=lambda place: values[place])), default=0)
+    given: list[str | None] = [None] * len(values)
+    for place, row in enumerate(order):
+        other = values[order[(place + step) % len(order)]]
+        given[row] = other if other != values[row] else None
+    return given
