@@ -83,9 +83,8 @@ def _made(config: RunConfig, replies: str) -> tuple[SkillGraph, list[str]]:
         from skillray.on_ray.environment import prepare
 
         prepare(config.cluster.address)
-        from skillray.on_ray.graph_build import (
-            build_on_ray,
-        )  # after prepare: ray's core reads the environment at import
+        # After prepare: ray's core reads the environment at import.
+        from skillray.on_ray.graph_build import build_on_ray
 
         try:
             return build_on_ray(config, known, replies)
