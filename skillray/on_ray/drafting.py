@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 MAX_WAVES = 8
 """Times that orders are sent to a teacher whose questions are refused too often to reach the target."""
+UPDATE_ORDERS = 1024
+"""Of a later segment: so many are one unit, done in this process, for training may be waiting. All of a unit's requests
+go to the teacher at once."""
 CLOSE_ENOUGH = 0.85
 """Share of the target that ends the waves: a last wave for a few examples costs more than they are worth, and the
 number of training tokens is fixed by the schedule."""
@@ -90,6 +93,8 @@ class Drafting:
             checked=self._checked,
         )
         rows = self.runner.config.rollout.batch_size
+        if self.index:
+            rows = max(rows, UPDATE_ORDERS)
         return self._made(f"wave-{wave:02d}", stage, self._segment.table("orders"), wanted, rows)
 
     def _ordered(self, parts: Iterator[pa.Table], written: list[Table]) -> Iterator[pa.Table]:
