@@ -244,6 +244,6 @@ def remark(notes: Mapping[str, float]) -> str | None:
     if counts[Category.UNSEEN] == total:
         return f"no example had {MIN_OBSERVATIONS} losses yet, so nothing was edited; raise dynamics.first"
     seen = total - counts[Category.UNSEEN]
-    alone = [category for category in Category if counts[category] == seen]
+    alone = [category for category in Category if counts[category] == seen and category is not Category.UNSEEN]
     which = "" if seen == total else f" with {MIN_OBSERVATIONS} losses"
     return f"all {seen} examples{which} are {alone[0]}; nothing tells them apart" if alone else None

@@ -121,7 +121,7 @@ def _unwritten(folder: RoundFolder) -> Iterator[str]:
             yield f"{when}: nothing that the teacher wrote can be used ({why}); the rest is studied"
         elif none:
             what = " or ".join(none)
-            yield f"{when}: nothing can be used of what the teacher was to {what} ({why}); more of the rest is written"
+            yield f"{when}: nothing can be used of what the teacher was to {what} ({why}); the rest is studied"
         elif lacking := _skills_without(wanted, segment.table("examples")):
             some = f"{len(lacking)} ({_shown(lacking)})"
             yield f"{when}: skills without anything written for them: {some}; removed: {why or 'none'}"

@@ -206,7 +206,8 @@ class Runner:
         if not examples.complete():
             held_out = [self.run.questions(split) for split in SPLITS if split != "pool"]
             parts, notes = Drafting(self, index).examples(plan, ids_of(held_out))
-            known = read_json(segment.study)  # first: who finds the examples sealed makes nothing again
+            # Before the examples: who finds them sealed makes nothing again, and has no counts of its own.
+            known = read_json(segment.study)
             self.fence.commit_json(segment.study, known | {"notes": {**known["notes"], **notes}})
             examples.write_all(parts, fence=self.fence)
 

@@ -93,6 +93,14 @@ def test_passages_are_plain_text_and_replay_is_among_them(studied):
     assert read_json(segment.study)["notes"]["written"] == 18
 
 
+def test_an_update_knows_what_is_asked_and_what_is_only_read(studied):
+    from skillray.on_ray.segments import _outline
+
+    for stage, is_asked in ((0, False), (1, True)):  # passages and general text; exercises
+        rows = _outline(studied.round("dsa", stage).segment(0).table("examples").read())
+        assert set(rows["is_asked"].to_pylist()) == {is_asked}
+
+
 def test_by_loss_the_skills_that_surprise_least_come_first(studied):
     segment = studied.round("dsa", 0).segment()
     losses = segment.folder("losses-00").table("losses").read().to_pylist()

@@ -255,6 +255,8 @@ def test_an_update_that_could_not_do_its_work_says_so_in_one_line() -> None:
     assert remark(update(Dynamics(), losses=easy).plan.notes) == "all 8 examples are easy; nothing tells them apart"
     with_new = update(Dynamics(), losses=easy, names=[*NAMES, "new"]).plan.notes  # no losses yet
     assert remark(with_new) == "all 8 examples with 3 losses are easy; nothing tells them apart"
+    as_many_new = update(Dynamics(), names=[*NAMES, *map(str, range(len(NAMES)))]).plan.notes
+    assert as_many_new["unseen"] == len(NAMES) and remark(as_many_new) is None  # not one category: those without losses
     assert remark(update(Dynamics(), observations=2).plan.notes) == (
         "no example had 3 losses yet, so nothing was edited; raise dynamics.first"
     )

@@ -104,7 +104,7 @@ def test_what_a_teacher_did_not_write_is_said_in_one_line(tmp_path):
         ({"refused_x": 4}, "nothing that the teacher wrote can be used (refused_x 4); the rest is studied"),
         (
             {"written": 1, "written_exercise": 1, "written_compose": 0, "refused_x": 4},
-            "nothing can be used of what the teacher was to compose (refused_x 4); more of the rest is written",
+            "nothing can be used of what the teacher was to compose (refused_x 4); the rest is studied",
         ),
     ):
         commit_json(segment.study, {"memory": {}, "notes": notes})
