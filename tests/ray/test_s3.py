@@ -120,7 +120,9 @@ def test_two_epochs_wrote_it_and_nothing_is_left(in_bucket):
     assert files.names_in(in_bucket.file("epochs")) == ["00000001", "00000002"]
     assert files.read_json(in_bucket.status)["epoch"] == 2
     assert not files.exists(in_bucket.file("lock.json")) and not files.has_folder(in_bucket.file("train"))
-    assert files.names_in(in_bucket.path) == [
+    # Logs may be there: a worker outlives the killed head by a moment, and some write that their calls failed.
+    names = [name for name in files.names_in(in_bucket.path) if name != "logs"]
+    assert names == [
         "config.yaml", "data", "epochs", "report", "shared", "status.json", "students", "summary.json", "teacher",
     ]  # fmt: skip
 
