@@ -1,7 +1,8 @@
 """Texts that say the same: near-duplicates of a set, and what leaks of an evaluation set.
 
 A text is its words: lower case, cut at spaces, without punctuation at their ends, and no space around a sign, so that
-`17 + 25` is one word, as it is a thing of its own: other numbers make another question.
+`17 + 25` is one word, as it is a thing of its own: other numbers make another question. Nor do LaTeX's ways to set the
+same formula make another: `$x^{2}$` and `\\(x^2\\)` are one word.
 """
 
 from __future__ import annotations
@@ -23,12 +24,22 @@ LEAST = 2
 """Words of an evaluation question that can be found in a text: one word stands in any."""
 
 Words = tuple[str, ...]
+_LATEX = (
+    (re.compile(r"\\?\$|\\[()\[\]!,;:]|\\(?:left|right|displaystyle)(?![a-z])"), ""),  # delimiters, sizes and spaces
+    (re.compile(r"\\[dt]frac(?![a-z])"), r"\\frac"),
+    (re.compile(r"(\\[a-z]+)\s+"), r"\1"),
+    (re.compile(r"([\^_])\s*\{(\\?\w+)\}"), r"\1\2"),
+)
+"""Of a text in lower case: what to write as what."""
 _SIGN = re.compile(r"\s*([-+*/=^×÷<>])\s*")
 _EDGE = ".,;:?!\"'()[]{}`*_#$"
 
 
 def words_of(text: str) -> Words:
-    return tuple(word for raw in _SIGN.sub(r"\1", text.casefold()).split() if (word := raw.strip(_EDGE)))
+    text = text.casefold()
+    for pattern, plain in _LATEX:
+        text = pattern.sub(plain, text)
+    return tuple(word for raw in _SIGN.sub(r"\1", text).split() if (word := raw.strip(_EDGE)))
 
 
 def shingles_of(words: Words) -> frozenset[Words]:

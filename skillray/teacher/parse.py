@@ -45,20 +45,31 @@ Listing = LabelSkills | ClusterSkills | NameMissingSkills | WriteQuestions | Dec
 _FIELDS = frozenset({"skills", "judge", "questions", "clusters", "exercises", "problem", "sub_skills", "points"})
 _POINTS = {"0": 0, "1": 1, "false": 0, "true": 1}
 _ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+(.+)$")
-_START = re.compile(r"\{\s*\"|\[\s*\"")
+_START = re.compile(r"\{\s*\"|\[\s*(?:\"|\{\s*\")")
 """Of JSON; the braces of LaTeX are followed by other things."""
 _TAG = re.compile(r"<(judge|skill|question)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"```\w*\n(.*)\n```", re.DOTALL)
+_THOUGHT = "</think>"
+"""Ends what a model of the reasoning kind says to itself; some servers keep its beginning."""
+_PARTS = ("description", "key concepts", "worked examples", "homework")
+"""Headings that every passage has, of those that its prompt asks for."""
+_HEADING = re.compile(r"^#+ .*$", re.MULTILINE)
+_N_LATEX = "abla|e|eg|eq|ewline|geq|leq|ot|otin|u"
 _LOST = re.compile(
-    r"""\\(?:["\\/]|[bfrt](?![A-Za-z])|n(?!eq\b|abla\b|otin\b)|u[0-9a-fA-F]{4}|(?P<latex>))""", re.DOTALL
+    rf"""\\(?:["\\/]|[bfrt](?![A-Za-z])|n(?!(?:{_N_LATEX})(?![A-Za-z]))|u[0-9a-fA-F]{{4}}|(?P<latex>))""", re.DOTALL
 )
 """Escapes of JSON; what is none of them, or would be one by chance (the \\f of \\frac), is LaTeX."""
-_REFUSAL = re.compile(r"\s*(?:i['’]m sorry|sorry,|i can(?:no|['’])t (?:help|assist|answer)|i am unable)", re.IGNORECASE)
+_REFUSAL = re.compile(
+    r"\s*(?:unfortunately,? )?(?:(?:i['’]m|i am) (?:very )?sorry|sorry,|i apologi[sz]e|as an ai\b"
+    r"|(?:i['’]m|i am) (?:unable|not able)"
+    r"|i can(?:no|['’])t (?:answer|assist|comply|create|fulfill?|generate|help|produce|provide|write))",
+    re.IGNORECASE,
+)
 
 
 def parse(request: Request, text: str, finish_reason: str = "stop") -> Reply:
-    """The reply that `text` is. Surrogates that no file can hold are replaced first."""
-    text = text[: MAX_READ + 1].encode("utf-8", "replace").decode()
+    """The reply that `text` is. Surrogates that no file can hold are replaced first, and thoughts are no part of it."""
+    text = text[: MAX_READ + 1].encode("utf-8", "replace").decode().rpartition(_THOUGHT)[2]
     if finish_reason == "content_filter":
         return _without_value(Outcome.REFUSED, text)
     if finish_reason == "length" or len(text) > MAX_READ:
@@ -69,7 +80,7 @@ def parse(request: Request, text: str, finish_reason: str = "stop") -> Reply:
         case Solve() | Rewrite():
             return _refused(text) or Reply(outcome=Outcome.OK, value=text.strip())
         case WriteTextbook():
-            return _refused(text) or Reply(outcome=Outcome.OK, value=_unfenced(text.strip()))
+            return _refused(text) or _passage(text)
         case WriteExercises() | Compose():
             return _refused(text) or _problems(request, text)
         case _:
@@ -118,8 +129,9 @@ def _body(text: str, quoted: str) -> dict[str, Any] | None:
 
 
 def _objects(text: str, quoted: str) -> list[dict[str, Any]]:
-    """JSON objects that have a field of ours, outermost only, in order. A bare list of strings counts as its list."""
-    decoder, found, place = json.JSONDecoder(strict=False), [], 0
+    """JSON objects that have a field of ours, outermost only, in order."""
+    decoder, found, place = json.JSONDecoder(strict=False), list[dict[str, Any]](), 0
+    text, quoted = (_LOST.sub(_escaped, one) for one in (text, quoted))
     for _ in range(MAX_STARTS):
         start = _START.search(text, place)
         if start is None:
@@ -131,11 +143,19 @@ def _objects(text: str, quoted: str) -> list[dict[str, Any]]:
         except (ValueError, RecursionError):
             place = start.start() + 1
             continue
-        if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
-            value = {"skills": value, "questions": value}
-        if isinstance(value, dict) and _FIELDS & value.keys():
-            found.append(value)
+        found += _bodies(value)
     return found
+
+
+def _bodies(value: Any) -> list[dict[str, Any]]:
+    """A bare list of strings counts as its list; so does one of objects that have no field of ours: their list has."""
+    if not isinstance(value, list):
+        return [value] if isinstance(value, dict) and _FIELDS & value.keys() else []
+    if value and all(isinstance(item, str) for item in value):
+        return [{"skills": value, "questions": value}]
+    objects = [item for item in value if isinstance(item, dict)]
+    known = [item for item in objects if _FIELDS & item.keys()]
+    return known or ([{"sub_skills": objects, "clusters": objects}] if objects else [])
 
 
 def _missing(body: dict[str, Any], request: NameMissingSkills, text: str) -> Reply:
@@ -237,7 +257,7 @@ def _new(text: str, request: WriteQuestions) -> Question:
 
 def _problems(request: WriteExercises | Compose, text: str) -> Reply:
     """Problems with their solutions: a list of them, or each in an object of its own."""
-    objects = _objects(_LOST.sub(_escaped, text), "")
+    objects = _objects(text, "")
     if isinstance(request, Compose):
         objects = objects[-1:]
     bodies = [one for body in objects for one in (body["exercises"] if _is_list(body, "exercises") else [body])]
@@ -306,10 +326,15 @@ def _escaped(match: re.Match[str]) -> str:
     return "\\\\" if match["latex"] is not None else match[0]
 
 
-def _unfenced(text: str) -> str:
-    """A passage that stands in a block of code as a whole."""
-    match = _FENCE.fullmatch(text)
-    return match[1].strip() if match else text
+def _passage(text: str) -> Reply:
+    """From its first heading on, with all that the prompt asks for: the student learns the text as it stands."""
+    fenced = _FENCE.search(text)
+    whole = fenced[1] if fenced and _HEADING.search(fenced[1]) and not _HEADING.search(text[: fenced.start()]) else text
+    headings = list(_HEADING.finditer(whole))
+    said = "\n".join(match[0].casefold() for match in headings)
+    if not all(part in said for part in _PARTS):
+        return _without_value(Outcome.MALFORMED, text)
+    return Reply(outcome=Outcome.OK, value=whole[headings[0].start() :].strip())
 
 
 def _clean(value: Any) -> str:

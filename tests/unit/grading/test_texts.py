@@ -17,6 +17,25 @@ def test_words_are_told_apart_by_numbers_and_signs_and_by_nothing_else() -> None
     assert words_of(" ?! ") == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        (r"Compute $\sin 60^\circ$.", r"Compute \(\sin 60^{\circ}\)."),
+        (r"Compute $\sin 60^\circ$.", r"Compute \[\sin60^\circ.\]"),
+        (r"Is $\frac{1}{2}x_1$ more?", r"Is $$\dfrac{1}{2}x_{1}$$ more?"),
+        (r"Find $\left(a+b\right)^2$", r"Find \((a + b)^{2}\)"),
+        ("It costs $5.", r"It costs \$5."),
+    ],
+)
+def test_how_latex_sets_a_formula_makes_no_other_question(text: str, other: str) -> None:
+    assert words_of(text) == words_of(other)
+    assert Leaks([(text, "1")]).shares_text(f"Example: {other} Well") and near_duplicates([text, other]) == [1]
+
+
+def test_other_formulas_are_other_questions() -> None:
+    assert words_of(r"\sin 60") != words_of(r"\cos 60") and words_of("x^{2}") != words_of("x_{2}") != words_of("x^{12}")
+
+
 def test_similarity_is_that_of_jaccard() -> None:
     # abc bcd cde | abc bcd cdx: 2 of 4
     assert similarity(shingles_of(words_of("a b c d e")), shingles_of(words_of("a b c d x"))) == 0.5

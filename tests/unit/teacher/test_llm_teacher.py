@@ -72,11 +72,14 @@ def test_missing_skills_are_asked_for_by_schema() -> None:
     assert sampling["temperature"] == 0.0 and set(schema["properties"]) == {"judge", "reason", "skills"}
 
 
+CHAPTER = "# sums\n## Description\n## Key concepts\n## Worked examples\n## Homework"
+
+
 def test_passages_are_plain_text_and_exercises_and_composed_problems_come_by_schema() -> None:
     about = {"skill": "sums", "subject": "", "description": ""}
     exercise = '{"problem": "3+4?", "solution": "\\\\boxed{7}", "skills": []}'
     answers = [
-        (Task.WRITE_TEXTBOOK, WriteTextbook(prerequisites=(), index=0, **about), "# sums", "# sums"),
+        (Task.WRITE_TEXTBOOK, WriteTextbook(prerequisites=(), index=0, **about), CHAPTER, CHAPTER),
         (
             Task.WRITE_EXERCISES,
             WriteExercises(learned=(), count=1, index=0, **about),

@@ -149,7 +149,12 @@ def test_each_name_is_in_one_family() -> None:
         (WRITE, '{"questions": ["2+2?"]}', "stop", Outcome.EMPTY),
         (SOLVE, "I can't help with that.", "stop", Outcome.REFUSED),
         (TEXTBOOK, "Sorry, no.", "stop", Outcome.REFUSED),
+        (TEXTBOOK, "Unfortunately, I can't write this chapter.", "stop", Outcome.REFUSED),
+        (TEXTBOOK, "I apologize, but no.", "stop", Outcome.REFUSED),
         (TEXTBOOK, "# Sums", "length", Outcome.TRUNCATED),
+        (TEXTBOOK, "# Sums\n## Description\nThey add.", "stop", Outcome.MALFORMED),
+        (TEXTBOOK, "Sums, with key concepts, worked examples, homework and a description.", "stop", Outcome.MALFORMED),
+        (SOLVE, "<think>\nHard. I give up.</think>\n", "stop", Outcome.EMPTY),
         (EXERCISES, "I'm sorry, no.", "stop", Outcome.REFUSED),
         (EXERCISES, '{"exercises": []}', "stop", Outcome.EMPTY),
         (EXERCISES, '{"exercises": [{"problem": "1+1?"}, 3]}', "stop", Outcome.MALFORMED),
@@ -202,14 +207,53 @@ def test_latex_that_is_no_escape_of_json_is_read_as_it_was_meant() -> None:
     assert exercise["solution"] == "\\boxed{\\pi}"
 
 
+@pytest.mark.parametrize(
+    "command", ["ne 0", "nu", "neg p", "not", "newline", "nabla", "frac12", "tan x", "beta", "sin x"]
+)
+def test_latex_with_single_backslashes_is_kept_in_every_kind_of_reply(command: str) -> None:
+    text = rf"Is $\{command}$ right?"
+    assert [q["question"] for q in parse(WRITE, f'{{"questions": ["{text}"]}}').value] == [text]
+    assert parse(COMPOSE, f'{{"problem": "{text}", "solution": "1"}}').value["question"] == text
+    value = parse(PARTS, f'{{"sub_skills": [{{"name": "limits of sums", "description": "{text}"}}]}}').value
+    assert value == [{"name": "limits_of_sums", "description": text}]
+
+
+def test_a_line_break_stays_one() -> None:
+    assert parse(WRITE, r'{"questions": ["Read this.\nNote it, \n then\nunder it: 1?"]}').value[0]["question"] == (
+        "Read this.\nNote it, \n then\nunder it: 1?"
+    )
+
+
 def test_a_composed_problem_needs_what_its_parts_need_and_is_harder() -> None:
     value = parse(COMPOSE, 'So {"reason": "both", "problem": "2+2, and 2 more?", "solution": "6"}').value
     assert value["question"] == "2+2, and 2 more?" and (value["skills"], value["level"]) == (["sum"], 3)
 
 
-def test_a_passage_is_its_text() -> None:
-    assert parse(TEXTBOOK, "```markdown\n# Sums\n{x}\n```\n").value == "# Sums\n{x}"
+CHAPTER = (
+    "# Sums\n## Description\n{x}\n## Key Concepts\n### 1. **Worked examples**\n2\n## Homework (two)\n```\n1+1\n```"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CHAPTER,
+        f"Sure! Here it is:\n\n{CHAPTER}\n",
+        f"Sure!\n```markdown\n{CHAPTER}\n```\nDo you want more?",
+        f"<think>\nThe user wants # Sums.</think>\n\n{CHAPTER}",
+    ],
+)
+def test_a_passage_is_its_text_from_the_first_heading_on(text: str) -> None:
+    assert parse(TEXTBOOK, text).value == CHAPTER
     assert schema(TEXTBOOK) is None
+
+
+@pytest.mark.parametrize("before", ["<think>\nA draft: DRAFT</think>", "A draft: DRAFT</think>"])
+def test_what_a_model_says_to_itself_is_no_part_of_its_reply(before: str) -> None:
+    said = before.replace("DRAFT", '{"exercises": [{"problem": "draft?", "solution": "1"}]}')
+    text = json.dumps({"exercises": [{"problem": "1+1?", "solution": "2"}]})
+    assert [q["question"] for q in parse(EXERCISES, said + text).value] == ["1+1?"]
+    assert parse(SOLVE, f"{before}\n\n\\boxed{{4}}").value == "\\boxed{4}"
 
 
 PIECES = [
