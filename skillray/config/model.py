@@ -230,7 +230,8 @@ class ClusterSettings(Value):
     num_cpus: PositiveInt = 16
     """Logical CPUs of a local Ray. Fewer than 8 can deadlock: coordinator, Serve, pools and workers wait at once."""
     stage_timeout_s: PositiveFloat = 24 * 3600.0
-    """A stage that takes longer is ended and its student fails."""
+    """A stage that takes longer is ended and its student fails. Of training, from its turn in its worker group on; the
+    wait for the group's resources counts."""
     start_timeout_s: PositiveFloat = 600.0
     """For Ray, the teacher and a worker to come up."""
 

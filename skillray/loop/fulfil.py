@@ -48,6 +48,8 @@ class Fulfil:
     min_agreement: int
     wave: int = 0
     """How often these orders have been sent before: the teacher writes others each time."""
+    topic: str = ""
+    """What the graph's skills were taken apart from."""
     previous: str | None = None
     """Folder of the examples of the segment before, whose questions orders may name as well."""
     evaluation: tuple[str, ...] = ()
@@ -71,6 +73,8 @@ class Fulfil:
                 solutions=self.solutions,
                 min_agreement=self.min_agreement,
                 wave=self.wave,
+                topic=self.topic,
+                all_solutions=self.previous is None,
             )
             drafts: list[Row] = []
             for kind, write in WRITERS.items():

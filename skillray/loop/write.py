@@ -40,6 +40,8 @@ PER_CALL = 5
 """Exercises that one call is to write."""
 MAX_CHOICES = 40
 """Skills that the teacher is shown when it is asked which of them an exercise needs."""
+MAX_MEMBERS = 40
+"""Of a study unit, that the teacher is told of."""
 LENGTHS = {"question": (5, 4_000), "solution": (1, 8_000), "passage": (200, 60_000)}
 """Characters, least and most; what is longer than a student's `max_length` in tokens is left out later."""
 
@@ -56,6 +58,10 @@ class Desk:
     solutions: int
     min_agreement: int
     wave: int
+    topic: str = ""
+    """What all of the graph is about; the subject of skills that have none."""
+    all_solutions: bool = True
+    """An example of every solution that agrees, as STAT-Syn; an update orders one for each question."""
 
 
 def synthesize(orders: Sequence[Row], desk: Desk) -> list[Row]:
@@ -67,8 +73,9 @@ def synthesize(orders: Sequence[Row], desk: Desk) -> list[Row]:
     found, drafts = _asked(Task.WRITE_QUESTIONS, orders, requests, desk)
     pairs = [(order, _question(body)) for order, value in found for body in value]
     for (order, question), texts in zip(pairs, _solutions(pairs, desk, own=False), strict=True):
-        agreeing: list[str | None] = [*_agreeing(texts, desk)] or [None]
-        drafts += [draft(order, question, text, order["question_ids"], _problem(question, text)) for text in agreeing]
+        agreeing = _agreeing(texts, desk)
+        for text in (agreeing if desk.all_solutions else agreeing[:1]) or [None]:
+            drafts.append(draft(order, question, text, order["question_ids"], _problem(question, text, texts, desk)))
     return drafts
 
 
@@ -90,7 +97,7 @@ def augment(orders: Sequence[Row], desk: Desk) -> list[Row]:
 def textbook(orders: Sequence[Row], desk: Desk) -> list[Row]:
     """DSA's textbook data (arXiv 2412.19361): `count` passages on a skill, each an example of its own."""
     wanted = [(order, desk.wave * order["count"] + n) for order in orders for n in range(order["count"])]
-    requests = [_passage_on(order["skill"], index, desk.graph) for order, index in wanted]
+    requests = [_passage_on(order["skill"], index, desk) for order, index in wanted]
     found, drafts = _asked(Task.WRITE_TEXTBOOK, [order for order, _ in wanted], requests, desk)
     return drafts + [_passage(order, text) for order, text in found]
 
@@ -100,9 +107,9 @@ def exercise(orders: Sequence[Row], desk: Desk) -> list[Row]:
     calls = [(order, request) for order in orders for request in _exercise_calls(order, desk)]
     found, drafts = _asked(Task.WRITE_EXERCISES, *_unzipped(calls), desk)
     pairs = [(order, _question(body)) for order, value in found for body in value]
-    needed = _needs_skill(pairs, desk)
-    drafts += [draft(*pair, pair[1].solution, [], "skill_not_used") for pair, is_needed in needed if not is_needed]
-    return drafts + _with_own_solution([pair for pair, is_needed in needed if is_needed], desk)
+    problems = _skill_problems(pairs, desk)
+    drafts += [draft(*pair, pair[1].solution, [], why) for pair, why in zip(pairs, problems, strict=True) if why]
+    return drafts + _with_own_solution([pair for pair, why in zip(pairs, problems, strict=True) if not why], desk)
 
 
 def compose(orders: Sequence[Row], desk: Desk) -> list[Row]:
@@ -150,12 +157,12 @@ def _with_own_solution(pairs: Sequence[tuple[Row, Question]], desk: Desk) -> lis
     drafts = []
     for (order, question), texts in zip(pairs, _solutions(pairs, desk, own=True), strict=True):
         text = next(iter(_agreeing(texts, desk)), None)
-        drafts.append(draft(order, question, text, order["question_ids"], _problem(question, text)))
+        drafts.append(draft(order, question, text, order["question_ids"], _problem(question, text, texts, desk)))
     return drafts
 
 
 def _solutions(pairs: Sequence[tuple[Row, Question]], desk: Desk, own: bool) -> list[list[str]]:
-    """`desk.solutions` texts of each question, empty where none came; `own`: the first is the one it came with."""
+    """`desk.solutions` texts of each question, "" where none came; `own`: the first is the one it came with."""
     samples = range(1 if own else 0, desk.solutions)
     solves = [Solve(question=question, sample=n) for _, question in pairs for n in samples]
     replies = desk.ask(Task.SOLVE, solves) if solves else []
@@ -165,15 +172,15 @@ def _solutions(pairs: Sequence[tuple[Row, Question]], desk: Desk, own: bool) -> 
     return [[question.solution, *part] if own else part for (_, question), part in zip(pairs, parts, strict=True)]
 
 
-def _agreeing(texts: Sequence[str], desk: Desk) -> list[str]:
+def _agreeing(texts: Sequence[str], desk: Desk) -> list[str | None]:
     answers = [extract_answer(text) for text in texts]
     return list(agree(texts, answers, desk.same, desk.min_agreement).solutions)
 
 
-def _problem(question: Question, text: str | None) -> str | None:
-    """Why this question with the solution `text`, which is None where none agree, is no example."""
+def _problem(question: Question, text: str | None, texts: Sequence[str], desk: Desk) -> str | None:
+    """Why this question with the solution `text`, which is None where none of `texts` agree, is no example."""
     if text is None:
-        return "no_agreement"
+        return "too_few_solutions" if len(list(filter(None, texts))) < desk.min_agreement else "no_agreement"
     return _length_problem("question", question.question) or _length_problem("solution", text)
 
 
@@ -202,13 +209,19 @@ def _usable(reply: Reply, task: Task) -> bool:
     return reply.outcome is Outcome.OK
 
 
-def _needs_skill(pairs: Sequence[tuple[Row, Question]], desk: Desk) -> list[tuple[tuple[Row, Question], bool]]:
-    """Whether the teacher, shown the exercise alone, names the skill that it was written for."""
+def _skill_problems(pairs: Sequence[tuple[Row, Question]], desk: Desk) -> list[str | None]:
+    """None where the teacher, shown the exercise alone, names the skill that it was written for; else why not."""
     choices = {skill: _choices(skill, desk.graph) for skill in {order["skill"] for order, _ in pairs}}
     requests = [LabelSkills(question=question, allowed=choices[order["skill"]]) for order, question in pairs]
     replies = desk.ask(Task.LABEL_SKILLS, requests) if requests else []
-    named = [reply.value if _usable(reply, Task.LABEL_SKILLS) else [] for reply in replies]
-    return [(pair, pair[0]["skill"] in skills) for pair, skills in zip(pairs, named, strict=True)]
+    return [_skill_problem(order["skill"], reply) for (order, _), reply in zip(pairs, replies, strict=True)]
+
+
+def _skill_problem(skill: str, reply: Reply) -> str | None:
+    if _usable(reply, Task.LABEL_SKILLS):
+        return None if skill in reply.value else "skill_not_used"
+    named_others = reply.outcome in (Outcome.EMPTY, Outcome.UNKNOWN_SKILL)
+    return "skill_not_used" if named_others else f"teacher_label_{reply.outcome}"
 
 
 def _choices(skill: str, graph: SkillGraph) -> tuple[str, ...]:
@@ -219,16 +232,17 @@ def _choices(skill: str, graph: SkillGraph) -> tuple[str, ...]:
     return tuple(sorted(list(near)[:MAX_CHOICES]))
 
 
-def _passage_on(skill: str, index: int, graph: SkillGraph) -> WriteTextbook:
-    subject, needs = graph.subjects.get(skill, ""), graph.prerequisites.get(skill, ())
-    about = _about(skill, graph)
+def _passage_on(skill: str, index: int, desk: Desk) -> WriteTextbook:
+    subject, needs = desk.graph.subjects.get(skill, desk.topic), desk.graph.prerequisites.get(skill, ())
+    about = _about(skill, desk.graph)
     return WriteTextbook(skill=skill, subject=subject, description=about, prerequisites=needs, index=index)
 
 
 def _about(skill: str, graph: SkillGraph) -> str:
-    """What the graph says of a skill; of a unit of skills that need each other, what each of them is."""
-    said = [graph.descriptions.get(skill, "")]
-    said += [": ".join(filter(None, (one, graph.descriptions.get(one, "")))) for one in graph.members.get(skill, ())]
+    """What the graph says of a skill; of a unit of skills that need each other, what each of the first members is."""
+    said, members = [graph.descriptions.get(skill, "")], graph.members.get(skill, ())
+    said += [": ".join(filter(None, (one, graph.descriptions.get(one, "")))) for one in members[:MAX_MEMBERS]]
+    said += [f"and {len(members) - MAX_MEMBERS} more"] if len(members) > MAX_MEMBERS else []
     return "; ".join(filter(None, said))
 
 
@@ -238,7 +252,7 @@ def _exercise_calls(order: Row, desk: Desk) -> list[WriteExercises]:
     return [
         WriteExercises(
             skill=skill,
-            subject=graph.subjects.get(skill, ""),
+            subject=graph.subjects.get(skill, desk.topic),
             description=_about(skill, graph),
             learned=graph.prerequisites.get(skill, ()),
             count=count,

@@ -152,9 +152,15 @@ class RayVerbs:
             return
         if dynamics.baseline is not None:
             await self._probe(student, round_index)
+        begun = asyncio.Event()
         async with asyncio.TaskGroup() as both:
-            both.create_task(self._runner(Verb.UPDATE, (student,), round_index))
-            both.create_task(self._train(student, round_index))
+            both.create_task(self._train(student, round_index, begun=begun))
+            both.create_task(self._update(student, round_index, begun))
+
+    async def _update(self, student: StudentConfig, round_index: int, begun: asyncio.Event) -> None:
+        """Its time runs from the training's turn on: there is nothing to decide before."""
+        await begun.wait()
+        await self._runner(Verb.UPDATE, (student,), round_index)
 
     async def _probe(self, student: StudentConfig, round_index: int) -> None:
         """Students whose probe is the same have one fit between them."""
@@ -180,11 +186,17 @@ class RayVerbs:
         same = (one for one in begun if self._run.round(one.name, round_index).shared_probe.path == path)
         return next(same, student)
 
-    async def _train(self, student: StudentConfig, round_index: int, part: TrainPart = "fine_tune") -> None:
+    async def _train(
+        self,
+        student: StudentConfig,
+        round_index: int,
+        part: TrainPart = "fine_tune",
+        begun: asyncio.Event | None = None,
+    ) -> None:
         place = f"{student.name}/round-{round_index:03d}/{part}"
         self._status.student(student.name, round=round_index, stage=part)
         with self._shown(place, lambda: self._trainer.progress(student.name, round_index, part)):
-            seconds = await self._trainer.train(student, round_index, part)
+            seconds = await self._trainer.train(student, round_index, part, begun or asyncio.Event())
         self._record(Verb.FINE_TUNE, [student.name], round_index, seconds)
 
     async def summarise(self, good: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from skillray.curriculum.base import NEW, WRITTEN, OrderKind, Plan
+from skillray.curriculum.dynamics import MIN_AGREEMENT, SOLUTIONS
 from skillray.curriculum.textbooks import Textbooks
 from skillray.loop.by_loss import PassageLosses, units_by_loss, with_units
 from skillray.loop.fulfil import Fulfil
@@ -85,9 +86,10 @@ class Drafting:
             model=self.runner.student.model,
             teacher=self.runner.teacher(),
             graph=graph_from_json(read_json(run.graph)),
-            solutions=getattr(curriculum, "solutions", 1),
-            min_agreement=getattr(curriculum, "min_agreement", 1),
+            solutions=getattr(curriculum, "solutions", SOLUTIONS),
+            min_agreement=getattr(curriculum, "min_agreement", MIN_AGREEMENT),
             wave=self.index * MAX_WAVES + wave,
+            topic=getattr(self.runner.config.graph, "topic", ""),
             previous=self._previous.folder if self.index else None,
             evaluation=self._evaluation,
             checked=self._checked,
@@ -98,9 +100,11 @@ class Drafting:
         return self._made(f"wave-{wave:02d}", stage, self._segment.table("orders"), wanted, rows)
 
     def _ordered(self, parts: Iterator[pa.Table], written: list[Table]) -> Iterator[pa.Table]:
-        """By loss, where the curriculum says so: that is known when the passages are there."""
+        """By loss, where the curriculum says so: known when the passages are there. A later segment carries them
+        on in their places.
+        """
         curriculum = self.runner.stage.curriculum
-        if not isinstance(curriculum, Textbooks) or curriculum.order != "loss":
+        if self.index or not isinstance(curriculum, Textbooks) or curriculum.order != "loss":
             return parts
         losses = [self._segment.folder(f"losses-{wave:02d}").table("losses") for wave in range(len(written))]
         jobs = [Job(drafts, (table,)) for drafts, table in zip(written, losses, strict=True)]

@@ -23,10 +23,10 @@ ENVIRONMENT = {
     "RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S": "60",
     "RAY_TRAIN_COLLECTIVE_TIMEOUT_S": "300",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # how soon the end, or a dead worker, is seen; Ray's own 2 s add up
-    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "600",  # a node of an autoscaling cluster takes minutes
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
 }
 """Ray Train's, read by whoever calls `fit`; what is already set stays."""
+START_TIMEOUT = "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"
 
 
 def device_of(placement: Placement) -> Literal["cpu", "cuda"]:
@@ -39,7 +39,9 @@ def environment_of(placement: Placement, ours: Mapping[str, str]) -> dict[str, A
     return {**placement.runtime_env, "env_vars": env_vars}
 
 
-def fit(queue: JobQueue, settings: TrainingSettings, placement: Placement, name: str, log: str) -> None:
+def fit(
+    queue: JobQueue, settings: TrainingSettings, placement: Placement, name: str, log: str, start_timeout_s: float
+) -> None:
     """Train the queue's jobs on `settings.num_workers` workers; blocks until none waits.
 
     Call it from an actor of its own, not from the coordinator: Ray Train's controller dies with its caller. A worker
@@ -50,11 +52,13 @@ def fit(queue: JobQueue, settings: TrainingSettings, placement: Placement, name:
         placement: of one worker; it trains on a GPU when `num_gpus` is not 0.
         name: of this attempt, never used before: Ray Train resumes silently from what it finds under a name.
         log: start of the path of a log of each worker group, in the run folder.
+        start_timeout_s: how long the workers may wait for their resources: for nodes of an autoscaling cluster, or for
+            whoever holds the GPUs.
 
     Raises:
         StageError: the worker group failed more often than is tolerated; the first job that waits was under way.
     """
-    for key, value in ENVIRONMENT.items():
+    for key, value in {**ENVIRONMENT, START_TIMEOUT: str(start_timeout_s)}.items():
         os.environ.setdefault(key, value)
     import ray.train
 

@@ -17,8 +17,8 @@ from typing import Any
 import ray
 
 from skillray.config import RunConfig, StudentConfig, load_config
-from skillray.coordinator.fleet import Status, within
-from skillray.errors import SkillrayError, StageError
+from skillray.coordinator.fleet import Status
+from skillray.errors import DeadlineError, SkillrayError, StageError
 from skillray.on_ray.runner import Attempts, died, hold_lease, log_to, replaced
 from skillray.on_ray.train_jobs import TrainPart, train_job
 from skillray.store.fence import Fence
@@ -55,6 +55,14 @@ class TrainingGroup:
                 self._draining = asyncio.create_task(self._drain())
                 self._draining.add_done_callback(self._fail_all)
         return await asyncio.shield(self._results[key])
+
+    async def turn(self, student: str, round_index: int, part: TrainPart) -> None:
+        """Returns when no other job is before it, or `train` has returned."""
+        key = _key(student, round_index, part)
+        while key in self._results and not self._results[key].done():
+            if (await asyncio.to_thread(self._queue.waiting))[:1] == [key]:
+                return
+            await asyncio.sleep(LOOK_S)
 
     async def idle(self) -> None:
         """Returns when no worker group is up."""
@@ -105,7 +113,8 @@ class TrainingGroup:
         name = f"{self._name.replace('/', '-')}-{time.time_ns():x}"
         before = self._queue.reached()
         try:
-            fit(self._queue, config.training, config.placement.train, name, self._run.file("logs", name))
+            log, wait = self._run.file("logs", name), config.cluster.stage_timeout_s
+            fit(self._queue, config.training, config.placement.train, name, log, wait)
         except Exception as error:  # whatever ended the group: the student under way pays, the others go on
             log_to(self._run, f"{name}-fit", traceback.format_exc())
             if self._queue.reached() > before:
@@ -145,10 +154,15 @@ class Trainer:
         """Returns when every group that nobody waits for has ended."""
         await asyncio.gather(*self._closing)
 
-    async def train(self, student: StudentConfig, round_index: int, part: TrainPart) -> dict[str, float]:
-        """Seconds by step: training, and the wait for a worker group to start or to come to this student."""
+    async def train(
+        self, student: StudentConfig, round_index: int, part: TrainPart, begun: asyncio.Event
+    ) -> dict[str, float]:
+        """Seconds by step: training, and the wait for a worker group to start or to come to this student.
+
+        Its time runs from its turn on, when `begun` is set.
+        """
         start, place = time.monotonic(), _place(student.name, round_index, part)
-        trained = await replaced(lambda: self._attempt(student.name, round_index, part, place), place)
+        trained = await replaced(lambda: self._attempt(student.name, round_index, part, place, begun), place)
         wait = time.monotonic() - start - trained  # less than nothing where training began under an earlier coordinator
         return {part: trained, f"{part}_wait": max(0.0, wait)}
 
@@ -161,22 +175,33 @@ class Trainer:
         if self._status.training.pop(_place(student, round_index, part), None) is not None:
             self._status.save()
 
-    async def _attempt(self, student: str, round_index: int, part: TrainPart, place: str) -> float:
+    async def _attempt(
+        self, student: str, round_index: int, part: TrainPart, place: str, begun: asyncio.Event
+    ) -> float:
         slot = self._join(place)
-        group = self._groups[slot]
+        group, limit = self._groups[slot], self._config.cluster.stage_timeout_s
+        call = asyncio.ensure_future(group.actor.train.remote(student, round_index, part))
+        turn = asyncio.gather(group.actor.turn.remote(student, round_index, part), return_exceptions=True)
         try:
-            call = group.actor.train.remote(student, round_index, part)
-            late = f"{place} took longer than cluster.stage_timeout_s"
-            trained: float = await within(self._config.cluster.stage_timeout_s, call, late)
+            # Whoever is before it has a limit of its own, and its group ends with it.
+            await asyncio.wait([call, turn], return_when=asyncio.FIRST_COMPLETED)
+            begun.set()
+            await asyncio.wait([call], timeout=limit)
+            if not call.done():
+                self._end(slot, group)  # it would go on, and others of its group wait for it: they join another one
+                raise DeadlineError(f"{place} took longer than cluster.stage_timeout_s")
+            trained: float = call.result()
             return trained
         except asyncio.CancelledError:
             group.actor.stop.remote(student, round_index, part)
             raise
         except ray.exceptions.RayActorError as error:
-            if died(error) and self._groups.get(slot) is group:
-                del self._groups[slot]  # whoever asks next starts another
+            if died(error):
+                self._end(slot, group)  # whoever asks next starts another
             raise
         finally:
+            call.cancel()
+            turn.cancel()
             self._leave(slot, group, place)
 
     async def progress(self, student: str, round_index: int, part: TrainPart) -> tuple[int, int, str]:
@@ -190,7 +215,8 @@ class Trainer:
     def _join(self, place: str) -> int:
         """The slot whose group trains `place`; on disk, so that a restarted coordinator asks the same group again."""
         slot = self._status.training.get(place)
-        slot = self._choose() if slot is None else slot
+        if slot is None or slot >= self._config.placement.train.max_workers:  # there may be fewer than there were
+            slot = self._choose()
         self._status.training[place] = slot
         self._status.save()
         if slot not in self._groups:
@@ -218,7 +244,11 @@ class Trainer:
         """End a group once Ray Train has put its workers away, unless a student joins it meanwhile."""
         with contextlib.suppress(ray.exceptions.RayError, TimeoutError):  # it is gone, or hangs: killed all the same
             await asyncio.wait_for(group.actor.idle.remote(), CLOSE_S)
-        if not group.students and self._groups.get(slot) is group:
+        if not group.students:
+            self._end(slot, group)
+
+    def _end(self, slot: int, group: _Group) -> None:
+        if self._groups.get(slot) is group:
             del self._groups[slot]
             ray.kill(group.actor)
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 
 from skillray import errors
-from skillray.errors import SkillrayError
+from skillray.errors import SkillrayError, StageError
 from skillray.store.fence import Fence
 from skillray.store.files import commit_json, exists, names_in, read_json
 from skillray.training.group import from_rank_0
@@ -136,6 +136,8 @@ def train_queue(queue: JobQueue, train_one: Callable[..., None] = train, alive: 
         patience = 0.0
         try:
             job: TrainJob = from_rank_0(partial(queue.job, key))
+            if job.stop and from_rank_0(partial(exists, job.stop)):
+                raise StageError(f"fine_tune: not begun: {from_rank_0(partial(read_json, job.stop))['reason']}")
             train_one(job, _Notes(queue, key), alive)
             if job.output is None:
                 patience = min(FOLLOWS_S, job.settings.step_timeout_s / 2)

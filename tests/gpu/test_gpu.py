@@ -58,7 +58,7 @@ def train(folder: Path, student: str, examples: Table, wanted: TrainingSettings,
     def run() -> None:
         from skillray.on_ray.train import fit
 
-        fit(queue, wanted, Placement(num_gpus=num_gpus), "attempt-0", str(folder / "log"))
+        fit(queue, wanted, Placement(num_gpus=num_gpus), "attempt-0", str(folder / "log"), 60.0)
 
     ray.get(ray.remote(num_cpus=0.1)(run).remote())
     queue.outcome("job")

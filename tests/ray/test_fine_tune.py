@@ -335,7 +335,7 @@ def test_a_loss_that_is_not_finite_stops_its_job_before_anything_is_published(
     def run() -> None:
         from skillray.on_ray.train import fit
 
-        fit(queue, wanted, Placement(), "attempt-0", str(tmp_path / "log"))
+        fit(queue, wanted, Placement(), "attempt-0", str(tmp_path / "log"), 60.0)
 
     ray.get(ray.remote(num_cpus=0.1)(run).remote())
     with pytest.raises(StageError, match=r"the loss of step 0 is not finite \(examples [0-9a-f]{32}, "):

@@ -211,7 +211,7 @@ def battered(trained: Mapping[str, Trained], tmp_path_factory: pytest.TempPathFa
         from skillray.on_ray.train import fit
 
         placement = Placement(runtime_env={"env_vars": {MARK: "there"}})
-        fit(queue, done.job.settings, placement, "attempt-0", str(storage / "log"))
+        fit(queue, done.job.settings, placement, "attempt-0", str(storage / "log"), 60.0)
 
     start = time.monotonic()
     running = ray.remote(num_cpus=0.1)(run).remote()

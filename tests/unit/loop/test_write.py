@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from skillray.curriculum.base import Order, OrderKind, Plan
@@ -90,7 +92,7 @@ def test_no_two_solutions_agree():
 def test_a_reply_that_never_came_is_no_data():
     failed = Reply(outcome=Outcome.FAILED)
     assert kept(synthesize("#### 4", failed, "#### 4")) == ["#### 4"]
-    assert reasons(synthesize("#### 4", failed, failed)) == ["no_agreement"]
+    assert reasons(synthesize("#### 4", failed, failed)) == ["too_few_solutions"]
     (draft,) = writing.synthesize([order(OrderKind.SYNTHESIZE)], desk(Scripted(write_questions=[failed])))
     assert (draft["refused"], draft["response"]) == ("teacher_failed", "")
 
@@ -181,6 +183,27 @@ def test_an_exercise_must_need_its_skill_and_is_not_solved_otherwise():
     assert asked.allowed == ("count", "product", "sum")
 
 
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (Outcome.FAILED, "teacher_label_failed"),
+        (Outcome.TRUNCATED, "teacher_label_truncated"),
+        (Outcome.UNKNOWN_SKILL, "skill_not_used"),
+        (Outcome.EMPTY, "skill_not_used"),
+    ],
+)
+def test_a_teacher_that_does_not_say_what_an_exercise_needs_is_told_from_one_that_says_others(outcome, reason):
+    ask = Scripted(write_exercises=[ok([written(1)])], label_skills=[Reply(outcome=outcome)], solve=[])
+    assert reasons(exercise(ask)) == [reason]
+
+
+def test_an_update_has_one_example_of_each_question():
+    ask = Scripted(write_questions=[ok([BODY])], solve=[ok("2+2=4\n#### 4"), ok("#### 4"), ok("#### 5")])
+    for every, count in ((True, 2), (False, 1)):
+        at = replace(desk(ask, solutions=3, min_agreement=2), all_solutions=every)
+        assert len(kept(writing.synthesize([order(OrderKind.SYNTHESIZE)], at))) == count
+
+
 def test_exercises_are_asked_for_a_few_at_a_time_and_each_wave_asks_for_others():
     ask = Scripted(write_exercises=[Reply(outcome=Outcome.MALFORMED)])
     drafts = exercise(ask, count=12, wave=2)
@@ -210,8 +233,18 @@ def test_a_teacher_is_told_what_the_graph_says_of_a_skill():
         {"sum": (), "loop": ()}, members={"loop": ("a", "b")}, descriptions={"sum": "plus", "a": "first", "other": "x"}
     )
     assert [writing._about(skill, graph) for skill in ("sum", "loop")] == ["plus", "a: first; b"]
-    asked = writing._passage_on("sum", 0, graph)
-    assert (asked.description, asked.prerequisites, asked.index) == ("plus", (), 0)
+    at = replace(desk(Scripted()), graph=graph, topic="arithmetic")
+    asked = writing._passage_on("sum", 0, at)
+    assert (asked.description, asked.prerequisites, asked.index, asked.subject) == ("plus", (), 0, "arithmetic")
+    named = SkillGraph({"sum": ()}, subjects={"sum": "algebra"})
+    assert writing._passage_on("sum", 0, replace(at, graph=named)).subject == "algebra"
+
+
+def test_of_a_large_unit_the_first_members_are_told():
+    members = tuple(f"skill_{n:03d}" for n in range(400))
+    graph = SkillGraph({"ring": ()}, members={"ring": members}, descriptions=dict.fromkeys(members, "d" * 280))
+    said = writing._about("ring", graph)
+    assert "skill_039" in said and "skill_040" not in said and said.endswith("; and 360 more") and len(said) < 20_000
 
 
 def test_a_skill_among_many_is_chosen_from_its_neighbours():

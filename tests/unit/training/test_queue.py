@@ -65,6 +65,15 @@ def test_jobs_are_trained_in_order_and_fail_alone(queue: JobQueue) -> None:
     assert queue.outcome("late-000") is not None
 
 
+def test_what_nobody_waits_for_is_not_begun(queue: JobQueue) -> None:
+    trained: list[str] = []
+    queue.stop("a-000", "the student's run has ended")
+    train_queue(queue, lambda given, note, alive: trained.append(given.model))
+    assert trained == ["b-000", "c-001"]
+    with pytest.raises(StageError, match="not begun: the student's run has ended"):
+        queue.outcome("a-000")
+
+
 def test_the_group_of_a_probe_waits_for_the_round_that_follows(tmp_path: Path) -> None:
     """And no other group does: half of that wait would be long for a queue that is empty."""
     queue, trained = JobQueue(str(tmp_path / "queue")), list[str]()
