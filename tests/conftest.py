@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from tests.faults.table import Outcome, lines
@@ -15,6 +16,7 @@ from tests.faults.table import Outcome, lines
 if TYPE_CHECKING:
     from tests.faults.world import World
 
+hypothesis.settings.load_profile("ci")  # no deadline on examples, and the same ones everywhere
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -121,7 +121,7 @@ class LocalStorage:
         """Files whose names are durable."""
 
     def put(self, path: str, data: bytes, before: Before = at_once) -> None:
-        with _told(path), self._draft(path, data) as draft:
+        with _told(path), _or_stale(before), self._draft(path, data) as draft:
             before()
             self._disk.replace(draft, path)
             self._disk.sync(os.path.dirname(path))
@@ -130,7 +130,7 @@ class LocalStorage:
         with _told(path):
             if self._disk.is_file(path):
                 return self._stands(path, data)
-            with self._draft(path, data) as draft:
+            with _or_stale(before), self._draft(path, data) as draft:
                 before()
                 if not self._link(draft, path):
                     return self._stands(path, data)
@@ -139,7 +139,7 @@ class LocalStorage:
 
     def publish(self, draft: str, folder: str, manifest: bytes, before: Before = at_once) -> bool:
         """One rename shows files and manifest together, and only where no folder is: nothing is ever taken away."""
-        with _told(folder):
+        with _told(folder), _or_stale(before):
             self._disk.write(os.path.join(draft, "manifest.json"), manifest)
             self._sync_below(draft)
             self._make_folder(os.path.dirname(folder))
@@ -276,6 +276,16 @@ class LocalStorage:
                 self._disk.make_folder(folder)
             self._disk.sync(parent)
         self._settled.add(folder)
+
+
+@contextlib.contextmanager
+def _or_stale(before: Before) -> Iterator[None]:
+    """Who takes a run over removes the drafts in it: a writer that misses its own hears first whether it is stale."""
+    try:
+        yield
+    except FileNotFoundError:
+        before()
+        raise
 
 
 @contextlib.contextmanager

@@ -150,7 +150,8 @@ class RunLock:
 def writing(
     run: str, tell: Tell = lambda line: None, *, patience_s: float = PATIENCE_S, beat_s: float = BEAT_S
 ) -> Iterator[Fence]:
-    """Hold the run folder `run` while the block runs, and show life; drafts that killed writers left are removed.
+    """Hold the run folder `run` while the block runs, and show life; drafts that killed writers left are removed, those
+    of earlier runs at the start, those of workers that were replaced at the end.
 
     Raises:
         LockedError: another process writes it.
@@ -163,6 +164,7 @@ def writing(
     heart.start()
     try:
         yield fence
+        files.recover(run)
     finally:
         ended.set()
         heart.join()

@@ -186,7 +186,8 @@ def _undecided(run: RunFolder) -> Iterator[str]:
 
 
 def _stale(run: RunFolder) -> Iterator[str]:
-    taken = {int(name): os.path.getmtime(run.file("epochs", name)) for name in names_in(run.file("epochs"))}
+    # When its name was linked: it was written a moment before.
+    taken = {int(name): os.stat(run.file("epochs", name)).st_ctime for name in names_in(run.file("epochs"))}
     for path in Path(run.path).rglob("manifest.json"):
         epoch, next_taken = read_json(str(path))["epoch"], taken.get(read_json(str(path))["epoch"] + 1)
         if epoch not in taken:

@@ -62,7 +62,7 @@ VICTIMS = {
     ),
     "training group": Victim("ray::TrainingGroup", _at("fine_tune"), "with Ray Train's controller, which it owns"),
     "train worker": Victim("ray::RayTrainWorker", _at("fine_tune"), "in the middle of an epoch"),
-    "data worker": Victim("ray::MapWorker", _at("answer", "diagnose", "study"), "roll_out, grade, diagnose, fulfil"),
+    "data worker": Victim("ray::MapWorker", _at("answer"), "roll_out, grade; what is small is done in the runner"),
     "teacher replica": Victim("ray::ServeReplica", _at("diagnose", "study"), "with calls under way"),
     "reply log": Victim("ray::ReplyLogActor", _at("diagnose", "study"), "with replies not yet written"),
 }
@@ -169,7 +169,7 @@ class Nemesis:
             here = [name for name in self.victims if moment in self.moments(name)]
             if not here:
                 return
-            delay = self._rng.uniform(0.0, 0.7) * self.lasts[moment]
+            delay = self._rng.uniform(0.0, 0.5) * self.lasts[moment]
             self._due[moment] = (self._rng.choice(here), time.monotonic() + delay)
         victim, due = self._due[moment]
         if time.monotonic() >= due:

@@ -45,7 +45,7 @@ def battered(
     assert not found.violations, (f"seed {seed}, killed: {struck}", found.violations[:20], command.said())
     expected = {moment for victim in victims for moment in VICTIMS[victim].moments} & set(moments)
     # A short stage may pass before a look finds its process on a busy machine.
-    assert len(nemesis.strikes) >= max(1, len(expected) - 2), struck
+    assert len(nemesis.strikes) >= max(1, len(expected) // 2), struck
     return Outcome(
         fault=f"kill -9: {', '.join(victims) if len(victims) < 3 else 'any of them'}" + (" (local)" if address else ""),
         seeds=str(seed),

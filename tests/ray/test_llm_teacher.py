@@ -74,7 +74,7 @@ def script(body: dict[str, Any], before: int) -> Answer:
         return Answer(status=400, error="no such thing")
     if "flaky" in text and not before:
         return Answer(status=503)
-    return Answer(text="#### 4", after_s=0.2)
+    return Answer(text="#### 4", after_s=1.0)
 
 
 def test_calls_at_once_faults_alone_nothing_paid_twice_and_a_budget(local_ray: Path, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_calls_at_once_faults_alone_nothing_paid_twice_and_a_budget(local_ray: P
             ask(asked("warm up"))
             start = time.monotonic()
             replies = ask(asked(*(f"question {n}" for n in range(64))))
-            assert time.monotonic() - start < 6.4  # one after another they take 12.8 s
+            assert time.monotonic() - start < 32  # one after another they take 64 s
             assert {reply.value for reply in replies} == {"#### 4"} and server.most_at_once > 32
             good, refused, flaky = ask(asked("good", "refused", "flaky"))
             assert [reply.outcome for reply in (good, refused, flaky)] == [Outcome.OK, Outcome.FAILED, Outcome.OK]

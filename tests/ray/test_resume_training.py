@@ -25,6 +25,7 @@ from skillray.training.progress import read_manifest, settled
 from skillray.training.queue import JobQueue
 from skillray.training.settings import Lora, TrainingSettings
 from skillray.training.sft import TrainJob
+from tests.faults.nemesis import processes
 from tests.faults.table import Outcome
 from tests.ray.test_fine_tune import job, write_examples
 from tests.tiny import save_tiny_student
@@ -42,7 +43,7 @@ KINDS: Mapping[str, dict[str, Any]] = {
     "zero3-lora": {"zero_stage": 3, "lora": LORA},
 }
 """What one worker shows for every stage is not asked again; what it cannot show are shards and generators of others."""
-BATTERED = {"zero_stage": 2, "lora": LORA, "epochs": 100, "step_timeout_s": 15.0, "checkpoint_every_s": 0.25}
+BATTERED = {"zero_stage": 2, "lora": LORA, "epochs": 100, "step_timeout_s": 45.0, "checkpoint_every_s": 0.25}
 """225 steps, of about 30 ms."""
 MARK = "SKILLRAY_TEST_MARK"
 
@@ -181,12 +182,11 @@ class Battered:
 
     def strike(self, blow: signal.Signals) -> None:
         """One of the two workers, by the seed; the other one then waits for it, or has seen that it is gone."""
-        family = psutil.Process().children(recursive=True)
-        workers = sorted(process.pid for process in family if process.name().startswith("ray::RayTrainWo"))
+        workers = processes("ray::RayTrainWorker")
         assert len(workers) == 2
         assert {psutil.Process(worker).environ().get(MARK) for worker in workers} == {"there"}  # of runtime_env
         os.kill(self.rng.choice(workers), blow)
-        time.sleep(1.0)
+        time.sleep(3.0)  # for a commit that was under way; a new group commits nothing so soon
         self.committed.append(self.steps())
 
     def flip_a_byte_of_the_newest(self) -> None:

@@ -37,7 +37,7 @@ class Teacher:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -63,9 +63,13 @@ def test_engines_come_with_the_calls_and_go_with_them(local_ray) -> None:
 
     try:
         assert len(ray.get(teacher.ask.remote(4, 3.0), timeout=30)) == 1 == engines()  # what one engine takes
-        many = teacher.ask.remote(48, 2.0)
-        wait_for(lambda: engines() == 2)
-        assert len(ray.get(many, timeout=60)) == 2  # both worked
+        seen: set[int] = set()
+
+        def both_worked() -> bool:
+            seen.update(ray.get(teacher.ask.remote(24, 1.0), timeout=60))
+            return len(seen) == 2
+
+        wait_for(both_worked)  # calls go on until the second is up
         wait_for(lambda: engines() == 1)
     finally:
         ray.kill(teacher)

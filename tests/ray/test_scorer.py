@@ -70,6 +70,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("started", [None], indirect=True)
@@ -93,7 +94,7 @@ def test_callers_share_one_model_that_is_replaced_when_it_dies(started, outcomes
     many, start = ITEMS * 20, time.monotonic()
     with ThreadPoolExecutor(4) as workers:
         calls = [workers.submit(lambda: warm_scorers(config, fence)()(many)) for _ in range(4)]
-        wait_until(lambda: ask("prm-0", config, fence, lambda self: self._calls == 4))
+        wait_until(lambda: ask("prm-0", config, fence, lambda self: self._calls > 1))
         os.kill(first, signal.SIGKILL)
         found = [call.result() for call in calls]
     equal = all(one == [pytest.approx(scores, abs=1e-5) for scores in model.score(many)] for one in found)

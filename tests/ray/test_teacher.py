@@ -58,17 +58,14 @@ def test_replies_are_exact_logged_and_never_paid_twice(served):
 
 
 def test_a_dead_replica_loses_nothing(served):
-    import psutil
+    from tests.faults.nemesis import processes
 
     teacher, _, _ = served
     ask = teacher()
     seeds = tuple(questions(3))
     assert ask(Task.WRITE_QUESTIONS, [WriteQuestions(skill="percentage", seeds=seeds, count=2, index=0)])
-    replicas = [
-        p for p in psutil.process_iter(["cmdline"]) if "ServeReplica:teacher-tests" in " ".join(p.info["cmdline"])
-    ]
-    assert len(replicas) == 1
-    os.kill(replicas[0].pid, signal.SIGKILL)
+    (replica,) = processes("ray::ServeReplica:teacher-tests")
+    os.kill(replica, signal.SIGKILL)
     replies = ask(
         Task.WRITE_QUESTIONS, [WriteQuestions(skill="percentage", seeds=seeds, count=2, index=n) for n in range(9)]
     )

@@ -46,7 +46,7 @@ def test_a_driver_that_was_overtaken_stops_and_touches_nothing(local_ray, tmp_pa
         start, before = time.monotonic(), contents(run)
         with pytest.raises(StaleWriterError, match="elsewhere process 12 took over; this process stops"):
             driver.result(timeout=60)
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 45
     time.sleep(5)  # for whoever might still be at work
     after = contents(run)
     late = sorted(path for path in after if after[path] != before.get(path))

@@ -48,11 +48,11 @@ def test_what_is_sent_and_what_comes_back() -> None:
 
 
 def test_calls_run_at_once() -> None:
-    with llm_server(lambda body, before: Answer(after_s=0.2)) as server:
+    with llm_server(lambda body, before: Answer(after_s=1.0)) as server:
         complete(server, "warm up")
         start = time.monotonic()
         complete(server, *map(str, range(64)))
-        assert time.monotonic() - start < 6.4 and server.most_at_once > 32  # one after another: 12.8 s
+        assert time.monotonic() - start < 32 and server.most_at_once > 32  # one after another: 64 s
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 503}, {"status": 429}, {"reset": True}, {"cut": True}])
