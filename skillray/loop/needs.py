@@ -8,7 +8,7 @@ from skillray.config.model import Placement, RunConfig
 from skillray.curriculum.base import Need
 from skillray.loop.memory import WEIGHTS, adapter_parameters, size_of, training_memory
 from skillray.loop.prm import NEURAL
-from skillray.teacher.settings import OpenAITeacherConfig, ServeTeacherConfig, VllmTeacherConfig
+from skillray.teacher.settings import OpenAITeacherConfig, ServeTeacherConfig, VllmTeacherConfig, workers_of
 
 GIB = 2**30
 GPUS = "/proc/driver/nvidia/gpus"
@@ -99,11 +99,25 @@ def _cpus(config: RunConfig) -> list[str]:
 def least_gpus(config: RunConfig) -> float:
     """Without which the run waits for ever: the teacher's, beside one chain of answering or one worker group."""
     place = config.placement
-    teacher = getattr(config.teacher, "replicas", 0) * place.teacher.num_gpus
+    teacher = workers_of(config.teacher) * place.teacher.num_gpus
     prm = place.prm.num_gpus if isinstance(config.grading.scorer, NEURAL) else 0.0
     answering = place.rollout.num_gpus + place.grade.num_gpus + prm
     training = config.training.num_workers * place.train.num_gpus
     return float(teacher + max(answering, training, place.embed.num_gpus))
+
+
+def most_asked(config: RunConfig) -> tuple[float, float]:
+    """CPUs and GPUs of all roles at once, each as large as it may get."""
+    place = config.placement
+    roles = (
+        (place.rollout, place.rollout.max_workers),
+        (place.grade, place.grade.max_workers),
+        (place.train, place.train.max_workers * config.training.num_workers),
+        (place.teacher, workers_of(config.teacher, most=True)),
+        (place.prm, place.prm.max_workers if isinstance(config.grading.scorer, NEURAL) else 0),
+    )
+    cpus, gpus = (sum(getattr(role, name) * count for role, count in roles) for name in ("num_cpus", "num_gpus"))
+    return cpus, gpus
 
 
 def _gpus(config: RunConfig) -> list[str]:

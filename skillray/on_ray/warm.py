@@ -23,7 +23,7 @@ import ray
 from skillray.config import RunConfig, load_config
 from skillray.coordinator.fleet import one_line
 from skillray.errors import DeadlineError, SkillrayError, StageError
-from skillray.loop.prm import NEURAL
+from skillray.loop.needs import most_asked
 from skillray.on_ray.runner import LIVES, hold_lease
 from skillray.store.fence import Fence
 from skillray.store.layout import RunFolder
@@ -79,17 +79,7 @@ class WarmActor:
 
 def crowded(config: RunConfig) -> bool:
     """Whether the cluster, as large as it is now, has not the GPUs or CPUs for all roles of the run at once."""
-    place, total = config.placement, ray.cluster_resources()
-    teacher_replicas = getattr(config.teacher, "replicas", 1)
-    roles = (
-        (place.rollout, place.rollout.max_workers),
-        (place.grade, place.grade.max_workers),
-        (place.train, place.train.max_workers * config.training.num_workers),
-        (place.teacher, teacher_replicas),
-        (place.prm, place.prm.max_workers if isinstance(config.grading.scorer, NEURAL) else 0),
-    )
-    gpus = sum(role.num_gpus * workers for role, workers in roles)
-    cpus = sum(role.num_cpus * workers for role, workers in roles)
+    (cpus, gpus), total = most_asked(config), ray.cluster_resources()
     return bool(gpus > total.get("GPU", 0.0) or cpus > total.get("CPU", 0.0))
 
 

@@ -135,6 +135,14 @@ TeacherConfig = DomainTeacherConfig | LlmTeacherConfig
 AnyTeacher = Annotated[TeacherConfig, Field(discriminator="type")]
 
 
+def workers_of(teacher: TeacherConfig, *, most: bool = False) -> int:
+    """Processes that ask for `placement.teacher`: the fewest, or the most that there may be."""
+    if isinstance(teacher, VllmTeacherConfig):
+        engines = (teacher.max_replicas or teacher.replicas) if most else teacher.replicas
+        return engines * teacher.tensor_parallel_size
+    return teacher.replicas
+
+
 class Budget(Value):
     """What the teacher may cost over all attempts at a run. When it is spent, no further call is sent, those under way
     are kept, and the run ends; the same command with a raised budget goes on. With several `teacher.shards` each has

@@ -1,5 +1,6 @@
-"""A recipe with the paper's settings from end to end: tiny models and tables in place of the large ones, no GPU. Three
-of its seven arms: the curricula of the others run in test_loop, test_math and test_augment.
+"""A recipe with the paper's settings from end to end: tiny models and tables in place of the large ones, no GPU. Two of
+its seven arms: the curricula of the others run in test_loop, test_math and test_augment, but for embed-sel, whose
+evidence is that of embed-syn.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tests.tiny import save_tiny_bert, save_tiny_student
 from tests.unit.bad_input.kinds import POOL, PROBE, write_rows
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
-ARMS = {"embed-sel": {"select"}, "embed-syn": {"synthesize"}, "stat-syn": {"synthesize"}}
+ARMS = {"embed-syn": {"synthesize"}, "stat-syn": {"synthesize"}}
 """And where their examples come from, at the least."""
 RECIPE = Path(__file__).parents[2] / "jobs" / "recipes" / "stat_math_llama1b.yaml"
 
@@ -114,8 +115,8 @@ def test_every_difficult_question_has_its_five_nearest(run):
     vectors = {name: np.array(table["vector"].to_pylist()) for name, table in (("pool", pool), ("profile", profile))}
     similar = dict(zip(profile["question_id"].to_pylist(), vectors["profile"] @ vectors["pool"].T, strict=True))
     ids = pool["question_id"].to_pylist()
-    difficult = choose_difficult(run.round("embed-sel", 0).table("graded"), 500, 0)
-    rows = run.round("embed-sel", 0).segment().table("neighbours").read().to_pylist()
+    difficult = choose_difficult(run.round("embed-syn", 0).table("graded"), 500, 0)
+    rows = run.round("embed-syn", 0).segment().table("neighbours").read().to_pylist()
     assert {row["question_id"] for row in rows} == difficult and difficult
     for row in rows:
         best = sorted(similar[row["question_id"]], reverse=True)[:5]
@@ -124,26 +125,16 @@ def test_every_difficult_question_has_its_five_nearest(run):
         assert found == pytest.approx(best, abs=1e-5) and len(set(row["nearest"])) == 5
 
 
-def test_embed_sel_studies_the_nearest_and_embed_syn_what_is_written_after_them(run):
-    near = {
-        name: {
-            row["question_id"]: set(row["nearest"])
-            for row in run.round(name, 0).segment().table("neighbours").read().to_pylist()
-        }
-        for name in ("embed-sel", "embed-syn")
-    }
-    assert near["embed-sel"] == near["embed-syn"]  # the same start, the same difficult questions
-    orders = run.round("embed-sel", 0).segment().table("orders").read().to_pylist()
-    assert all(set(order["question_ids"]) <= near["embed-sel"][order["parent_id"]] for order in orders)
-    examples = run.round("embed-sel", 0).segment().table("examples").read(["question_id"]).to_pylist()
-    assert {row["question_id"] for row in examples} == {one for order in orders for one in order["question_ids"]}
-    rows = run.round("embed-syn", 0).segment().table("examples").read().to_pylist()
-    groups = [set(row["parents"]) for row in rows]
+def test_embed_syn_studies_what_is_written_after_the_nearest(run):
+    segment = run.round("embed-syn", 0).segment()
+    near = [set(row["nearest"]) for row in segment.table("neighbours").read().to_pylist()]
+    groups = [set(row["parents"]) for row in segment.table("examples").read(["parents"]).to_pylist()]
     assert len(groups) == 12
-    assert all(len(group) == 3 and any(group <= some for some in near["embed-syn"].values()) for group in groups)
+    assert all(len(group) == 3 and any(group <= some for some in near) for group in groups)
 
 
 def test_nobody_is_asked_for_the_missing_skills_of_students_that_look_for_what_is_alike(run):
     asked = read_json(run.status)["usage"]["teacher"]["by_round"]
-    assert "embed-sel/round-001" not in asked and "stat-syn/round-001" in asked  # in round 0 all have one diagnosis
-    assert not run.round("embed-sel", 0).table("gaps").complete()
+    assert "stat-syn/round-001" in asked
+    missing = run.round("stat-syn", 0).table("gaps")
+    assert missing.complete() and not run.round("embed-syn", 0).table("gaps").complete()

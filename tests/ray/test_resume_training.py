@@ -43,7 +43,7 @@ KINDS: Mapping[str, dict[str, Any]] = {
     "zero3-lora": {"zero_stage": 3, "lora": LORA},
 }
 """What one worker shows for every stage is not asked again; what it cannot show are shards and generators of others."""
-BATTERED = {"zero_stage": 2, "lora": LORA, "epochs": 100, "step_timeout_s": 45.0, "checkpoint_every_s": 0.25}
+BATTERED = {"zero_stage": 2, "lora": LORA, "epochs": 100, "step_timeout_s": 30.0, "checkpoint_every_s": 0.25}
 """225 steps, of about 30 ms."""
 MARK = "SKILLRAY_TEST_MARK"
 
