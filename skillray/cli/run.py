@@ -23,7 +23,7 @@ def run_config(config: RunConfig, run_dir: str | None) -> int:
     if _nothing_to_do(run, config):
         print(f"{run.path} is complete: nothing to do")
         return _finish(run)
-    preflight(config, questions_are_made=exists(run.graph))
+    preflight(config, run)
     _make_folder(run)
     started = time.monotonic()
     with writing(run.path, tell=lambda line: print(line, file=sys.stderr)) as fence:

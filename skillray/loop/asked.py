@@ -31,7 +31,9 @@ def longest_task(config: RunConfig) -> tuple[Task, int] | None:
 
 def _tasks(config: RunConfig) -> Iterator[Task]:
     if config.data.type == "tables" and config.data.labelling is not None:
-        yield from (Task.LABEL_SKILLS, Task.CLUSTER_SKILLS)
+        yield Task.LABEL_SKILLS
+        if config.graph is None:
+            yield Task.CLUSTER_SKILLS
     if config.graph is not None and config.graph.type == "decompose":
         yield Task.DECOMPOSE
     for stage in (stage for student in config.students for stage in student.all_stages):

@@ -8,13 +8,14 @@ name rows. What would have to be downloaded is left to the run.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from skillray.config.model import DomainData, QuestionSource, RunConfig, TableData
+from skillray.config.model import DecomposedGraph, DomainData, QuestionSource, RunConfig, TableData
 from skillray.curriculum import Hard, Mixture
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError, DataError, MissingExtraError
@@ -23,10 +24,19 @@ from skillray.loop.asked import longest_task
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
 from skillray.loop.replay import check_texts
-from skillray.loop.skill_graph import files_of, make_graph, read_draft
+from skillray.loop.skill_graph import (
+    by_prefix,
+    files_of,
+    join,
+    longest_list,
+    make_graph,
+    read_draft,
+    refuse_long_lists,
+)
 from skillray.loop.sources import check_source, num_rows
-from skillray.skills.graph import SkillGraph
-from skillray.store.files import is_url
+from skillray.skills.graph_json import graph_from_json
+from skillray.store.files import exists, is_url, read_json
+from skillray.store.layout import RunFolder
 from skillray.teacher.prompting import Prompts
 from skillray.teacher.settings import VllmTeacherConfig
 from skillray.training.checkpoint import ADAPTER, is_adapter, need_quantizer
@@ -43,8 +53,8 @@ MAX_REHEARSED = 12_000
 """Rows of pool, probe set and labels together; they take about half a second of one core."""
 
 
-def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
-    """Refuse what cannot work. `questions_are_made`: the run folder has them, so the files are not read again.
+def preflight(config: RunConfig, run: RunFolder | None = None) -> None:
+    """Refuse what cannot work. Where `run` has its questions already, the files are not read again.
 
     Raises:
         ConfigError, DataError: one line with the field or file, and what to do.
@@ -64,7 +74,9 @@ def preflight(config: RunConfig, questions_are_made: bool = False) -> None:
     if config.embedding is not None:
         with _naming("embedding.model"):
             check_weights(config.embedding.model)
-    if questions_are_made:
+    if run is not None and exists(run.graph):
+        if run.questions("pool").complete():
+            _check_made(config, run)
         return
     check_graph(config)
     if config.data.replay is not None:
@@ -164,7 +176,9 @@ def check_graph(config: RunConfig) -> None:
             read_draft(path)
     if files_of(config.graph):
         known = DOMAINS[config.data.domain].skills_of() if isinstance(config.data, DomainData) else ()
-        make_graph(config, known, None, None)
+        graph, _ = make_graph(config, known, None, None)
+        if isinstance(config.data, TableData) and config.data.labelling is not None:
+            refuse_long_lists(by_prefix(graph), longest_list(config))
 
 
 def _check_domain(config: RunConfig, data: DomainData) -> None:
@@ -176,7 +190,7 @@ def _check_domain(config: RunConfig, data: DomainData) -> None:
                 f"data.{split}_per_skill: {data.domain} has at most {most} different questions a skill; got {count}"
             )
     _check_levels(config, domain.max_level)
-    _check_mixtures(config, domain.graph)
+    _check_mixtures(config, domain.graph.skills, [])
 
 
 def _check_tables(config: RunConfig, data: TableData) -> None:
@@ -190,9 +204,13 @@ def _check_tables(config: RunConfig, data: TableData) -> None:
         return
     with _naming("data"):
         splits, graph = from_tables(data)
-    levels = pc.max(splits["pool"]["level"]).as_py()
-    _check_levels(config, levels)
-    _check_mixtures(config, graph)
+    _check_levels(config, pc.max(splits["pool"]["level"]).as_py())
+    subjects = sorted({one for one in pc.unique(splits["pool"]["subject"]).to_pylist() if one})
+    names_are_open = data.labelling is not None or isinstance(config.graph, DecomposedGraph) or config.embedding
+    if config.graph is not None and not names_are_open:
+        splits, graph, _ = join(make_graph(config, graph.skills, None, None)[0], splits, graph)
+    skills = None if names_are_open else skills_in(splits["pool"])
+    _check_mixtures(config, skills, subjects if len(subjects) > 1 else [])
     if config.rollout.recorded is not None:
         with _naming("rollout.recorded"):
             recorded_rollouts(config.rollout.recorded.path, _recorded_names(config), splits)
@@ -215,13 +233,25 @@ def _check_levels(config: RunConfig, highest: int | None) -> None:
             )
 
 
-def _check_mixtures(config: RunConfig, graph: SkillGraph) -> None:
-    """Every skill and subject that a part names must be one that the pool is labelled with."""
-    subjects = sorted(set(graph.subjects.values()))
+def _check_made(config: RunConfig, run: RunFolder) -> None:
+    """What a student that is added asks of the questions."""
+    pool, graph = run.questions("pool").read(["skills", "level"]), graph_from_json(read_json(run.graph))
+    data = config.data
+    highest = DOMAINS[data.domain].max_level if isinstance(data, DomainData) else pc.max(pool["level"]).as_py()
+    _check_levels(config, highest)
+    _check_mixtures(config, skills_in(pool), sorted(set(graph.subjects.values())))
+
+
+def skills_in(questions: pa.Table) -> list[str]:
+    return sorted(pc.unique(pc.list_flatten(questions["skills"])).to_pylist())
+
+
+def _check_mixtures(config: RunConfig, skills: Sequence[str] | None, subjects: Sequence[str]) -> None:
+    """Every skill and subject that a part names must be one that the pool has; None: its skills are not known yet."""
     for place, student in enumerate(config.students):
         for where, curriculum in student.named_curricula():
             for index, part in enumerate(curriculum.parts if isinstance(curriculum, Mixture) else ()):
-                named = [("skill", skill, list(graph.skills)) for skill in part.skills]
+                named = [("skill", skill, skills) for skill in part.skills if skills is not None]
                 named += [] if part.subject is None else [("subject", part.subject, subjects)]
                 for kind, name, known in named:
                     if name not in known:

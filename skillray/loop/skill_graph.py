@@ -25,6 +25,8 @@ MAX_BYTES = 64 * 2**20
 """Of a file; a graph of 5,000 described skills has 2 MB."""
 MAX_LIST = 80_000
 """Characters of names that a prompt of a language model takes."""
+LEAST_CHARACTERS = 3
+"""Of a token; names with underscores have few."""
 FEW = 5
 """Skills named in a message."""
 Tables = Mapping[str, pa.Table]
@@ -169,13 +171,27 @@ def lists_asked(config: RunConfig, graph: SkillGraph) -> dict[str, tuple[str, ..
     return {subject: graph.allowed(subject) for subject in sorted(set(graph.subjects.values())) or [""]}
 
 
-def refuse_long_lists(lists: Mapping[str, Sequence[str]]) -> None:
-    """`DataError` where the names of a subject fill a prompt."""
+def longest_list(config: RunConfig) -> int:
+    """Characters: half of a context that the config names is for other words."""
+    room = config.teacher.max_model_len if config.teacher.type == "vllm" else None
+    return MAX_LIST if room is None else min(MAX_LIST, room * LEAST_CHARACTERS // 2)
+
+
+def by_prefix(graph: SkillGraph) -> dict[str, list[str]]:
+    """Subject, as skills SUBJECT/SKILL are named -> its skills: no fewer than a prompt will have."""
+    found: dict[str, list[str]] = {}
+    for skill in graph.skills:
+        found.setdefault(skill.partition("/")[0] if "/" in skill else "", []).append(skill)
+    return found
+
+
+def refuse_long_lists(lists: Mapping[str, Sequence[str]], most: int) -> None:
+    """`DataError` where the names of a subject are more than `most` characters."""
     for names in lists.values():
-        if (length := sum(len(name) + 3 for name in names)) > MAX_LIST:
+        if (length := sum(len(name) + 3 for name in names)) > most:
             raise DataError(
-                f"graph: its {len(names)} names are {length} characters, and a teacher's prompt takes {MAX_LIST}; give "
-                "data.labels and diagnosis.source 'labels', or a smaller graph"
+                f"graph: its {len(names)} names are {length} characters, and a teacher's prompt takes {most}; give "
+                "data.labels and diagnosis.source 'labels', a smaller graph, or a longer teacher.max_model_len"
             )
 
 

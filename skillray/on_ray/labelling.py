@@ -36,6 +36,7 @@ def label_questions(
     tables: Mapping[str, pa.Table],
     settings: LabellingSettings,
     given: SkillGraph | None,
+    most: int,
     teacher: OpenTeacher,
     placement: Placement,
     chain: Chain,
@@ -44,7 +45,10 @@ def label_questions(
 ) -> dict[str, list[str]]:
     """The skills of every question of `tables` (by split), by its text; those that got none are told.
 
-    With a `given` graph its skills are the vocabulary, and no families are made.
+    With a `given` graph its skills are the vocabulary, and no families are made; a prompt takes `most` characters.
+
+    Raises:
+        DataError: a vocabulary is too long, or no question got a skill.
     """
     folder = run.labelling
     for split in SPLITS:
@@ -54,7 +58,7 @@ def label_questions(
     if given is not None:
         subjects = {subject or "" for table in tables.values() for subject in table["subject"].unique().to_pylist()}
         allowed = vocabulary(given, subjects)
-        refuse_long_lists(allowed)
+        refuse_long_lists(allowed, most)
     else:
         named = folder.folder("named").table("labels")
         chain([Job(folder.table("pool"), (named,))], [Link(Label(teacher, {}), placement)], UNIT_ROWS)
@@ -66,7 +70,14 @@ def label_questions(
     jobs = [Job(folder.table(split), (labels[split],)) for split in SPLITS]
     chain(jobs, [Link(Label(teacher, allowed), placement)], UNIT_ROWS)
     rows = [row for table in labels.values() for row in table.read(["question", "skills", "outcome"]).to_pylist()]
-    for note in _notes(made, Counter(row["outcome"] for row in rows)):
+    outcomes = Counter(row["outcome"] for row in rows)
+    if not any(row["skills"] for row in rows):
+        how = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+        raise DataError(
+            f"data.labelling: the teacher named no skill for any of {outcomes.total()} questions ({how}); its replies "
+            "are in teacher/replies: use another one, or a smaller graph"
+        )
+    for note in _notes(made, outcomes):
         tell(note)
     return {row["question"]: row["skills"] for row in rows}
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from skillray.config import RunConfig
 from skillray.loop.questions import from_domain, from_tables
-from skillray.loop.skill_graph import join, lists_asked, refuse_long_lists
+from skillray.loop.skill_graph import join, lists_asked, longest_list, refuse_long_lists
 from skillray.on_ray.graphs import graph_of_run
 from skillray.on_ray.labelling import label_questions
 from skillray.on_ray.neighbours import Chain
@@ -38,13 +38,14 @@ def make_questions(
         tables, labels = from_tables(data, tell)
         if data.labelling is not None:
             graph, place = given(()), config.placement.grade
-            named = label_questions(run, tables, data.labelling, graph, teacher, place, chain, fence, tell)
+            most = longest_list(config)
+            named = label_questions(run, tables, data.labelling, graph, most, teacher, place, chain, fence, tell)
             tables, labels = from_tables(data, named=named)
     graph = graph or given(labels.skills)
     if graph is None:
         return tables, labels
     tables, graph, notes = join(graph, tables, labels)
-    refuse_long_lists(lists_asked(config, graph))
+    refuse_long_lists(lists_asked(config, graph), longest_list(config))
     for note in notes:
         tell(note)
     return tables, graph

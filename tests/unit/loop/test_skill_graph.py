@@ -10,7 +10,16 @@ import pytest
 from skillray.config import parse
 from skillray.domains import DOMAINS
 from skillray.errors import DataError
-from skillray.loop.skill_graph import join, lists_asked, make_graph, read_draft, refuse_long_lists, vocabulary
+from skillray.loop.skill_graph import (
+    by_prefix,
+    join,
+    lists_asked,
+    longest_list,
+    make_graph,
+    read_draft,
+    refuse_long_lists,
+    vocabulary,
+)
 from skillray.skills.graph import SkillGraph
 from skillray.skills.graph_json import graph_json
 from skillray.store.schemas import QUESTIONS
@@ -109,6 +118,9 @@ def test_too_many_names_for_a_prompt_are_refused_where_a_model_would_choose_amon
     by_model = config(file, TABLES, **model, diagnosis={"source": "teacher"})
     assert lists_asked(by_model, graph) == {"a": ("a/b", "a/c")}
     assert lists_asked(by_model, SkillGraph.flat(["d"])) == {"": ("d",)}
-    refuse_long_lists({"a": ["a"], "b": []})
+    refuse_long_lists({"a": ["a"], "b": []}, 10)
     with pytest.raises(DataError, match=r"graph: its 5000 names are 115000 characters, and a teacher's prompt takes"):
-        refuse_long_lists({"a": ["a"], "b": ["x" * 20] * 5_000})
+        refuse_long_lists({"a": ["a"], "b": ["x" * 20] * 5_000}, longest_list(by_model))
+    assert by_prefix(graph) == {"a": ["a/b", "a/c"], "": ["d"]}
+    own = {"teacher": {"type": "vllm", "model": "m", "max_model_len": 16384}}
+    assert longest_list(config(file, TABLES, **own)) == 24576  # three characters a token, and half of the tokens
