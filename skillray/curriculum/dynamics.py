@@ -44,7 +44,8 @@ class BaselineSettings(Value):
 
     share: float = Field(0.05, gt=0.0, lt=1.0)
     """Of the examples: these are spoilt."""
-    epochs: PositiveInt = 3
+    epochs: int = Field(3, ge=2)
+    """One loss of each has no spread, and an error has no more than the mean spread of these."""
     corruption: Corruption = "answers"
     """Swap final answers, or whole solutions, between questions."""
 

@@ -57,7 +57,11 @@ class Textbooks(Curriculum):
             kept = keep_orders(evidence.skill_map, count, rng)
             drawn = [_kept(order.skill, question_id) for order in kept for question_id in order.question_ids]
         shuffled = rng.sample(drawn, len(drawn))
-        return [replace(order, unit=place * units // len(drawn)) for place, order in enumerate(shuffled)]
+        # What is drawn more than once is one example, with one place: all of its draws take the room of the first.
+        first = {order.question_ids[0]: place for place, order in reversed(list(enumerate(shuffled)))}
+        together = sorted(shuffled, key=lambda order: first[order.question_ids[0]])
+        unit = {order.question_ids[0]: at * units // len(drawn) for at, order in reversed(list(enumerate(together)))}
+        return [replace(order, unit=unit[order.question_ids[0]]) for order in shuffled]
 
 
 def _in_order(graph: SkillGraph, order: StudyOrder, rng: random.Random) -> Sequence[str]:

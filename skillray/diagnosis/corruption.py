@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import groupby
 
 import pyarrow as pa
@@ -14,26 +14,30 @@ from skillray.grading.answers import answer_span, clean
 
 
 def corrupt(examples: pa.Table, share: float, kind: Corruption, rng: random.Random) -> list[tuple[int, str]]:
-    """Rows of `examples` (column response) and for each a response that is wrong for its question: DSA's "constructed
-    error examples" (arXiv 2412.19361), on which L_b and sigma_b are measured.
+    """Rows of `examples` (columns question, response) and for each a response that is wrong for its question: DSA's
+    "constructed error examples" (arXiv 2412.19361), on which L_b and sigma_b are measured.
 
     How the paper constructs them is not known. `answers`: the marked final answers (`grading.answers.answer_span`) of
     a `share` of the examples change places, the steps around them stay. `solutions`: whole responses change places.
-    Nobody gets what equals its own; where that cannot be, the row is left out.
+    Nobody gets what equals its own, or belongs to its own question; where that cannot be, the row is left out.
 
     Raises:
-        DataError: there are no two different ones to exchange.
+        DataError: all are the same, so that there is nothing to exchange.
     """
     parts = [_cut(response, kind) for response in examples["response"].to_pylist()]
     usable = [row for row, (_, value, _) in enumerate(parts) if value]
     drawn = rng.sample(usable, min(len(usable), max(2, round(share * len(parts)))))
-    given = exchanged([parts[row][1] for row in drawn])
+    others = [row for row in usable if drawn and parts[row][1] != parts[drawn[0]][1]]
+    if others and not set(others) & set(drawn):  # all that were drawn are the same
+        drawn[-1] = rng.choice(others)
+    questions = examples["question"].to_pylist()
+    given = exchanged([parts[row][1] for row in drawn], [questions[row] for row in drawn])
     changed = sorted((row, new) for row, new in zip(drawn, given, strict=True) if new is not None)
     if not changed:
         what = "marked final answers" if kind == "answers" else "responses"
         instead = "corruption 'solutions', or " if kind == "answers" else ""
         raise DataError(
-            f"dynamics.baseline: among {len(drawn)} examples no two different {what}; set {instead}it null without "
+            f"dynamics.baseline: among {len(usable)} examples no two different {what}; set {instead}it null without "
             "drop_error"
         )
     return [(row, f"{parts[row][0]}{new}{parts[row][2]}") for row, new in changed]
@@ -47,8 +51,9 @@ def _cut(response: str, kind: Corruption) -> tuple[str, str, str]:
     return response[:start], clean(response[start:end]), response[end:]
 
 
-def exchanged(values: Sequence[str]) -> list[str | None]:
-    """`values` dealt out anew, so that nobody gets what equals its own; None for whom none is left.
+def exchanged(values: Sequence[str], owners: Sequence[Hashable]) -> list[str | None]:
+    """`values` dealt out anew, so that nobody gets what equals its own, nor one of the same owner; None for whom none
+    is left.
 
     Equal ones stand together, and each takes what stands as many places on as the largest group has members. Only
     where a group is more than half of all does some of it meet itself.
@@ -57,6 +62,6 @@ def exchanged(values: Sequence[str]) -> list[str | None]:
     step = max((len(list(group)) for _, group in groupby(order, key=lambda place: values[place])), default=0)
     given: list[str | None] = [None] * len(values)
     for place, row in enumerate(order):
-        other = values[order[(place + step) % len(order)]]
-        given[row] = other if other != values[row] else None
+        other = order[(place + step) % len(order)]
+        given[row] = values[other] if values[other] != values[row] and owners[other] != owners[row] else None
     return given

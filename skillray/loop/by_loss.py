@@ -20,10 +20,14 @@ BATCH_TOKENS = 4_096
 
 @dataclass(frozen=True)
 class PassageLosses:
-    """Stage: drafts to the mean loss of every passage (LOSSES schema) under the student as it is."""
+    """Stage: drafts to the mean loss of every passage (LOSSES schema) under the student as it is. Of all that were
+    written and may be studied: more than the target has, the order of a skill is no worse for it.
+    """
 
     model: str
     threads: int
+    max_length: int
+    """Tokens; what is longer is never an example."""
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
         import torch
@@ -37,6 +41,7 @@ class PassageLosses:
         def losses(drafts: pa.Table) -> pa.Table:
             passages = drafts.filter(pc.equal(drafts["origin"], OrderKind.TEXTBOOK))
             passages = passages.filter(pc.is_null(passages["refused"]))
+            passages = passages.filter(pc.less_equal(pc.list_value_length(passages["input_ids"]), self.max_length))
             columns = {
                 "example_id": passages["example_id"],
                 "skill": pc.list_element(passages["skills"], 0),

@@ -10,6 +10,7 @@ from skillray.config.model import DecomposedGraph, DomainData, RunConfig
 from skillray.config.students import StudentConfig
 from skillray.curriculum.base import Need
 from skillray.curriculum.draw import num_kept
+from skillray.curriculum.dynamics import SOLUTIONS
 from skillray.domains import DOMAINS
 from skillray.loop.needs import needs_of
 from skillray.loop.skill_graph import files_of, read_draft
@@ -287,10 +288,13 @@ def _editing(config: RunConfig, student: StudentConfig, index: int) -> list[Step
         steps.append(Step(student=student.name, round=index, verb="probe", rows=rows, role="train", tokens=most))
     updates = [epoch for epoch in range(1, training.epochs) if dynamics.updates(epoch - dynamics.lag)]
     writing = sum(dynamics.regenerates(epoch - dynamics.lag) for epoch in updates)
-    new = 0 if examples is None else writing * int(dynamics.cap * examples)
-    calls = {Task.WRITE_QUESTIONS: new, Task.SOLVE: new * getattr(curriculum, "solutions", 1)}
     rows = f"{len(updates)} updates, {writing} with new examples: at most {dynamics.cap:.0%} of the set each"
     step = Step(student=student.name, round=index, verb="update", rows=rows, role="teacher")
+    if writing and examples is None:
+        tokens = 0 if config.teacher.type == "domain" else None
+        return [*steps, replace(step, rows=f"{rows}; calls are not counted", tokens=tokens)]
+    new = writing * int(dynamics.cap * (examples or 0))
+    calls = {Task.WRITE_QUESTIONS: new, Task.SOLVE: new * getattr(curriculum, "solutions", SOLUTIONS)}
     return [*steps, replace(step, teacher_calls=sum(calls.values()), tokens=_written(config, calls))]
 
 

@@ -22,7 +22,7 @@ def spoilt(examples: pa.Table, settings: BaselineSettings, tokenizer: object, ma
     """
     examples = examples.sort_by("example_id")
     asked = [place for place, question in enumerate(examples["question"].to_pylist()) if question]
-    given = examples.select(["response"]).take(pa.array(asked, pa.int64()))
+    given = examples.select(["question", "response"]).take(pa.array(asked, pa.int64()))
     changed = corrupt(given, settings.share, settings.corruption, random.Random(seed))
     places = [asked[place] for place, _ in changed]
     questions = examples["question"].take(pa.array(places, pa.int64())).to_pylist()

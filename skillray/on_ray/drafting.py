@@ -108,9 +108,10 @@ class Drafting:
             return parts
         losses = [self._segment.folder(f"losses-{wave:02d}").table("losses") for wave in range(len(written))]
         jobs = [Job(drafts, (table,)) for drafts, table in zip(written, losses, strict=True)]
-        stage = PassageLosses(self.runner.checkpoint(self.runner.round), self.runner.config.rollout.threads)
-        link = Link(stage, self.runner.config.placement.rollout)
-        self.runner.chain(jobs, [link], self.runner.config.rollout.batch_size)
+        config = self.runner.config
+        model, length = self.runner.checkpoint(self.runner.round), config.training.max_length
+        link = Link(PassageLosses(model, config.rollout.threads, length), config.placement.rollout)
+        self.runner.chain(jobs, [link], config.rollout.batch_size)
         units = units_by_loss(losses)
         return (with_units(part, units) for part in parts)
 

@@ -70,7 +70,18 @@ def test_general_text_is_replayed_where_there_is_some() -> None:
     kept = [one for one in plan(Textbooks(per_skill=3, replay=0.25), evidence).orders if one.kind is OrderKind.KEEP]
     # 4 draws of 3 texts
     assert Counter(Counter(one.question_ids[0] for one in kept).values()) == {1: 2, 2: 1}
-    assert {one.question_ids[0] for one in kept} == set(texts) and sorted(one.unit for one in kept) == [0, 1, 2, 3]
+    units_of = {one.question_ids[0]: one.unit for one in kept}
+    assert units_of.keys() == set(texts) and {(one.question_ids[0], one.unit) for one in kept} == set(units_of.items())
+    # the one that is drawn twice takes the room of two units
+    assert sorted(one.unit for one in kept) in ([0, 0, 2, 3], [0, 1, 1, 3], [0, 1, 2, 2])
+
+
+def test_few_texts_are_replayed_throughout_the_study() -> None:
+    """10 texts over 20 units: 80 draws, eight of each text, so a text every second unit."""
+    graph = SkillGraph({f"s{n:02d}": () for n in range(20)})
+    evidence = Evidence(skill_map=POOL, graph=graph, replay=tuple(content_id("text", n) for n in range(10)))
+    kept = [o for o in plan(Textbooks(per_skill=4, replay=0.5), evidence).orders if o.kind is OrderKind.KEEP]
+    assert Counter(one.unit for one in kept) == dict.fromkeys(range(0, 20, 2), 8)
 
 
 def test_graph_and_pool_need_not_have_the_same_skills_and_what_differs_is_counted() -> None:

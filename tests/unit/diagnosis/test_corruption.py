@@ -17,7 +17,8 @@ ANSWERED = ["1+1=2\n#### 2", "2+1=3\n#### 3", "no answer", "3-1=2\n#### 2", "9 #
 
 
 def examples(responses: list[str]) -> pa.Table:
-    return pa.table({"response": responses})
+    """Each to a question of its own."""
+    return pa.table({"question": [f"{n}?" for n in range(len(responses))], "response": responses})
 
 
 def test_answers_change_places_and_steps_stay() -> None:
@@ -74,9 +75,23 @@ def test_nothing_to_exchange_is_one_line(responses: list[str]) -> None:
         corrupt(examples(["same", "same"]), 0.5, "solutions", random.Random(0))
 
 
+def test_one_that_differs_is_drawn_where_there_is_any() -> None:
+    table = examples(["#### yes"] * 39 + ["#### no"])
+    for seed in range(30):
+        found = dict(corrupt(table, 0.05, "answers", random.Random(seed)))
+        assert found[39] == "#### yes" and sorted(found.values()) == ["#### no", "#### yes"]
+
+
+def test_another_right_solution_of_its_question_is_no_wrong_one() -> None:
+    table = pa.table({"question": ["a?", "a?", "b?"], "response": ["1+1=2", "it is 2", "no: 3"]})
+    for seed in range(30):
+        for row, new in corrupt(table, 0.99, "solutions", random.Random(seed)):
+            assert (new == "no: 3") is (row != 2)
+
+
 @given(st.lists(st.sampled_from("abcd")))
 def test_nobody_gets_its_own(values: list[str]) -> None:
-    given_ = exchanged(values)
+    given_ = exchanged(values, range(len(values)))
     most = max(Counter(values).values(), default=0)
     assert all(new != old for new, old in zip(given_, values, strict=True))
     assert given_.count(None) == max(0, 2 * most - len(values))

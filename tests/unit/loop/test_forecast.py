@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from skillray.config import parse
 from skillray.loop.forecast import forecast
+from skillray.loop.needs import least_gpus, most_asked
 
 STUDENTS = [
     {"name": "control", "curriculum": {"type": "uniform", "num_examples": 50}},
@@ -159,6 +160,15 @@ def test_gpus_that_are_not_here_are_a_problem(monkeypatch, tmp_path):
     assert problems(3, cluster={"address": "auto"}) == () == problems(4)
 
 
+def test_a_teacher_takes_the_gpus_of_all_workers_of_its_engines():
+    placement = {role: {"num_gpus": 1, "max_workers": 2} for role in ("rollout", "train", "teacher")}
+    teacher = {"type": "vllm", "model": "m", "tensor_parallel_size": 4, "max_replicas": 3, "concurrency": 256}
+    run = {"name": "r", "data": DATA, "students": STUDENTS, "placement": placement, "teacher": teacher}
+    config = parse(run | {"training": {"num_workers": 3}}, "c")
+    assert least_gpus(config) == 4 + 3  # one engine, and one worker group
+    assert most_asked(config)[1] == 3 * 4 + 2 * 3 + 2  # three engines, two groups, two that answer
+
+
 def test_hours_need_a_stated_speed():
     from skillray.cli.forecast import show_forecast
 
@@ -175,9 +185,18 @@ def test_a_stage_that_is_edited_has_a_probe_fit_and_updates():
     probe, update, fit = (step for step in found.steps if step.verb in ("probe", "update", "fine_tune"))
     assert (probe.rows, probe.tokens) == ("3 epochs, 5% of the examples spoilt", 3 * 40 * 100)
     assert fit.tokens == 8 * 40 * 100
-    # Before epochs 3 to 7; 3 and 6 have new ones written, 12 questions with one solution each.
+    # Before epochs 3 to 7; 3 and 6 have new ones written, 12 questions with three solutions each.
     assert update.rows == "5 updates, 2 with new examples: at most 30% of the set each"
-    assert update.teacher_calls == 2 * 12 * 2
+    assert update.teacher_calls == 2 * 12 * 4
+
+
+def test_what_is_written_into_a_set_of_unknown_size_is_not_called_nothing():
+    stage = {"curriculum": {"type": "mixture"}, "training": {"epochs": 6}, "dynamics": {}}
+    run = {"name": "r", "data": DATA, "students": [{"name": "a", "stages": [stage]}]}
+    for teacher, tokens in (({"type": "domain"}, 0), ({"type": "openai", "model": "m"}, None)):
+        found = forecast(parse(run | {"teacher": teacher}, "c"))
+        (update,) = (step for step in found.steps if step.verb == "update")
+        assert update.tokens == tokens and update.rows.endswith("; calls are not counted")
 
 
 def test_a_topic_costs_as_many_calls_as_it_may():
