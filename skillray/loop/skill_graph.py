@@ -59,7 +59,7 @@ def _text(path: str) -> str:
     if len(data) > MAX_BYTES:
         raise DataError(f"{path}: is larger than {MAX_BYTES // 2**20} MiB; cut it")
     try:
-        return data.decode()
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{path}: is not UTF-8 text; save it as UTF-8") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 MAX_NAME = 80
 """Characters of a name that we make."""
@@ -10,9 +11,25 @@ _KEEP = ("ss", "us", "is")
 """Endings in s that are no plural."""
 
 
+_SIGNS = (
+    (re.compile(r"(?<=[(^=<>])\s*-(?=\w)"), " minus "),  # elsewhere it is a hyphen or a dash
+    (re.compile(r"\+"), " plus "),
+    (re.compile(r"="), " equals "),
+    (re.compile(r"<"), " less "),
+    (re.compile(r">"), " greater "),
+    (re.compile(r"\^"), " power "),
+    (re.compile(r"(?<=\w)#"), " sharp "),
+)
+"""What tells `C` from `C++`, and `x^2` from `x^-2`."""
+
+
 def normalised(name: str) -> str:
-    """Case, spaces, hyphens, underscores and quotes tell no skills apart."""
-    return re.sub(r"[^\w]+|_+", " ", name.casefold()).strip()
+    """Case, spaces, hyphens, underscores and quotes tell no skills apart; signs and accents do."""
+    name = unicodedata.normalize("NFC", name.casefold())
+    for sign, word in _SIGNS:
+        name = sign.sub(word, name)
+    words = "".join(one if one.isalnum() or unicodedata.category(one)[0] == "M" else " " for one in name)
+    return " ".join(words.split())
 
 
 def written(text: str) -> str:

@@ -8,7 +8,8 @@ Markdown: headings and lists, nested; what stands below a skill are its sub-skil
     - One-sided limits: from the left     a list item is a skill; behind ": " it may be described
     - Continuity (requires: one-sided limit)   explicit prerequisites, from anywhere in the file
     ## Derivatives
-    requires: limits, continuity          the same on a line of its own, below a heading or in a list item
+    requires: limits, continuity          the same on a line of its own, below a heading or in a list item; as a list
+                                          item by itself it is of what that stands below
 
 YAML: a list of skills, each a name or a mapping.
 
@@ -39,9 +40,14 @@ from skillray.skills.names import key, written
 _NUMBER = re.compile(r"^\s*(?:\d+\.)+\d*\s+")
 _REQUIRES = re.compile(r"^\s*requires?:(.*)$", re.IGNORECASE)
 _INLINE = re.compile(r"[(\[]\s*requires?:([^)\]]*)[)\]]\s*", re.IGNORECASE)
+_FRONT = re.compile(r"\A---[ \t]*\r?\n(?:[\w-]+[ \t]*:.*\r?\n(?:[ \t]+.*\r?\n|-[ \t].*\r?\n)*)+---[ \t]*(?:\r?\n|\Z)")
+"""Fields of a file, for programs that make pages of it."""
+_TASK = re.compile(r"^\[[ xX]\]\s+")
 _HEADINGS = 6
 """Levels of headings in Markdown."""
 MAX_LEVELS = 30
+NESTING = 4 * MAX_LEVELS
+"""For the parser, to which a list and its item are two levels; what is deeper it would leave out without a word."""
 _FIELDS: Mapping[str, type] = {"skill": str, "description": str, "requires": list, "parts": list}
 
 
@@ -59,7 +65,7 @@ class _Skill:
 
 def from_markdown(text: str, source: str) -> Draft:
     """`DataError` with the line of what cannot be read, and of an unknown prerequisite."""
-    return _draft(list(_markdown(text)), source)
+    return _draft(list(_markdown(text, source)), source)
 
 
 def from_plain(value: Any, source: str) -> Draft:
@@ -110,36 +116,48 @@ def _found(required: str, names: Mapping[str, str], entry: _Skill, source: str) 
     )
 
 
-def _markdown(text: str) -> Iterator[_Skill]:
-    """In the order of the text. The level of a heading is its own, that of a list item 6 and its depth."""
+def _markdown(text: str, source: str) -> Iterator[_Skill]:
+    """In the order of the text. The level of a heading is its own, that of a list item 6 and its depth. Text belongs to
+    the innermost item that it stands in, else to the heading before it.
+    """
     from markdown_it import MarkdownIt
 
-    entry: _Skill | None = None
-    kind, depth, named = "", 0, False
-    tokens = MarkdownIt("commonmark").parse(text)
-    for token in tokens:
-        if token.type in ("bullet_list_open", "ordered_list_open"):
-            depth += 1
-        elif token.type in ("bullet_list_close", "ordered_list_close"):
-            depth -= 1
-        elif token.type in ("heading_open", "list_item_open"):
-            level = int(token.tag[1]) if token.type == "heading_open" else _HEADINGS + depth
-            line = f" line {token.map[0] + 1}" if token.map else ""
-            kind, named = token.type, False
-            entry = _Skill("", line, level)
-        elif token.type == "inline" and entry is not None:
+    heading: _Skill | None = None
+    items: list[_Skill] = []
+    named: set[int] = set()
+    """Ids of the entries that have their first line."""
+    for token in MarkdownIt("commonmark", {"maxNesting": NESTING}).parse(_FRONT.sub(_blank, text)):
+        where = f" line {token.map[0] + 1}" if token.map else ""
+        if token.type == "heading_open" and not items:
+            heading = _Skill("", where, int(token.tag[1]))
+        elif token.type == "list_item_open":
+            items.append(_Skill("", where, _HEADINGS + len(items) + 1))
+            if len(items) > MAX_LEVELS:
+                raise DataError(f"{source}{where}: lists are nested more than {MAX_LEVELS} levels deep")
+        elif token.type == "list_item_close":
+            items.pop()
+        elif token.type == "inline" and (entry := items[-1] if items else heading) is not None:
             lines = _text(token).split("\n")
-            if not named:
-                _name(entry, lines.pop(0), kind == "list_item_open")
-                named = True
+            if id(entry) not in named and items and _REQUIRES.match(lines[0]):
+                entry = items[-2] if len(items) > 1 else heading
+                if entry is None or id(entry) not in named:
+                    raise DataError(f"{source}{where}: stands below no skill that would require it; put it below one")
+            elif id(entry) not in named:
+                _name(entry, lines.pop(0), bool(items))
+                named.add(id(entry))
                 yield entry
             _describe(entry, lines)
+
+
+def _blank(front: re.Match[str]) -> str:
+    """As many lines, so that those behind them keep their numbers."""
+    return "\n" * front[0].count("\n")
 
 
 def _name(entry: _Skill, line: str, may_describe: bool) -> None:
     for match in _INLINE.finditer(line):
         entry.requires += _listed(match[1])
-    line = _INLINE.sub("", line)
+    line = _INLINE.sub("", _TASK.sub("", line))
     name, colon, said = line.partition(": ") if may_describe else (line, "", "")
     entry.name = name.rstrip(": ")
     entry.description += [said] * bool(colon)
@@ -160,7 +178,8 @@ def _listed(text: str) -> list[str]:
 def _text(token: Any) -> str:
     """Without emphasis, links and the like."""
     breaks = ("softbreak", "hardbreak")
-    return "".join("\n" if child.type in breaks else child.content for child in token.children or ())
+    children = [child for child in token.children or () if child.type != "html_inline"]
+    return "".join("\n" if child.type in breaks else child.content for child in children)
 
 
 def _plain(value: Any, source: str, where: str, level: int) -> Iterator[_Skill]:

@@ -77,7 +77,10 @@ def decompose(topic: str, limits: Limits, ask: Ask, known: Sequence[str] = ()) -
             break
     if not found.needs[top]:
         said = ", ".join(sorted(found.outcomes))
-        raise DataError(f"graph.topic: the teacher named nothing that {topic!r} is made of ({said}); give another one")
+        raise DataError(
+            f"graph.topic: the teacher named nothing that {topic!r} is made of ({said}); look at its reply in the log, "
+            "and give another topic or teacher"
+        )
     needs = {skill: tuple(some) for skill, some in found.needs.items()}
     draft = Draft(f"{topic}, taken apart", needs, found.descriptions)
     return draft, _notes(found, limits, [skill for skill, _, _ in level])

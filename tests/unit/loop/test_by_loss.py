@@ -37,7 +37,13 @@ def test_means_are_those_of_one_text_at_a_time(tmp_path: Path, monkeypatch: pyte
 
 
 def test_only_passages_that_may_be_examples_have_a_loss(tmp_path: Path) -> None:
-    rows = [draft(0), draft(1, refused="too_long", input_ids=[]), draft(2, origin="keep"), draft(3, "power"), draft(4, input_ids=[5] * 9)]
+    rows = [
+        draft(0),
+        draft(1, refused="too_long", input_ids=[]),
+        draft(2, origin="keep"),
+        draft(3, "power"),
+        draft(4, input_ids=[5] * 9),
+    ]
     stage = PassageLosses(save_tiny_student(tmp_path), threads=1, max_length=8)
     found = stage.open()(pa.Table.from_pylist(rows, schema=DRAFTS)).to_pylist()
     assert [(row["example_id"], row["skill"]) for row in found] == [(content_id(0), "sum"), (content_id(3), "power")]

@@ -41,7 +41,7 @@ def table(*skills: list[str]) -> pa.Table:
 def test_each_kind_of_file_is_read_by_its_name(tmp_path) -> None:
     needs = {"whole": ("one", "two"), "one": (), "two": ()}
     (tmp_path / "g.json").write_text(json.dumps(graph_json(SkillGraph(needs))))
-    (tmp_path / "s.md").write_text("# Whole\n- one\n- two\n")
+    (tmp_path / "s.md").write_text("\ufeff# Whole\n- one\n- two\n", encoding="utf-8")  # as some editors begin a file
     (tmp_path / "s.yaml").write_text("- {skill: whole, parts: [one, two]}\n")
     for name in ("g.json", "s.md", "s.yaml"):
         assert read_draft(str(tmp_path / name)).prerequisites == needs

@@ -16,6 +16,9 @@ from skillray.skills.names import key, written
         ("probabilities", "Probability"),
         ("boxes & classes", "box class"),
         ("algebra/equations", "Algebra equation"),
+        ("Th\u00e9or\u00e8me", "The\u0301ore\u0300me"),
+        ("two-step sums", "Two - step sum"),
+        ("#1 sums", "1 sum"),
     ],
 )
 def test_case_punctuation_and_plurals_tell_no_skills_apart(one: str, other: str) -> None:
@@ -29,6 +32,13 @@ def test_case_punctuation_and_plurals_tell_no_skills_apart(one: str, other: str)
         ("calculus", "calculu"),
         ("analysis", "analysi"),
         ("sums", "products"),
+        ("C", "C++"),
+        ("C", "C#"),
+        ("x + a = b", "x - a = b"),
+        ("sin(x)", "sin(-x)"),
+        ("x^2", "x^-2"),
+        ("a < b", "a > b"),
+        ("हिन्दी", "हनद"),
     ],
 )
 def test_other_words_are_other_skills(one: str, other: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from skillray.errors import DataError
 from skillray.skills.draft import build_graph
-from skillray.skills.syllabus import from_markdown, from_plain
+from skillray.skills.syllabus import MAX_LEVELS, from_markdown, from_plain
 
 MARKDOWN = """# Calculus
 The *mathematics*
@@ -129,3 +129,40 @@ def test_what_is_wrong_in_markdown_is_said_with_its_line(text: str, problem: str
 def test_what_is_wrong_in_yaml_is_said_with_its_place(value: object, problem: str) -> None:
     with pytest.raises(DataError, match=f"^s.yaml.*{problem}"):
         from_plain(value, "s.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "prerequisites"),
+    [
+        ("- Limits\n- Derivatives\n  - requires: limits", {"limits": (), "derivatives": ("limits",)}),
+        ("# T\n- requires: x\n- x", {"t": ("x",), "x": ()}),
+        # behind a list it is the heading's again, or the item's that the list stands in
+        ("## A\n## B\n- c\n\nrequires: a", {"a": (), "b": ("a", "c"), "c": ("a",)}),
+        ("- A\n- B\n  - c\n\n  requires: a", {"a": (), "b": ("a", "c"), "c": ("a",)}),
+        ("- [x] Done\n- [ ] To do<br>\n- d <!-- e -->", {"done": (), "to_do": (), "d": ()}),
+        ("---\ntitle: Mine\ntags:\n  - math\n- more\n---\n# A\n- b", {"a": ("b",), "b": ()}),
+        ("---\n# A\n\n---\n# B", {"a": (), "b": ()}),  # rules, and no fields
+        ("- C\n- C++\n- C#", {"c": (), "c_plus_plus": (), "c_sharp": ()}),
+    ],
+)
+def test_markdown_as_people_write_it(text: str, prerequisites: dict[str, tuple[str, ...]]) -> None:
+    for spelled in (text, text.replace("\n", "\r\n")):
+        assert dict(from_markdown(spelled, "s").prerequisites) == prerequisites
+
+
+def test_text_behind_a_list_describes_what_the_list_stands_in() -> None:
+    draft = from_markdown("# A\n- b: little\n\n  more\n  - c\n\n  and more\n\nOf a.", "s")
+    assert draft.descriptions == {"a": "Of a.", "b": "little more and more"}
+
+
+def test_lists_are_read_as_deep_as_levels_go_and_refused_beyond() -> None:
+    nested = "\n".join("  " * depth + f"- s{depth}" for depth in range(MAX_LEVELS + 1))
+    whole = from_markdown(nested.rpartition("\n")[0] + "\n\n# Next\n- after", "s")
+    assert len(whole.prerequisites) == MAX_LEVELS + 2
+    with pytest.raises(DataError, match=r"^s line 31: lists are nested more than 30 levels deep$"):
+        from_markdown(nested, "s")
+
+
+def test_what_is_required_by_nothing_is_one_line() -> None:
+    with pytest.raises(DataError, match=r"^s line 2: stands below no skill that would require it; put it below one$"):
+        from_markdown("\n- requires: x\n- x", "s")
