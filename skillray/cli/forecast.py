@@ -16,10 +16,13 @@ def show_forecast(config: RunConfig, speeds: Mapping[str, float]) -> str:
     for step in found.steps:
         index = "base" if step.round < 0 else str(step.round)
         tokens = _count(step.tokens) if step.role else ""
-        lines.append(f"{step.student:<16}{index:>6}  {step.verb:<10}{step.teacher_calls:>14,}{tokens:>16}  {step.rows}")
+        asked = _count(step.teacher_calls)
+        lines.append(f"{step.student:<16}{index:>6}  {step.verb:<10}{asked:>14}{tokens:>16}  {step.rows}")
+    calls = f"{found.teacher_calls:,}"
+    calls += ", and those marked ?" if any(step.teacher_calls is None for step in found.steps) else ""
     lines += [
         "",
-        f"teacher calls: about {found.teacher_calls:,} (known replies cost nothing; a domain teacher costs no money)",
+        f"teacher calls: about {calls} (known replies cost nothing; a domain teacher costs no money)",
         "tokens: of so many calls and examples, each as long as it may be (an upper bound); prompts are not counted",
         *_hours(found, speeds),
     ]
@@ -58,5 +61,5 @@ def _hours(found: Forecast, speeds: Mapping[str, float]) -> list[str]:
     return lines
 
 
-def _count(tokens: int | None) -> str:
-    return "?" if tokens is None else f"{tokens:,}"
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"

@@ -32,8 +32,8 @@ class Step:
     verb: str
     rows: str
     """What it reads or makes, as text; 'at most' where it depends on the answers."""
-    teacher_calls: int = 0
-    """About: how many it takes depends on the answers. Known replies cost nothing."""
+    teacher_calls: int | None = 0
+    """About: how many it takes depends on the answers. Known replies cost nothing. None where rows are not known."""
     role: str = ""
     """Of ROLES."""
     tokens: int | None = 0
@@ -50,7 +50,8 @@ class Forecast:
 
     @property
     def teacher_calls(self) -> int:
-        return sum(step.teacher_calls for step in self.steps)
+        """Without those that are not known."""
+        return sum(step.teacher_calls or 0 for step in self.steps)
 
     def tokens(self, role: str) -> int | None:
         """At most; None where the rows of a step are not known."""
@@ -106,10 +107,16 @@ def _labelling(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:
     calls that make families are not counted."""
     if config.data.type != "tables" or config.data.labelling is None:
         return []
-    calls = _sum(0 if config.graph else sizes["pool"], *sizes.values()) or 0
-    tokens = _written(config, {Task.LABEL_SKILLS: calls})
-    rows = "labels of every question"
-    return [Step(student="(all)", round=0, verb="label", rows=rows, teacher_calls=calls, role="teacher", tokens=tokens)]
+    calls = _sum(0 if config.graph else sizes["pool"], *sizes.values())
+    step = Step(student="(all)", round=0, verb="label", rows="labels of every question", role="teacher")
+    if calls is None:
+        return [_uncounted(config, step)]
+    return [replace(step, teacher_calls=calls, tokens=_written(config, {Task.LABEL_SKILLS: calls}))]
+
+
+def _uncounted(config: RunConfig, step: Step) -> Step:
+    """A step whose calls depend on what is not known yet. An exact teacher writes no tokens."""
+    return replace(step, teacher_calls=None, tokens=0 if config.teacher.type == "domain" else None)
 
 
 def _graph(config: RunConfig) -> list[Step]:
@@ -196,16 +203,10 @@ def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | No
         calls = {Task.SOLVE: min([wanted, *([] if pool is None else [pool * curriculum.rewrites])])}
     elif curriculum.type in ("textbooks", "exercises"):
         rows, calls = _by_skill(config, curriculum)
-    total, tokens = sum(calls.values()), _written(config, calls)
-    return Step(
-        student=student.name,
-        round=index,
-        verb="study",
-        rows=rows,
-        teacher_calls=total,
-        role="teacher",
-        tokens=tokens,
-    )
+    step = Step(student=student.name, round=index, verb="study", rows=rows, role="teacher")
+    if curriculum.writes and not calls:
+        return _uncounted(config, step)
+    return replace(step, teacher_calls=sum(calls.values()), tokens=_written(config, calls))
 
 
 def _same(config: RunConfig, student: StudentConfig, step: Step) -> tuple[Any, ...] | None:
@@ -239,7 +240,7 @@ def _by_skill(config: RunConfig, curriculum: Any) -> tuple[str, dict[Task, int]]
     """Rows and calls of what is written for every skill."""
     what, each = "passages" if curriculum.type == "textbooks" else "exercises", curriculum.per_skill
     if (skills := _num_skills(config)) is None:
-        return f"{each} {what} a skill; calls are not counted", {}
+        return f"{each} {what} a skill", {}
     most = "at most" if isinstance(config.graph, DecomposedGraph) else "about"
     count = each * skills
     rows = f"{most} {count:,} {what}"
@@ -291,8 +292,7 @@ def _editing(config: RunConfig, student: StudentConfig, index: int) -> list[Step
     rows = f"{len(updates)} updates, {writing} with new examples: at most {dynamics.cap:.0%} of the set each"
     step = Step(student=student.name, round=index, verb="update", rows=rows, role="teacher")
     if writing and examples is None:
-        tokens = 0 if config.teacher.type == "domain" else None
-        return [*steps, replace(step, rows=f"{rows}; calls are not counted", tokens=tokens)]
+        return [*steps, _uncounted(config, step)]
     new = writing * int(dynamics.cap * (examples or 0))
     calls = {Task.WRITE_QUESTIONS: new, Task.SOLVE: new * getattr(curriculum, "solutions", SOLUTIONS)}
     return [*steps, replace(step, teacher_calls=sum(calls.values()), tokens=_written(config, calls))]
