@@ -27,10 +27,14 @@ def corrupt(examples: pa.Table, share: float, kind: Corruption, rng: random.Rand
     parts = [_cut(response, kind) for response in examples["response"].to_pylist()]
     usable = [row for row, (_, value, _) in enumerate(parts) if value]
     drawn = rng.sample(usable, min(len(usable), max(2, round(share * len(parts)))))
-    others = [row for row in usable if drawn and parts[row][1] != parts[drawn[0]][1]]
-    if others and not set(others) & set(drawn):  # all that were drawn are the same
-        drawn[-1] = rng.choice(others)
     questions = examples["question"].to_pylist()
+
+    def strange(row: int, other: int) -> bool:
+        return parts[row][1] != parts[other][1] and questions[row] != questions[other]
+
+    others = [row for row in usable if drawn and strange(row, drawn[0])]
+    if others and not set(others) & set(drawn):  # none of those that were drawn may have the first one's
+        drawn[-1] = rng.choice(others)
     given = exchanged([parts[row][1] for row in drawn], [questions[row] for row in drawn])
     changed = sorted((row, new) for row, new in zip(drawn, given, strict=True) if new is not None)
     if not changed:

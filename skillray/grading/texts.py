@@ -28,10 +28,10 @@ _LATEX = (
     (re.compile(r"\\?\$|\\[()\[\]!,;:]|\\(?:left|right|displaystyle)(?![a-z])"), ""),  # delimiters, sizes and spaces
     (re.compile(r"\\[dt]frac(?![a-z])"), r"\\frac"),
     (re.compile(r"(\\[a-z]+)\s+"), r"\1"),
-    (re.compile(r"([\^_])\s*\{(\\?\w+)\}"), r"\1\2"),
+    (re.compile(r"([\^_])\s*\{([-+]?\\?\w+)\}"), r"\1\2"),
 )
 """Of a text in lower case: what to write as what."""
-_SIGN = re.compile(r"\s*([-+*/=^×÷<>])\s*")
+_SIGN = re.compile(r" ?([-+*/=^×÷<>]) ?")
 _EDGE = ".,;:?!\"'()[]{}`*_#$"
 
 
@@ -39,6 +39,7 @@ def words_of(text: str) -> Words:
     text = text.casefold()
     for pattern, plain in _LATEX:
         text = pattern.sub(plain, text)
+    text = " ".join(text.split())  # a long run of spaces must not take a second
     return tuple(word for raw in _SIGN.sub(r"\1", text).split() if (word := raw.strip(_EDGE)))
 
 

@@ -205,12 +205,14 @@ def _check_tables(config: RunConfig, data: TableData) -> None:
     with _naming("data"):
         splits, graph = from_tables(data)
     _check_levels(config, pc.max(splits["pool"]["level"]).as_py())
-    subjects = sorted({one for one in pc.unique(splits["pool"]["subject"]).to_pylist() if one})
-    names_are_open = data.labelling is not None or isinstance(config.graph, DecomposedGraph) or config.embedding
+    by_split = {split: set(pc.unique(table["subject"]).to_pylist()) - {None, ""} for split, table in splits.items()}
+    subjects = sorted(by_split["pool"]) if len(set().union(*by_split.values())) > 1 else []
+    made = config.graph is not None and (isinstance(config.graph, DecomposedGraph) or config.embedding is not None)
+    names_are_open = made or data.labelling is not None
     if config.graph is not None and not names_are_open:
         splits, graph, _ = join(make_graph(config, graph.skills, None, None)[0], splits, graph)
     skills = None if names_are_open else skills_in(splits["pool"])
-    _check_mixtures(config, skills, subjects if len(subjects) > 1 else [])
+    _check_mixtures(config, skills, subjects)
     if config.rollout.recorded is not None:
         with _naming("rollout.recorded"):
             recorded_rollouts(config.rollout.recorded.path, _recorded_names(config), splits)

@@ -178,10 +178,13 @@ def longest_list(config: RunConfig) -> int:
 
 
 def by_prefix(graph: SkillGraph) -> dict[str, list[str]]:
-    """Subject, as skills SUBJECT/SKILL are named -> its skills: no fewer than a prompt will have."""
+    """Subject, as the graph says or skills SUBJECT/SKILL are named -> its skills: as many as a prompt will have, where
+    the questions have these subjects.
+    """
     found: dict[str, list[str]] = {}
     for skill in graph.skills:
-        found.setdefault(skill.partition("/")[0] if "/" in skill else "", []).append(skill)
+        prefix = skill.partition("/")[0] if "/" in skill else ""
+        found.setdefault(graph.subjects.get(skill, prefix), []).append(skill)
     return found
 
 

@@ -12,7 +12,10 @@ _KEEP = ("ss", "us", "is")
 
 
 _SIGNS = (
-    (re.compile(r"(?<=[(^=<>])\s*-(?=\w)"), " minus "),  # elsewhere it is a hyphen or a dash
+    (re.compile(r"(?:^|(?<=[(^=<>,]))\s*-(?=\w)"), " minus "),  # elsewhere it is a hyphen or a dash
+    (re.compile("≤"), " at most "),
+    (re.compile("≥"), " at least "),
+    (re.compile("≠"), " unequal "),
     (re.compile(r"\+"), " plus "),
     (re.compile(r"="), " equals "),
     (re.compile(r"<"), " less "),
@@ -24,7 +27,7 @@ _SIGNS = (
 
 
 def normalised(name: str) -> str:
-    """Case, spaces, hyphens, underscores and quotes tell no skills apart; signs and accents do."""
+    """Case, spaces, hyphens, underscores and quotes tell no skills apart; the signs above and accents do."""
     name = unicodedata.normalize("NFC", name.casefold())
     for sign, word in _SIGNS:
         name = sign.sub(word, name)

@@ -40,8 +40,12 @@ from skillray.skills.names import key, written
 _NUMBER = re.compile(r"^\s*(?:\d+\.)+\d*\s+")
 _REQUIRES = re.compile(r"^\s*requires?:(.*)$", re.IGNORECASE)
 _INLINE = re.compile(r"[(\[]\s*requires?:([^)\]]*)[)\]]\s*", re.IGNORECASE)
-_FRONT = re.compile(r"\A---[ \t]*\r?\n(?:[\w-]+[ \t]*:.*\r?\n(?:[ \t]+.*\r?\n|-[ \t].*\r?\n)*)+---[ \t]*(?:\r?\n|\Z)")
-"""Fields of a file, for programs that make pages of it."""
+_FRONT = re.compile(r"\A---[ \t]*\r?\n(?:\w[\w-]*[ \t]*:[^\n]*\n(?:(?:[ \t]|-[ \t])[^\n]*\n)*)+---[ \t]*(?:\r?\n|\Z)")
+"""Fields of a file, for programs that make pages of it. One way to match a line: it takes no longer than it is long."""
+_TAG = re.compile(
+    r"<!--.*|</?(?:b|br|code|em|i|kbd|strong|sub|sup|u)\s*/?>|</(?:a|span)>|<(?:a|img|span)\s[^=]*=.*", re.DOTALL
+)
+"""Of HTML within a line; other text in angle brackets is text: `List<int>`."""
 _TASK = re.compile(r"^\[[ xX]\]\s+")
 _HEADINGS = 6
 """Levels of headings in Markdown."""
@@ -178,8 +182,8 @@ def _listed(text: str) -> list[str]:
 def _text(token: Any) -> str:
     """Without emphasis, links and the like."""
     breaks = ("softbreak", "hardbreak")
-    children = [child for child in token.children or () if child.type != "html_inline"]
-    return "".join("\n" if child.type in breaks else child.content for child in children)
+    shown = (child for child in token.children or () if child.type != "html_inline" or not _TAG.match(child.content))
+    return "".join("\n" if child.type in breaks else child.content for child in shown)
 
 
 def _plain(value: Any, source: str, where: str, level: int) -> Iterator[_Skill]:

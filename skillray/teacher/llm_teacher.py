@@ -124,7 +124,7 @@ class LLMTeacher:
         reply = (
             Reply(outcome=Outcome.FAILED, raw=completion.text[:MAX_RAW])
             if failed
-            else parse(request, completion.text, completion.finish_reason)
+            else parse(request, completion.text, completion.finish_reason, prompt)
         )
         return replace(reply, prompt_tokens=completion.prompt_tokens, completion_tokens=completion.completion_tokens)
 

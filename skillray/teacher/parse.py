@@ -48,17 +48,23 @@ _ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+(.+)$")
 _START = re.compile(r"\{\s*\"|\[\s*(?:\"|\{\s*\")")
 """Of JSON; the braces of LaTeX are followed by other things."""
 _TAG = re.compile(r"<(judge|skill|question)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
-_FENCE = re.compile(r"```\w*\n(.*)\n```", re.DOTALL)
+_FENCE = re.compile(r"^```\w*\n", re.MULTILINE)
+"""The opening one."""
 _THOUGHT = "</think>"
 """Ends what a model of the reasoning kind says to itself; some servers keep its beginning."""
-_PARTS = ("description", "key concepts", "worked examples", "homework")
-"""Headings that every passage has, of those that its prompt asks for."""
-_HEADING = re.compile(r"^#+ .*$", re.MULTILINE)
-_N_LATEX = "abla|e|eg|eq|ewline|geq|leq|ot|otin|u"
-_LOST = re.compile(
-    rf"""\\(?:["\\/]|[bfrt](?![A-Za-z])|n(?!(?:{_N_LATEX})(?![A-Za-z]))|u[0-9a-fA-F]{{4}}|(?P<latex>))""", re.DOTALL
+_HEADING = re.compile(r"^(?:#+ .*|\*\*[^*\n]+\*\*:?)$", re.MULTILINE)
+_PART = re.compile(r"^## (.*)$", re.MULTILINE)
+"""Of a passage, as its prompt asks for it."""
+_ESCAPE = re.compile(r'\\(?:u[0-9a-fA-F]{4}|(?P<latex>[bfr](?=[A-Za-z])|u|[^"\\/bfnrtu]|$)|.)', re.DOTALL)
+"""Of JSON; `latex`: what is none, or one that no text has, such as the \\f of \\frac."""
+_COMMANDS = re.compile(
+    r"(?:\\n(?:abla|eg|eq|ewline|geq|leq|ot|otin)|\\t(?:an|au|ext\w*|frac|heta|imes|o|riangle)|(?<=[ $({])\\n[eu])"
+    r"(?![A-Za-z])"
 )
-"""Escapes of JSON; what is none of them, or would be one by chance (the \\f of \\frac), is LaTeX."""
+"""LaTeX that would be escapes of JSON by chance, and that no word makes after a line break or a tab; e and u may be
+names of their own, but few lines end in a space or a bracket."""
+_CARELESS = re.compile(r"\\(?:n(?:abla|e|eg|eq|ewline|geq|leq|ot|otin|u)(?![A-Za-z])|t[A-Za-z])")
+"""The same where other LaTeX of the text is not escaped either."""
 _REFUSAL = re.compile(
     r"\s*(?:unfortunately,? )?(?:(?:i['’]m|i am) (?:very )?sorry|sorry,|i apologi[sz]e|as an ai\b"
     r"|(?:i['’]m|i am) (?:unable|not able)"
@@ -67,9 +73,13 @@ _REFUSAL = re.compile(
 )
 
 
-def parse(request: Request, text: str, finish_reason: str = "stop") -> Reply:
-    """The reply that `text` is. Surrogates that no file can hold are replaced first, and thoughts are no part of it."""
-    text = text[: MAX_READ + 1].encode("utf-8", "replace").decode().rpartition(_THOUGHT)[2]
+def parse(request: Request, text: str, finish_reason: str = "stop", prompt: str = "") -> Reply:
+    """The reply that `text` is. Surrogates that no file can hold are replaced first, and thoughts are no part of it.
+
+    `prompt`: what was asked; the parts that it names ("## ...") a passage must have, all but one: some have nothing to
+    say on what it builds on.
+    """
+    text = text.encode("utf-8", "replace").decode().rpartition(_THOUGHT)[2][: MAX_READ + 1]
     if finish_reason == "content_filter":
         return _without_value(Outcome.REFUSED, text)
     if finish_reason == "length" or len(text) > MAX_READ:
@@ -80,7 +90,7 @@ def parse(request: Request, text: str, finish_reason: str = "stop") -> Reply:
         case Solve() | Rewrite():
             return _refused(text) or Reply(outcome=Outcome.OK, value=text.strip())
         case WriteTextbook():
-            return _refused(text) or _passage(text)
+            return _refused(text) or _passage(text, prompt)
         case WriteExercises() | Compose():
             return _refused(text) or _problems(request, text)
         case _:
@@ -129,9 +139,12 @@ def _body(text: str, quoted: str) -> dict[str, Any] | None:
 
 
 def _objects(text: str, quoted: str) -> list[dict[str, Any]]:
-    """JSON objects that have a field of ours, outermost only, in order."""
+    """JSON objects that have a field of ours, outermost only, in order. A bare list of strings counts as its list, and
+    where there is nothing else one of objects with names.
+    """
     decoder, found, place = json.JSONDecoder(strict=False), list[dict[str, Any]](), 0
-    text, quoted = (_LOST.sub(_escaped, one) for one in (text, quoted))
+    text, quoted = _mended(text), _mended(quoted)
+    others: list[dict[str, Any]] = []
     for _ in range(MAX_STARTS):
         start = _START.search(text, place)
         if start is None:
@@ -143,19 +156,14 @@ def _objects(text: str, quoted: str) -> list[dict[str, Any]]:
         except (ValueError, RecursionError):
             place = start.start() + 1
             continue
-        found += _bodies(value)
-    return found
-
-
-def _bodies(value: Any) -> list[dict[str, Any]]:
-    """A bare list of strings counts as its list; so does one of objects that have no field of ours: their list has."""
-    if not isinstance(value, list):
-        return [value] if isinstance(value, dict) and _FIELDS & value.keys() else []
-    if value and all(isinstance(item, str) for item in value):
-        return [{"skills": value, "questions": value}]
-    objects = [item for item in value if isinstance(item, dict)]
-    known = [item for item in objects if _FIELDS & item.keys()]
-    return known or ([{"sub_skills": objects, "clusters": objects}] if objects else [])
+        items = value if isinstance(value, list) else [value]
+        if items and value is items and all(isinstance(item, str) for item in items):
+            found.append({"skills": items, "questions": items})
+        objects = [item for item in items if isinstance(item, dict)]
+        found += [item for item in objects if _FIELDS & item.keys()]
+        if value is items and objects and all("name" in item for item in objects):
+            others.append({"sub_skills": objects, "clusters": objects})
+    return found or others
 
 
 def _missing(body: dict[str, Any], request: NameMissingSkills, text: str) -> Reply:
@@ -322,19 +330,37 @@ def _is_list(body: dict[str, Any], name: str) -> bool:
     return isinstance(body.get(name), list)
 
 
-def _escaped(match: re.Match[str]) -> str:
-    return "\\\\" if match["latex"] is not None else match[0]
+def _mended(text: str) -> str:
+    """With LaTeX escaped that a model forgot to escape."""
+    careless = any(match["latex"] is not None for match in _ESCAPE.finditer(text))
+    commands = _CARELESS if careless else _COMMANDS
+
+    def mend(match: re.Match[str]) -> str:
+        is_latex = match["latex"] is not None or commands.match(text, match.start())
+        return f"\\{match[0]}" if is_latex else match[0]
+
+    return _ESCAPE.sub(mend, text)
 
 
-def _passage(text: str) -> Reply:
-    """From its first heading on, with all that the prompt asks for: the student learns the text as it stands."""
-    fenced = _FENCE.search(text)
-    whole = fenced[1] if fenced and _HEADING.search(fenced[1]) and not _HEADING.search(text[: fenced.start()]) else text
-    headings = list(_HEADING.finditer(whole))
+def _passage(text: str, prompt: str) -> Reply:
+    """From its first heading on, where it has any, and out of its fence: the student learns the text as it stands."""
+    text = _unfenced(text.strip())
+    headings = list(_HEADING.finditer(text))
     said = "\n".join(match[0].casefold() for match in headings)
-    if not all(part in said for part in _PARTS):
+    parts = [part.strip().casefold() for part in _PART.findall(prompt)]
+    if sum(part not in said for part in parts) > 1:
         return _without_value(Outcome.MALFORMED, text)
-    return Reply(outcome=Outcome.OK, value=whole[headings[0].start() :].strip())
+    return Reply(outcome=Outcome.OK, value=text[headings[0].start() if headings else 0 :].strip())
+
+
+def _unfenced(text: str) -> str:
+    """What stands in a block of code as a whole, be it after a word of greeting; other blocks are part of the text."""
+    opening, end = _FENCE.search(text), text.rfind("\n```")
+    if opening is None or opening.end() > end:
+        return text
+    inside, before = text[opening.end() : end], text[: opening.start()]
+    is_whole = not before and text.count("```") == 2 and text.endswith("```")
+    return inside if is_whole or (_HEADING.search(inside) and not _HEADING.search(before)) else text
 
 
 def _clean(value: Any) -> str:

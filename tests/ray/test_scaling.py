@@ -67,7 +67,7 @@ def test_engines_come_with_the_calls_and_go_with_them(local_ray) -> None:
 
         def both_worked() -> bool:
             seen.update(ray.get(teacher.ask.remote(24, 1.0), timeout=60))
-            return len(seen) == 2
+            return len(seen) == 2 and engines() == 2
 
         wait_for(both_worked)  # calls go on until the second is up
         wait_for(lambda: engines() == 1)

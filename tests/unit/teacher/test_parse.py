@@ -10,7 +10,8 @@ import pytest
 
 from skillray.diagnosis.vocabulary import CHUNK
 from skillray.teacher.forms import bounded, schema
-from skillray.teacher.parse import MAX_RAW, parse
+from skillray.teacher.parse import MAX_RAW, MAX_READ, parse
+from skillray.teacher.prompting import Prompts
 from skillray.teacher.tasks import (
     ClusterSkills,
     Compose,
@@ -165,7 +166,7 @@ def test_each_name_is_in_one_family() -> None:
     ],
 )
 def test_every_reply_has_an_outcome(request_: Request, text: str, reason: str, outcome: Outcome) -> None:
-    reply = parse(request_, text, reason)
+    reply = parse(request_, text, reason, PROMPT)
     assert reply.outcome is outcome
     assert reply.value is None and len(reply.raw) <= MAX_RAW
 
@@ -218,6 +219,23 @@ def test_latex_with_single_backslashes_is_kept_in_every_kind_of_reply(command: s
     assert value == [{"name": "limits_of_sums", "description": text}]
 
 
+@pytest.mark.parametrize(
+    "text", ["Solve for u:\nu + v = 5\nu - v = 1", "Name\tAge", "if x:\n\treturn 1", "Is it\ne or i?"]
+)
+def test_what_is_escaped_as_it_should_be_is_left_alone(text: str) -> None:
+    assert [q["question"] for q in parse(WRITE, json.dumps({"questions": [text]})).value] == [text]
+
+
+def test_a_list_of_other_objects_is_no_reply_of_its_own() -> None:
+    said = '{"judge": "incorrect", "skills": ["sum_skills"]}\nsteps: [{"name": "add"}, {"name": "carry"}]'
+    assert parse(MISSING, said).value == ["sum_skills"]
+
+
+def test_a_runaway_is_one_though_its_thoughts_are_left_out() -> None:
+    text = f"<think>{'x' * 1_000}</think>{'y' * (MAX_READ + 1)}"
+    assert parse(SOLVE, text).outcome is Outcome.TRUNCATED
+
+
 def test_a_line_break_stays_one() -> None:
     assert parse(WRITE, r'{"questions": ["Read this.\nNote it, \n then\nunder it: 1?"]}').value[0]["question"] == (
         "Read this.\nNote it, \n then\nunder it: 1?"
@@ -232,6 +250,7 @@ def test_a_composed_problem_needs_what_its_parts_need_and_is_harder() -> None:
 CHAPTER = (
     "# Sums\n## Description\n{x}\n## Key Concepts\n### 1. **Worked examples**\n2\n## Homework (two)\n```\n1+1\n```"
 )
+PROMPT = Prompts().render(TEXTBOOK)
 
 
 @pytest.mark.parametrize(
@@ -244,8 +263,18 @@ CHAPTER = (
     ],
 )
 def test_a_passage_is_its_text_from_the_first_heading_on(text: str) -> None:
-    assert parse(TEXTBOOK, text).value == CHAPTER
+    assert parse(TEXTBOOK, text, prompt=PROMPT).value == CHAPTER
     assert schema(TEXTBOOK) is None
+
+
+def test_a_passage_has_the_parts_that_its_own_prompt_names() -> None:
+    bold = "**Sums**\n**Description**\n1\n**Key concepts:**\n2\n**Worked Examples**\n3\n**Homework**\n4"
+    assert parse(TEXTBOOK, f"Here:\n{bold}", prompt=PROMPT).value == bold
+    code = "Run this:\n```\n1+1\n```\nand see."
+    assert [parse(TEXTBOOK, text).value for text in (code, "```\nSums\n```")] == [code, "Sums"]
+    plain = "Summen setzen Zahlen zusammen."
+    assert parse(TEXTBOOK, plain, prompt="Schreib ein Kapitel.").value == plain
+    assert parse(TEXTBOOK, plain, prompt="Mit\n## Aufgaben\n## Beispiele").outcome is Outcome.MALFORMED
 
 
 @pytest.mark.parametrize("before", ["<think>\nA draft: DRAFT</think>", "A draft: DRAFT</think>"])
