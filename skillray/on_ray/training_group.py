@@ -57,10 +57,13 @@ class TrainingGroup:
         return await asyncio.shield(self._results[key])
 
     async def turn(self, student: str, round_index: int, part: TrainPart) -> None:
-        """Returns when no other job is before it, or `train` has returned."""
-        key = _key(student, round_index, part)
-        while key in self._results and not self._results[key].done():
-            if (await asyncio.to_thread(self._queue.waiting))[:1] == [key]:
+        """Returns when no other job is before it, or `train` has returned. It may come before `train`: Ray does not
+        start the calls of an actor that is only starting in their order.
+        """
+        key, known = _key(student, round_index, part), False
+        while not known or (key in self._results and not self._results[key].done()):
+            known = known or key in self._results
+            if known and (await asyncio.to_thread(self._queue.waiting))[:1] == [key]:
                 return
             await asyncio.sleep(LOOK_S)
 
@@ -134,9 +137,15 @@ class TrainingGroup:
                 self._results[key].set_result(seconds)
 
 
+class _EndedError(Exception):
+    """A group was ended for a reason that is not this student's."""
+
+
 @dataclass
 class _Group:
     actor: Any
+    ended: bool = False
+    """By us, while it trained."""
     students: set[str] = field(default_factory=set)
     """Places of those that wait for it."""
 
@@ -162,7 +171,7 @@ class Trainer:
         Its time runs from its turn on, when `begun` is set.
         """
         start, place = time.monotonic(), _place(student.name, round_index, part)
-        trained = await replaced(lambda: self._attempt(student.name, round_index, part, place, begun), place)
+        trained = await replaced(lambda: self._in_a_group(student.name, round_index, part, begun), place)
         wait = time.monotonic() - start - trained  # less than nothing where training began under an earlier coordinator
         return {part: trained, f"{part}_wait": max(0.0, wait)}
 
@@ -175,20 +184,28 @@ class Trainer:
         if self._status.training.pop(_place(student, round_index, part), None) is not None:
             self._status.save()
 
-    async def _attempt(
-        self, student: str, round_index: int, part: TrainPart, place: str, begun: asyncio.Event
-    ) -> float:
+    async def _in_a_group(self, student: str, round_index: int, part: TrainPart, begun: asyncio.Event) -> float:
+        """One whose group was ended because of another student joins the next: that is no death of its own."""
+        while True:
+            with contextlib.suppress(_EndedError):
+                return await self._attempt(student, round_index, part, begun)
+
+    async def _attempt(self, student: str, round_index: int, part: TrainPart, begun: asyncio.Event) -> float:
+        place = _place(student, round_index, part)
         slot = self._join(place)
         group, limit = self._groups[slot], self._config.cluster.stage_timeout_s
         call = asyncio.ensure_future(group.actor.train.remote(student, round_index, part))
-        turn = asyncio.gather(group.actor.turn.remote(student, round_index, part), return_exceptions=True)
+        turn = asyncio.ensure_future(group.actor.turn.remote(student, round_index, part))
         try:
             # Whoever is before it has a limit of its own, and its group ends with it.
             await asyncio.wait([call, turn], return_when=asyncio.FIRST_COMPLETED)
+            if call.done():
+                call.result()  # it may have died before its turn
             begun.set()
             await asyncio.wait([call], timeout=limit)
             if not call.done():
-                self._end(slot, group)  # it would go on, and others of its group wait for it: they join another one
+                group.ended = True  # it would go on, and others of its group wait for it: they join another one
+                self._end(slot, group)
                 raise DeadlineError(f"{place} took longer than cluster.stage_timeout_s")
             trained: float = call.result()
             return trained
@@ -198,10 +215,11 @@ class Trainer:
         except ray.exceptions.RayActorError as error:
             if died(error):
                 self._end(slot, group)  # whoever asks next starts another
+            if group.ended:
+                raise _EndedError from error
             raise
         finally:
-            call.cancel()
-            turn.cancel()
+            _drop(call, turn)
             self._leave(slot, group, place)
 
     async def progress(self, student: str, round_index: int, part: TrainPart) -> tuple[int, int, str]:
@@ -251,6 +269,13 @@ class Trainer:
         if self._groups.get(slot) is group:
             del self._groups[slot]
             ray.kill(group.actor)
+
+
+def _drop(*futures: asyncio.Future[Any]) -> None:
+    """Nobody asks what becomes of them."""
+    for future in futures:
+        if not future.cancel() and not future.cancelled():
+            future.exception()
 
 
 def _place(student: str, round_index: int, part: TrainPart) -> str:

@@ -87,6 +87,10 @@ def test_another_right_solution_of_its_question_is_no_wrong_one() -> None:
     for seed in range(30):
         for row, new in corrupt(table, 0.99, "solutions", random.Random(seed)):
             assert (new == "no: 3") is (row != 2)
+    several = pa.table({"question": [f"{n // 3}?" for n in range(36)], "response": [f"so {n}" for n in range(36)]})
+    for seed in range(100):  # two are drawn, and another one where both are of one question
+        found = corrupt(several, 0.05, "solutions", random.Random(seed))
+        assert len(found) == 2 and len({row // 3 for row, _ in found}) == 2
 
 
 @given(st.lists(st.sampled_from("abcd")))

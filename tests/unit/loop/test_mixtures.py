@@ -33,7 +33,10 @@ def rows(start: int, count: int, *skills: str) -> list[dict[str, Any]]:
 
 def check(folder: Path, part: dict[str, Any], *skills: str, run: RunFolder | None = None, **more: Any) -> None:
     write_rows(folder / "pool.jsonl", rows(0, 10, *skills))
-    write_rows(folder / "probe.jsonl", rows(100, 40, *skills))
+    probe = rows(100, 40, *skills)
+    if more.pop("one_subject", False):
+        write_rows(folder / "pool.jsonl", [row | {"subject": "algebra"} for row in rows(0, 10, *skills)])
+    write_rows(folder / "probe.jsonl", probe)
     data = {"type": "tables", **{name: {"path": str(folder / f"{name}.jsonl")} for name in ("pool", "probe")}}
     data |= more.pop("data", {})
     stages = [{"curriculum": {"type": "uniform"}}, {"curriculum": {"type": "mixture", "parts": [part]}}]
@@ -48,6 +51,12 @@ def test_where_a_teacher_labels_subjects_are_known_and_skills_are_not(tmp_path: 
     check(tmp_path, {"skills": ["whatever"]}, **labelled)
     with pytest.raises(ConfigError, match=r"no question of the subject 'algebr'; it has algebra, logic"):
         check(tmp_path, {"subject": "algebr"}, **labelled)
+
+
+def test_a_pool_of_one_subject_has_it_where_the_probe_set_has_others(tmp_path: Path) -> None:
+    check(tmp_path, {"subject": "algebra"}, "sum", one_subject=True)
+    with pytest.raises(ConfigError, match=r"no question of the subject 'logic'; it has algebra"):
+        check(tmp_path, {"subject": "logic"}, "sum", one_subject=True)
 
 
 def test_labels_that_are_members_of_a_unit_are_named_as_the_unit(tmp_path: Path) -> None:

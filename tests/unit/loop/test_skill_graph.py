@@ -122,5 +122,6 @@ def test_too_many_names_for_a_prompt_are_refused_where_a_model_would_choose_amon
     with pytest.raises(DataError, match=r"graph: its 5000 names are 115000 characters, and a teacher's prompt takes"):
         refuse_long_lists({"a": ["a"], "b": ["x" * 20] * 5_000}, longest_list(by_model))
     assert by_prefix(graph) == {"a": ["a/b", "a/c"], "": ["d"]}
+    assert by_prefix(SkillGraph({"b": (), "c/d": ()}, {"b": "a"})) == {"a": ["b"], "c": ["c/d"]}
     own = {"teacher": {"type": "vllm", "model": "m", "max_model_len": 16384}}
     assert longest_list(config(file, TABLES, **own)) == 24576  # three characters a token, and half of the tokens

@@ -142,6 +142,7 @@ def test_what_is_wrong_in_yaml_is_said_with_its_place(value: object, problem: st
         ("- [x] Done\n- [ ] To do<br>\n- d <!-- e -->", {"done": (), "to_do": (), "d": ()}),
         ("---\ntitle: Mine\ntags:\n  - math\n- more\n---\n# A\n- b", {"a": ("b",), "b": ()}),
         ("---\n# A\n\n---\n# B", {"a": (), "b": ()}),  # rules, and no fields
+        ("- List<int>\n- a<b and c>d", {"list_less_int_greater": (), "a_less_b_and_c_greater_d": ()}),
         ("- C\n- C++\n- C#", {"c": (), "c_plus_plus": (), "c_sharp": ()}),
     ],
 )
@@ -166,3 +167,10 @@ def test_lists_are_read_as_deep_as_levels_go_and_refused_beyond() -> None:
 def test_what_is_required_by_nothing_is_one_line() -> None:
     with pytest.raises(DataError, match=r"^s line 2: stands below no skill that would require it; put it below one$"):
         from_markdown("\n- requires: x\n- x", "s")
+
+
+@pytest.mark.parametrize("line", ["  - a", "a: b\r", "    x", "- :x"])
+def test_a_file_that_only_begins_like_one_with_fields_takes_no_time(line: str) -> None:
+    """As many ways to match a line as there are would be a year for forty."""
+    text = f"---\ntags:\n{(line + chr(10)) * 40}\n# A\n"
+    assert "a" in from_markdown(text, "s").prerequisites
