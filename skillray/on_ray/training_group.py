@@ -199,8 +199,7 @@ class Trainer:
         try:
             # Whoever is before it has a limit of its own, and its group ends with it.
             await asyncio.wait([call, turn], return_when=asyncio.FIRST_COMPLETED)
-            if call.done():
-                call.result()  # it may have died before its turn
+            (call if call.done() else turn).result()  # the group may have died before its turn
             begun.set()
             await asyncio.wait([call], timeout=limit)
             if not call.done():
