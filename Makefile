@@ -1,6 +1,6 @@
 # make run    the quickstart: local Ray, teacher, four minutes on two cores
 # make test   everything CI runs, a sample of the faults among it
-# make test-faults  every kind of kill at every stage, and storage that lies: about 25 minutes, and a table
+# make test-faults  every kind of kill at every stage, and storage that lies: about half an hour, and a table
 # make check  lint, types, import contracts, unit tests: what one runs all day
 # make test-gpu  what only a CUDA device can show; no part of `make test`
 
