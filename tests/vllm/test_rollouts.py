@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class Rollouts:
     config: Any
     fence: Any
     questions: Table
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def answer(self, roll_out: RollOut, unit_rows: int = UNIT_ROWS, engine: int = 0) -> list[dict[str, Any]]:
         """Through Ray Data, by the engine of that number; sorted by question and sample."""
@@ -58,7 +60,9 @@ class Rollouts:
         link = by_engines(roll_out, self.config, self.fence)
         assert isinstance(link.stage, RollOutByEngines) and link.placement == Placement(num_cpus=0.1, max_workers=1)
         link = replace(link, stage=replace(link.stage, engines=link.stage.engines[engine : engine + 1]))
-        target = Table(self.run.file(f"answers-{len(os.listdir(self.run.path))}", "rollouts"))
+        target = Table(
+            self.run.file(f"answers-{next(self.numbers)}", "rollouts")
+        )  # one that is there is not made again
         job = Job(self.questions, (target,))
         run_chain([job], [link], unit_rows=unit_rows, fence=self.fence, progress=lambda *_: None)
         rows = target.read().to_pylist()
