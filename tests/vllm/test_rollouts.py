@@ -60,9 +60,8 @@ class Rollouts:
         link = by_engines(roll_out, self.config, self.fence)
         assert isinstance(link.stage, RollOutByEngines) and link.placement == Placement(num_cpus=0.1, max_workers=1)
         link = replace(link, stage=replace(link.stage, engines=link.stage.engines[engine : engine + 1]))
-        target = Table(
-            self.run.file(f"answers-{next(self.numbers)}", "rollouts")
-        )  # one that is there is not made again
+        # A new one: what is there is not made again.
+        target = Table(self.run.file(f"answers-{next(self.numbers)}", "rollouts"))
         job = Job(self.questions, (target,))
         run_chain([job], [link], unit_rows=unit_rows, fence=self.fence, progress=lambda *_: None)
         rows = target.read().to_pylist()
