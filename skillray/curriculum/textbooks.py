@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
@@ -58,9 +60,9 @@ class Textbooks(Curriculum):
             drawn = [_kept(order.skill, question_id) for order in kept for question_id in order.question_ids]
         shuffled = rng.sample(drawn, len(drawn))
         # What is drawn more than once is one example, with one place: all of its draws take the room of the first.
-        first = {order.question_ids[0]: place for place, order in reversed(list(enumerate(shuffled)))}
-        together = sorted(shuffled, key=lambda order: first[order.question_ids[0]])
-        unit = {order.question_ids[0]: at * units // len(drawn) for at, order in reversed(list(enumerate(together)))}
+        draws = Counter(order.question_ids[0] for order in shuffled)
+        places = accumulate(draws.values(), initial=0)
+        unit = {one: place * units // len(drawn) for one, place in zip(draws, places, strict=False)}
         return [replace(order, unit=unit[order.question_ids[0]]) for order in shuffled]
 
 

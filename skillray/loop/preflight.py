@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from skillray.config.model import DecomposedGraph, DomainData, QuestionSource, RunConfig, TableData
@@ -34,6 +33,7 @@ from skillray.loop.skill_graph import (
     refuse_long_lists,
 )
 from skillray.loop.sources import check_source, num_rows
+from skillray.skills.graph import SkillGraph
 from skillray.skills.graph_json import graph_from_json
 from skillray.store.files import exists, is_url, read_json
 from skillray.store.layout import RunFolder
@@ -75,8 +75,7 @@ def preflight(config: RunConfig, run: RunFolder | None = None) -> None:
         with _naming("embedding.model"):
             check_weights(config.embedding.model)
     if run is not None and exists(run.graph):
-        if run.questions("pool").complete():
-            _check_made(config, run)
+        _check_made(config, graph_from_json(read_json(run.graph)))
         return
     check_graph(config)
     if config.data.replay is not None:
@@ -211,8 +210,8 @@ def _check_tables(config: RunConfig, data: TableData) -> None:
     names_are_open = made or data.labelling is not None
     if config.graph is not None and not names_are_open:
         splits, graph, _ = join(make_graph(config, graph.skills, None, None)[0], splits, graph)
-    skills = None if names_are_open else skills_in(splits["pool"])
-    _check_mixtures(config, skills, subjects)
+    skills = pc.unique(pc.list_flatten(splits["pool"]["skills"])).to_pylist()
+    _check_mixtures(config, None if names_are_open else sorted(skills), subjects)
     if config.rollout.recorded is not None:
         with _naming("rollout.recorded"):
             recorded_rollouts(config.rollout.recorded.path, _recorded_names(config), splits)
@@ -235,17 +234,11 @@ def _check_levels(config: RunConfig, highest: int | None) -> None:
             )
 
 
-def _check_made(config: RunConfig, run: RunFolder) -> None:
-    """What a student that is added asks of the questions."""
-    pool, graph = run.questions("pool").read(["skills", "level"]), graph_from_json(read_json(run.graph))
-    data = config.data
-    highest = DOMAINS[data.domain].max_level if isinstance(data, DomainData) else pc.max(pool["level"]).as_py()
-    _check_levels(config, highest)
-    _check_mixtures(config, skills_in(pool), sorted(set(graph.subjects.values())))
-
-
-def skills_in(questions: pa.Table) -> list[str]:
-    return sorted(pc.unique(pc.list_flatten(questions["skills"])).to_pylist())
+def _check_made(config: RunConfig, graph: SkillGraph) -> None:
+    """What a student that is added asks of the questions, as far as the run's graph tells: no rows are read for it."""
+    if isinstance(config.data, DomainData):
+        _check_levels(config, DOMAINS[config.data.domain].max_level)
+    _check_mixtures(config, graph.skills, sorted(set(graph.subjects.values())))
 
 
 def _check_mixtures(config: RunConfig, skills: Sequence[str] | None, subjects: Sequence[str]) -> None:

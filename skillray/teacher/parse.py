@@ -343,14 +343,14 @@ def _mended(text: str) -> str:
 
 
 def _passage(text: str, prompt: str) -> Reply:
-    """From its first heading on, where it has any, and out of its fence: the student learns the text as it stands."""
+    """Out of its fence and, where the prompt names parts, from the first heading on: it is learnt as it stands."""
     text = _unfenced(text.strip())
     headings = list(_HEADING.finditer(text))
     said = "\n".join(match[0].casefold() for match in headings)
     parts = [part.strip().casefold() for part in _PART.findall(prompt)]
     if sum(part not in said for part in parts) > 1:
         return _without_value(Outcome.MALFORMED, text)
-    return Reply(outcome=Outcome.OK, value=text[headings[0].start() if headings else 0 :].strip())
+    return Reply(outcome=Outcome.OK, value=text[headings[0].start() if parts and headings else 0 :].strip())
 
 
 def _unfenced(text: str) -> str:

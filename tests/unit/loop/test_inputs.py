@@ -15,6 +15,8 @@ from skillray.cli.main import main
 from skillray.config import dump_config, load_config
 from skillray.errors import DataError
 from skillray.loop.inputs import model_content, note_inputs, refuse_changed_inputs
+from skillray.skills.graph import SkillGraph
+from skillray.skills.graph_json import graph_json
 from skillray.store.fence import UNFENCED
 from skillray.store.files import read_json
 from skillray.store.layout import RunFolder
@@ -50,7 +52,7 @@ def run(tmp_path, monkeypatch) -> RunFolder:
     run, config = RunFolder(str(tmp_path / "run")), load_config("c.yaml")
     note_inputs(run, config, UNFENCED)
     UNFENCED.commit(run.config, dump_config(config).encode())
-    UNFENCED.commit_json(run.graph, {})
+    UNFENCED.commit_json(run.graph, graph_json(SkillGraph.flat(["sum"])))
     return run
 
 

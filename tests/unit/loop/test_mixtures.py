@@ -12,7 +12,6 @@ import pytest
 from skillray.config import parse
 from skillray.errors import ConfigError
 from skillray.loop.preflight import preflight
-from skillray.loop.questions import as_table
 from skillray.skills.graph import SkillGraph
 from skillray.skills.graph_json import graph_json
 from skillray.store.fence import UNFENCED
@@ -72,12 +71,6 @@ def test_labels_that_are_members_of_a_unit_are_named_as_the_unit(tmp_path: Path)
 
 def test_a_student_that_is_added_is_checked_against_the_questions_of_the_run(tmp_path: Path) -> None:
     run = RunFolder(str(tmp_path / "run"))
-    made = [
-        {name: row.get(name) for name in ("question", "answer", "solution", "skills", "subject", "level")}
-        | {"question_id": bytes(15) + bytes([place]), "source_id": None, "split": "pool", "solution": "", "level": 2}
-        for place, row in enumerate(rows(0, 4, "sum"))
-    ]
-    run.questions("pool").write(as_table(made), fence=UNFENCED)
     UNFENCED.commit_json(run.graph, graph_json(SkillGraph.flat(["sum"])))
     check(tmp_path, {"skills": ["sum"]}, "sum", run=run)
     with pytest.raises(ConfigError, match=r"no question of the skill 'summ'; it has sum"):

@@ -272,6 +272,8 @@ def test_a_passage_has_the_parts_that_its_own_prompt_names() -> None:
     assert parse(TEXTBOOK, f"Here:\n{bold}", prompt=PROMPT).value == bold
     code = "Run this:\n```\n1+1\n```\nand see."
     assert [parse(TEXTBOOK, text).value for text in (code, "```\nSums\n```")] == [code, "Sums"]
+    loose = "First this.\n**Note**\nThen that."
+    assert parse(TEXTBOOK, loose, prompt="A chapter, please.").value == loose
     plain = "Summen setzen Zahlen zusammen."
     assert parse(TEXTBOOK, plain, prompt="Schreib ein Kapitel.").value == plain
     assert parse(TEXTBOOK, plain, prompt="Mit\n## Aufgaben\n## Beispiele").outcome is Outcome.MALFORMED
