@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from skillray.curriculum.answers import asks_teacher
 from skillray.curriculum.base import Curriculum, Need
 from skillray.curriculum.dynamics import Dynamics
 from skillray.domains import DOMAINS
@@ -85,7 +86,7 @@ def _tables(config: RunConfig, data: TableData) -> Iterator[str]:
             "diagnosis.source must be 'labels': a domain teacher knows only its own questions; or set teacher.type to "
             "'vllm', 'serve' or 'openai'"
         )
-    if writing := _of_curricula(config, lambda curriculum: curriculum.writes):
+    if writing := _of_curricula(config, asks_teacher):
         yield (
             f"student {writing[0][0]!r}: curriculum {writing[0][1]!r} has a teacher write, and a domain "
             "teacher knows only its own questions; use 'stat-sel', 'hard' or 'uniform', or a teacher.type of 'vllm', "

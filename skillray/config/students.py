@@ -20,6 +20,7 @@ from skillray.curriculum import (
     Textbooks,
     Uniform,
 )
+from skillray.curriculum.answers import answers_of
 from skillray.curriculum.base import Need
 from skillray.curriculum.dynamics import Dynamics
 from skillray.store.paths import DataPath
@@ -48,6 +49,8 @@ class Stage(Value):
         """For a reader: the curriculum, what it has chosen by name, and whether its examples are edited."""
         fields = self.curriculum.model_dump(exclude_defaults=True).items()
         chosen = [f"{name} {value}" for name, value in fields if isinstance(value, str) and name != "type"]
+        if (source := answers_of(self.curriculum).source) != "human":
+            chosen.append(f"answers {source}")
         if self.dynamics is not None:
             chosen.append("dynamics" if self.dynamics.actions else "dynamics measured only")
         return f"{self.curriculum.type} ({', '.join(chosen)})" if chosen else self.curriculum.type

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from skillray.config.model import RunConfig
 from skillray.config.students import Stage
+from skillray.curriculum.answers import Rewrites, answers_of
 from skillray.curriculum.base import Need
 from skillray.teacher.llm_teacher import SAMPLING
 from skillray.teacher.tasks import Task
@@ -40,6 +41,8 @@ def _tasks(config: RunConfig) -> Iterator[Task]:
         if Need.GAPS in stage.curriculum.needs and config.diagnosis.source == "teacher":
             yield Task.NAME_MISSING_SKILLS
         yield from CURRICULA.get(stage.curriculum.type, ())
+        if isinstance(answers_of(stage.curriculum), Rewrites):
+            yield Task.SOLVE
         yield from _of_updates(stage)
 
 

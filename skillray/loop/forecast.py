@@ -8,6 +8,7 @@ from typing import Any
 
 from skillray.config.model import DecomposedGraph, DomainData, RunConfig
 from skillray.config.students import StudentConfig
+from skillray.curriculum.answers import OwnAnswers, Rewrites, answers_of, asks_teacher
 from skillray.curriculum.base import Need
 from skillray.curriculum.draw import num_kept
 from skillray.curriculum.dynamics import SOLUTIONS
@@ -74,7 +75,12 @@ def forecast(config: RunConfig) -> Forecast:
         steps += _evidence(config, student, 0, sizes) if first else []
         for index in range(student.rounds(config.rounds)):
             study = _study(config, student, index, sizes["pool"])
-            made = [study, *_editing(config, student, index), _training(config, student, index)]
+            made = [
+                *_sampling(config, student, index, sizes["pool"]),
+                study,
+                *_editing(config, student, index),
+                _training(config, student, index),
+            ]
             steps += [_once(step, _same(config, student, step), known) for step in made]
             steps += _evidence(config, student, index + 1, sizes)
     needs, problems = needs_of(config)
@@ -203,10 +209,25 @@ def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | No
         calls = {Task.SOLVE: min([wanted, *([] if pool is None else [pool * curriculum.rewrites])])}
     elif curriculum.type in ("textbooks", "exercises"):
         rows, calls = _by_skill(config, curriculum)
+    elif isinstance(answers := answers_of(curriculum), Rewrites):
+        most = [count for count in (wanted, None if pool is None else pool * answers.count) if count is not None]
+        calls = {Task.SOLVE: min(most)} if most else {}
     step = Step(student=student.name, round=index, verb="study", rows=rows, role="teacher")
-    if curriculum.writes and not calls:
+    if asks_teacher(curriculum) and not calls:
         return _uncounted(config, step)
     return replace(step, teacher_calls=sum(calls.values()), tokens=_written(config, calls))
+
+
+def _sampling(config: RunConfig, student: StudentConfig, index: int, pool: int | None) -> list[Step]:
+    """The student's own answers to what is drawn of the pool; no step where others answer."""
+    curriculum: Any = student.stage(index).curriculum
+    if not isinstance(answers := answers_of(curriculum), OwnAnswers):
+        return []
+    sizes = [count for count in (curriculum.num_examples, pool) if count is not None]
+    questions = min(sizes) if sizes else None
+    rows = "?" if questions is None else f"at most {questions * answers.samples} answers to {questions} pool questions"
+    tokens = None if questions is None else questions * answers.samples * config.rollout.max_new_tokens
+    return [Step(student=student.name, round=index, verb="sample", rows=rows, role="rollout", tokens=tokens)]
 
 
 def _same(config: RunConfig, student: StudentConfig, step: Step) -> tuple[Any, ...] | None:
@@ -219,6 +240,8 @@ def _same(config: RunConfig, student: StudentConfig, step: Step) -> tuple[Any, .
     curriculum: Any = stages[-1].curriculum
     if step.verb == "study" and curriculum.type in ("textbooks", "exercises"):
         return curriculum.type, curriculum.per_skill, getattr(curriculum, "solutions", 0)
+    if step.verb == "sample" and step.round == 0:
+        return "sample", student.model, student.recorded, curriculum
     if step.verb == "probe" and stages[-1].dynamics is not None:
         baseline = stages[-1].dynamics.baseline
         settings = student.training(step.round, config.training).model_copy(update={"epochs": 0, "max_tokens": None})

@@ -13,7 +13,6 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,10 +27,8 @@ from skillray.skills.graph import SkillGraph
 from skillray.store.schemas import DRAFTS
 from skillray.store.tables import Table
 from skillray.teacher.agreement import SameAnswer
-from skillray.training.examples import Encoded, encode_chats, encode_texts, token_columns
+from skillray.training.examples import NO_TOKENS, Encoded, encode_chats, encode_texts, token_columns
 from skillray.types import Id
-
-NO_TOKENS = (np.empty(0, np.int32), 0)
 
 
 @dataclass(frozen=True)

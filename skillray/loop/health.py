@@ -32,6 +32,7 @@ def warnings_of(run: RunFolder, student: str) -> list[str]:
         if (skipped := _skipped(run, run.round(student, index + 1))) is not None:
             found.append(f"round {index + 1}: {skipped}")
         found += [f"round {index + 1}{text}" for text in _unwritten(run.round(student, index + 1))]
+        found += [f"round {index + 1}: {text}" for text in _unanswered(run.round(student, index + 1))]
     return found
 
 
@@ -105,6 +106,21 @@ def _skipped(run: RunFolder, folder: RoundFolder) -> str | None:
         f"{skipped} of {total} (question, missing skill) pairs were skipped: no pool question has the skill "
         f"({_shown(lacking)})"
     )
+
+
+def _unanswered(folder: RoundFolder) -> Iterator[str]:
+    """How many of the questions that were drawn have no answer that may be studied, and what became of them."""
+    notes = study_notes(folder)
+    fates = {
+        "by_human_solution": "their reference solutions are studied",
+        "dropped": f"their {notes.get('refused_no_usable_answer', 0):g} draws are dropped",
+    }
+    for fate, what in fates.items():
+        if without := notes.get(f"questions_without_answer_{fate}"):
+            yield (
+                f"{without:g} of {notes['questions_asked']:g} pool questions have no answer that may be studied "
+                f"({notes.get('answers_correct', 0):g} of {notes['answers_written']:g} may); {what}"
+            )
 
 
 def _unwritten(folder: RoundFolder) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from skillray.curriculum.answers import answers_of
 from skillray.curriculum.base import NEW, WRITTEN, OrderKind, Plan
 from skillray.curriculum.dynamics import MIN_AGREEMENT, SOLUTIONS
 from skillray.curriculum.textbooks import Textbooks
@@ -19,6 +20,7 @@ from skillray.loop.questions import SPLITS
 from skillray.loop.replay import Replay
 from skillray.loop.select import Carry, Select
 from skillray.on_ray.data import Job, Link, Stage
+from skillray.on_ray.targets import answers_for
 from skillray.skills.graph_json import graph_from_json
 from skillray.store.files import read_json
 from skillray.store.layout import RoundFolder
@@ -49,7 +51,8 @@ class Drafting:
         it writes may be refused, or stand twice. A later wave sends as many orders as the yield so far says are needed;
         one that brought nothing new is the last: there are no more rewrites, or the teacher refuses everything.
         """
-        given, max_length = self._given({order.kind for order in plan.orders}), self.runner.config.training.max_length
+        max_length = self.runner.config.training.max_length
+        given, counted = self._given({order.kind for order in plan.orders})
         wanted = asking = sum(order.kind in WRITTEN for order in plan.orders)
         drafts: list[Table] = []
         waves, sent, before = 0, 0, 0.0
@@ -60,24 +63,26 @@ class Drafting:
             parts, notes = merge(given, drafts, forbidden, max_length, plan.target, self._checked)
             written, target = notes.get("written", 0), plan.target or 0
             if written >= CLOSE_ENOUGH * target or written == before or waves == MAX_WAVES:
-                return self._ordered(parts, drafts), notes | {"waves": waves, "teacher_orders_sent": sent}
+                return self._ordered(parts, drafts), notes | counted | {"waves": waves, "teacher_orders_sent": sent}
             before = written
             wanted = min(asking, math.ceil((target - written) * sent / written))
 
-    def _given(self, kinds: set[OrderKind]) -> list[Table]:
-        """What nobody has to write."""
+    def _given(self, kinds: set[OrderKind]) -> tuple[list[Table], dict[str, float]]:
+        """Drafts that no wave of orders brings, and what is counted of the answers that they need."""
         run, orders = self.runner.run, self._segment.table("orders").folder
-        found = []
+        found, counted = [], dict[str, float]()
         is_general = isinstance(self.runner.stage.curriculum, Textbooks) and self.runner.config.data.replay is not None
         if OrderKind.SELECT in kinds or (OrderKind.KEEP in kinds and not is_general):
-            found.append(self._made("selected", Select(orders, self.runner.student.model), run.questions("pool")))
+            source, counted = answers_for(self.runner, self._segment)
+            select = Select(orders, self.runner.student.model, answers_of(self.runner.stage.curriculum))
+            found.append(self._made("selected", select, source))
         if OrderKind.CARRY in kinds:
             found.append(self._made("carried", Carry(orders), self._previous))
         if OrderKind.KEEP in kinds and is_general:
             length = self.runner.config.training.max_length
             replay = Replay(orders, self.runner.student.model, length, self._evaluation)
             found.append(self._made("replayed", replay, run.texts()))
-        return found
+        return found, counted
 
     def _written(self, wave: int, wanted: int) -> Table:
         curriculum, run = self.runner.stage.curriculum, self.runner.run

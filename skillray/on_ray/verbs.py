@@ -32,6 +32,7 @@ from skillray.on_ray.questions import make_questions
 from skillray.on_ray.reply_logs import ServedTeacher, served_teacher
 from skillray.on_ray.runner import namespace_of
 from skillray.on_ray.segments import edit_segments, write_probe
+from skillray.on_ray.targets import ask_questions, sample_answers
 from skillray.skills.graph_json import graph_from_json, graph_json
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
@@ -149,14 +150,25 @@ class Runner:
             if Need.GAPS in self._needs(student):
                 self._link(folder.table("gaps"), self.run.round(student.name, 0).table("gaps"))
 
-    def study(self) -> None:
-        """plan, fulfil and the schedule of the round's first segment, and what its dynamics measures errors by."""
+    def plan(self) -> Plan:
+        """The orders, and which of the questions that they draw the student has to answer itself."""
         segment = self._segment()
         if Need.NEIGHBOURS in self.stage.curriculum.needs:
             with self.timed("neighbours"):
                 self._find_neighbours(segment)
         with self.timed("plan"):
             plan = self._plan(segment)
+        ask_questions(self)
+        return plan
+
+    def sample(self) -> None:
+        """The student answers the pool questions that its orders draw."""
+        with self.timed("sample"):
+            sample_answers(self)
+
+    def study(self) -> None:
+        """plan, fulfil and the schedule of the round's first segment, and what its dynamics measures errors by."""
+        plan = self.plan()
         if plan.orders:
             with self.timed("fulfil"):
                 self.fulfil(0, plan)
@@ -225,10 +237,15 @@ class Runner:
         schedule.write(rows, fence=self.fence)
 
     def _answering(self) -> Link:
-        settings, placement = self.config.rollout, self.config.placement.rollout
         if self.round == 0 and self.student.recorded is not None:
-            return Link(Recorded(self.run.recorded().folder, self.student.recorded), placement)
-        roll_out = RollOut(
+            recorded = Recorded(self.run.recorded().folder, self.student.recorded)
+            return Link(recorded, self.config.placement.rollout)
+        return self.by_engine(self.roll_out())
+
+    def roll_out(self) -> RollOut:
+        """How the checkpoint that the round starts from answers questions."""
+        settings = self.config.rollout
+        return RollOut(
             model=self.checkpoint(self.round),
             samples=settings.samples,
             temperature=settings.temperature,
@@ -236,8 +253,11 @@ class Runner:
             threads=settings.threads,
             seed=seed_for(self.config.seed, "answer", self.round),
         )
-        if settings.engine != "vllm":
-            return Link(roll_out, placement)
+
+    def by_engine(self, roll_out: RollOut) -> Link:
+        """`roll_out`, by the engine of the run."""
+        if self.config.rollout.engine != "vllm":
+            return Link(roll_out, self.config.placement.rollout)
         from skillray.on_ray.rollout_engine import by_engines
 
         return by_engines(roll_out, self.config, self.fence)

@@ -115,6 +115,14 @@ ORDERS = pa.schema(
     ]
 )
 
+ANSWERS = pa.schema(
+    [
+        *QUESTIONS,
+        pa.field("responses", STRINGS, nullable=False),  # different ones that may be studied, in the order of sampling
+        pa.field("verdicts", STRINGS, nullable=False),  # of everything that was written: correct, or why it is not used
+    ]
+)
+
 EXAMPLES = pa.schema(
     [
         pa.field("example_id", ID, nullable=False),  # of the question and the response
@@ -212,6 +220,8 @@ TABLES: dict[str, pa.Schema] = {
     "candidates": NEIGHBOURS,
     "neighbours": NEIGHBOURS,
     "orders": ORDERS,
+    "asked": QUESTIONS,  # pool questions that the orders draw
+    "answers": ANSWERS,
     "drafts": DRAFTS,
     "examples": EXAMPLES,
     "losses": LOSSES,

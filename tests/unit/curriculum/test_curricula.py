@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skillray.curriculum import CURRICULA, Augment, Curriculum, EmbedSel, EmbedSyn, Hard, StatSel, StatSyn, Uniform
+from skillray.curriculum.answers import OwnAnswers, Rewrites, spread
 from skillray.curriculum.base import WRITTEN, Evidence, Gap, Need, Neighbours, OrderKind, Plan, SkillMap
 from skillray.curriculum.exercises import Exercises
 from skillray.curriculum.mixture import Mixture
@@ -105,6 +106,34 @@ def test_stat_sel_draws_five_for_every_pair() -> None:
     for order in made.orders:
         assert len(set(order.question_ids)) == 5 and set(order.question_ids) <= set(POOL.by_skill[str(order.skill)])
     assert made.notes == {"pairs": 4, "pairs_without_pool_questions": 1, "targeted_draws": 20, "keep_draws": 0}
+
+
+def test_every_drawn_question_brings_its_answers() -> None:
+    made = plan(StatSel(questions_per_skill=2, answers=Rewrites()))
+    # four pairs, two questions each, three answers each
+    assert [order.count for order in made.orders] == [6, 6, 6, 6] and made.notes["targeted_draws"] == 24
+    assert all(set(Counter(order.question_ids).values()) == {3} for order in made.orders)
+    assert plan(StatSel(answers=Rewrites())).notes["targeted_draws"] == 4 * 5 * 3
+    near = plan(EmbedSel(neighbours=2, answers=OwnAnswers(count=2)))
+    assert [one.question_ids for one in near.orders] == [
+        (SUMS[0], SUMS[0], SUMS[1], SUMS[1]),
+        (SUMS[3], SUMS[3], SUMS[4], SUMS[4]),
+    ]
+
+
+def test_the_budget_counts_pairs_of_question_and_answer() -> None:
+    made = plan(StatSel(num_examples=30, answers=Rewrites()))
+    assert made.notes["targeted_draws"] == len(drawn(made, OrderKind.SELECT)) == 30  # of 60
+    assert len(drawn(plan(Hard(num_examples=40, answers=Rewrites())), OrderKind.SELECT)) == 40
+
+
+def test_draws_are_spread_over_answers() -> None:
+    assert spread(7, 3) == [3, 2, 2] and spread(2, 3) == [1, 1, 0] and spread(3, 1) == [3]
+
+
+def test_a_student_cannot_have_more_right_answers_than_it_gives() -> None:
+    with pytest.raises(ValueError, match="count 5 needs at least as many samples, not 4"):
+        OwnAnswers(count=5)
 
 
 def test_stat_sel_repeats_inside_a_pair_only_when_the_skill_is_small() -> None:
