@@ -75,12 +75,22 @@ class LabellingSettings(Value):
     """Skills that it is to find, about, for each subject. STAT's lists have some 18."""
 
 
+class ProfileSource(QuestionSource):
+    """Questions that later stages are diagnosed on instead of the profile part of `data.probe`."""
+
+    name: Name
+    """By which `stages[].profile` calls it."""
+
+
 class TableData(Value):
     """Questions that somebody has: a training pool, and a probe set cut by hash into profile and held-out."""
 
     type: Literal["tables"] = "tables"
     pool: QuestionSource
     probe: QuestionSource
+    profiles: tuple[ProfileSource, ...] = ()
+    """Other questions to diagnose on, for `stages[].profile`: a student that goes on from what it has learnt with a new
+    benchmark as its probe is STAT's ConSel or ConSyn (arXiv 2510.10023, 3.3). What is held out is taken out of them."""
     labels: QuestionSource | None = None
     """Skill labels (columns question and skills) for questions that carry none."""
     labelling: LabellingSettings | None = None

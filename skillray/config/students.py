@@ -44,11 +44,22 @@ class Stage(Value):
     dynamics: Dynamics | None = None
     """Edit the examples while the student learns them: every epoch is a segment of its own. None: they stay."""
 
+    profile: Name | None = None
+    """Of `data.profiles`: the questions that this round's evidence comes from. None: the profile part of `data.probe`.
+    Held-out scores are of `data.probe` in every round."""
+
+    @property
+    def profile_split(self) -> str:
+        """The split of the questions that its evidence comes from."""
+        return "profile" if self.profile is None else f"profile-{self.profile}"
+
     @property
     def label(self) -> str:
         """For a reader: the curriculum, what it has chosen by name, and whether its examples are edited."""
         fields = self.curriculum.model_dump(exclude_defaults=True).items()
         chosen = [f"{name} {value}" for name, value in fields if isinstance(value, str) and name != "type"]
+        if self.profile is not None:
+            chosen.append(f"profile {self.profile}")
         if (source := answers_of(self.curriculum).source) != "human":
             chosen.append(f"answers {source}")
         if self.dynamics is not None:

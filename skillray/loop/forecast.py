@@ -101,7 +101,8 @@ def _sizes(config: RunConfig) -> dict[str, int | None]:
     pool, probe = num_rows(data.pool), num_rows(data.probe)
     profile = None if probe is None else round(probe * data.profile_share)
     held_out = None if probe is None or profile is None else min(probe - profile, data.max_held_out or probe)
-    return {"pool": pool, "profile": profile, "held_out": held_out}
+    others = {f"profile-{one.name}": num_rows(one) for one in data.profiles}
+    return {"pool": pool, "profile": profile, "held_out": held_out, **others}
 
 
 def _text(sizes: dict[str, int | None]) -> str:
@@ -147,7 +148,7 @@ def _graph(config: RunConfig) -> list[Step]:
 def _embedding(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:
     if config.embedding is None or not any(Need.NEIGHBOURS in s.needs for s in config.students):
         return []
-    questions = _sum(sizes["pool"], sizes["profile"])
+    questions = _sum(*(size for split, size in sizes.items() if split != "held_out"))
     rows = "?" if questions is None else f"{questions} questions"
     tokens = None if questions is None else questions * config.embedding.max_length
     return [Step(student="(all)", round=0, verb="embed", rows=rows, role="embed", tokens=tokens)]
@@ -159,7 +160,8 @@ def _evidence(config: RunConfig, student: StudentConfig, index: int, sizes: dict
     asking = sharing if index == 0 else [student]
     needed = [s.stage(index).curriculum.needs for s in asking]
     gaps = any(Need.GAPS in needs for needs in needed)
-    questions = _sum(sizes["held_out"], sizes["profile"] if any(needed) else 0)
+    profile = sizes[student.stage(index).profile_split]
+    questions = _sum(sizes["held_out"], profile if any(needed) else 0)
     samples = config.rollout.samples
     rows = "?" if questions is None else f"{questions * samples} answers to {questions} questions"
     made = index - 1
@@ -168,11 +170,7 @@ def _evidence(config: RunConfig, student: StudentConfig, index: int, sizes: dict
     tokens = None if questions is None else questions * samples * longest
     steps = [Step(student=student.name, round=made, verb="answer", rows=rows, role="rollout", tokens=tokens)]
     if gaps:
-        most = (
-            config.diagnosis.max_difficult
-            if sizes["profile"] is None
-            else min(config.diagnosis.max_difficult, sizes["profile"])
-        )
+        most = config.diagnosis.max_difficult if profile is None else min(config.diagnosis.max_difficult, profile)
         calls = most * config.diagnosis.votes if config.diagnosis.source == "teacher" else 0
         tokens = _written(config, {Task.NAME_MISSING_SKILLS: calls})
         steps.append(

@@ -16,7 +16,7 @@ from skillray.curriculum.textbooks import Textbooks
 from skillray.loop.by_loss import PassageLosses, units_by_loss, with_units
 from skillray.loop.fulfil import Fulfil
 from skillray.loop.merge import merge
-from skillray.loop.questions import SPLITS
+from skillray.loop.questions import splits_of
 from skillray.loop.replay import Replay
 from skillray.loop.select import Carry, Select
 from skillray.on_ray.data import Job, Link, Stage
@@ -145,4 +145,5 @@ class Drafting:
 
     @property
     def _evaluation(self) -> tuple[str, ...]:
-        return tuple(self.runner.run.questions(split).folder for split in SPLITS if split != "pool")
+        splits = splits_of(self.runner.config.data)
+        return tuple(self.runner.run.questions(split).folder for split in splits if split != "pool")

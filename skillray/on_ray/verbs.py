@@ -16,9 +16,9 @@ from skillray.loop.inputs import model_content, note_inputs
 from skillray.loop.merge import ids_of
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import (
-    SPLITS,
     recorded_rollouts,
     refuse_silent,
+    splits_of,
 )
 from skillray.loop.replay import read_texts
 from skillray.loop.roll_out import Recorded, RollOut
@@ -94,8 +94,8 @@ class Runner:
     def _make_questions(self) -> None:
         notes = list[str]()
         tables, graph = make_questions(self.run, self.config, self.teacher(), self.chain, self.fence, notes.append)
-        for split in SPLITS:
-            self.run.questions(split).write(tables[split], fence=self.fence)
+        for split, questions in tables.items():
+            self.run.questions(split).write(questions, fence=self.fence)
         if self.config.rollout.recorded is not None:
             answers = recorded_rollouts(self.config.rollout.recorded.path, self._recorded_names(), tables)
             self.run.recorded().write(answers, fence=self.fence)
@@ -125,7 +125,8 @@ class Runner:
             )
         ]
         if any(self._needs(student) for student in self.students):
-            jobs.append(Job(self.run.questions("profile"), (profile.table("rollouts"), profile.table("graded"))))
+            asked = self.run.questions(self.stage.profile_split)
+            jobs.append(Job(asked, (profile.table("rollouts"), profile.table("graded"))))
         links = [self._answering(), self._grading()]
         with self.timed("answer"):
             self.chain(jobs, links, self.config.rollout.batch_size)
@@ -191,7 +192,8 @@ class Runner:
         limit = self.config.diagnosis.max_difficult
         chosen = choose_difficult(self.folder().table("graded"), limit, self.config.seed)
         count: int = getattr(self.stage.curriculum, "neighbours", 0)
-        find_neighbours(self.run, chosen, count, segment, self.config.placement.grade, self.chain, self.fence)
+        split, placement = self.stage.profile_split, self.config.placement.grade
+        find_neighbours(self.run, chosen, split, count, segment, placement, self.chain, self.fence)
 
     def _plan(self, segment: RoundFolder) -> Plan:
         curriculum = self.stage.curriculum
@@ -216,7 +218,7 @@ class Runner:
         segment = self.folder().segment(index)
         examples = segment.table("examples")
         if not examples.complete():
-            held_out = [self.run.questions(split) for split in SPLITS if split != "pool"]
+            held_out = [self.run.questions(split) for split in splits_of(self.config.data) if split != "pool"]
             parts, notes = Drafting(self, index).examples(plan, ids_of(held_out))
             # Before the examples: who finds them sealed makes nothing again, and has no counts of its own.
             known = read_json(segment.study)

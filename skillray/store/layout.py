@@ -86,7 +86,7 @@ class RunFolder:
         return self.file("report", "index.html")
 
     def questions(self, split: str) -> Table:
-        """`split`: profile, pool or held_out."""
+        """`split`: pool, profile, held_out, or profile-NAME of a profile that a later stage looks at."""
         return Table(self.file("data", split))
 
     def embeddings(self, split: str) -> Table:

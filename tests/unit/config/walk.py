@@ -146,8 +146,9 @@ def is_constant(name: str, annotation: Any) -> bool:
 
 
 def dotted(path: tuple[Any, ...], student: str) -> str:
-    """`student` stands for the first number, and '*' for all."""
-    numbers = iter([student, *("*" if student == "*" else None for _ in path)])
+    """`student` stands for the first number of students, and '*' for all numbers."""
+    first = student if student == "*" or path[0] == "students" else None
+    numbers = iter([first, *("*" if student == "*" else None for _ in path)])
     return ".".join(part if isinstance(part, str) else next(numbers) or str(part) for part in path)
 
 
