@@ -1,9 +1,9 @@
 """Are difficult questions those answered wrong? `python -m jobs.filter_accuracy ['{type: chat_prm, model: …}']`.
 
 The reward filter against `is_correct` of recorded GSM8K answers (../shared/data beside the checkout), in the form that
-STAT gives for its own filter (arXiv 2510.10023, ablations): accuracy, precision, recall, F1. What is looked for is a
-wrong answer; the paper does not say whether its precision is of those or of right ones. Thresholds are the paper's, and
-the best of a sweep on one half of the questions; all figures are of the other half.
+STAT gives for its own filter (arXiv 2510.10023, Table 8): accuracy, precision, recall, F1. What is looked for is a
+wrong answer, as there: thresholds of 0 flag nothing and give 53, 0, 0 and 0. Thresholds are the paper's, and the best
+of a sweep on one half of the questions; all figures are of the other half.
 """
 
 from __future__ import annotations

@@ -186,11 +186,12 @@ class SyllabusGraph(Value):
     path: DataPath
     min_cosine: float = Field(0.95, gt=0.0, le=1.0)
     """Where `embedding` is set: skills whose names and descriptions are at least so similar are one. What is right
-    depends on the model; DSA (arXiv 2412.19361) prints no rule."""
+    depends on the model; the rule is ours, for DSA's full text (arXiv 2412.19361) we could not read."""
 
 
 class DecomposedGraph(Value):
-    """The teacher takes a topic apart, skill by skill (DSA, arXiv 2412.19361; it prints none of the limits)."""
+    """The teacher takes a topic apart, skill by skill (DSA, arXiv 2412.19361); the limits are ours, for its
+    full text we could not read."""
 
     type: Literal["decompose"] = "decompose"
     topic: str = Field(min_length=1, max_length=80)

@@ -85,7 +85,7 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
     gaps, graded = folder.table("gaps"), folder.table("graded")
     if not gaps.complete():
         return None
-    rows = gaps.read(["missing_skills", "outcome", "agreement"])
+    rows = gaps.read(["missing_skills", "outcome", "agreement", "overlap"])
     profile = profile_of(rows["missing_skills"].to_pylist(), rows["outcome"].to_pylist())
     return {
         "counts": profile.counts,
@@ -94,6 +94,7 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
         "judged_correct": profile.outcomes.get(Outcome.JUDGED_CORRECT, 0),
         "outcomes": profile.outcomes,
         "agreement": pc.mean(rows["agreement"]).as_py(),
+        "overlap": pc.mean(rows["overlap"]).as_py(),
     }
 
 

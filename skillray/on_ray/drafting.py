@@ -35,8 +35,8 @@ UPDATE_ORDERS = 1024
 """Of a later segment: so many are one unit, done in this process, for training may be waiting. All of a unit's requests
 go to the teacher at once."""
 CLOSE_ENOUGH = 0.85
-"""Share of the target that ends the waves: a last wave for a few examples costs more than they are worth, and the
-number of training tokens is fixed by the schedule."""
+"""Share of the target that ends the waves of a later segment: training may be waiting, and its length is fixed. A first
+segment gets all of its target, so that the sets of several methods are equal."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,10 @@ class Drafting:
                 waves, sent = waves + 1, sent + wanted
             parts, notes = merge(given, drafts, forbidden, max_length, plan.target, self._checked)
             written, target = notes.get("written", 0), plan.target or 0
-            if written >= CLOSE_ENOUGH * target or written == before or waves == MAX_WAVES:
-                return self._ordered(parts, drafts), notes | counted | {"waves": waves, "teacher_orders_sent": sent}
+            enough = CLOSE_ENOUGH * target if self.index else target
+            if written >= enough or written == before or waves == MAX_WAVES:
+                sizes = {"waves": waves, "teacher_orders_sent": sent} | ({"target": target} if target else {})
+                return self._ordered(parts, drafts), notes | counted | sizes
             before = written
             wanted = min(asking, math.ceil((target - written) * sent / written))
 

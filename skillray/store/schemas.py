@@ -67,6 +67,7 @@ GAPS = pa.schema(
         pa.field("missing_skills", STRINGS, nullable=False),
         pa.field("outcome", pa.string(), nullable=False),  # teacher.tasks.Outcome
         pa.field("agreement", pa.float64()),  # of the teacher's samples; null where it was asked once
+        pa.field("overlap", pa.float64()),  # share of the first sample's skills that the others name; null likewise
     ]
 )
 
