@@ -17,6 +17,7 @@ from skillray.curriculum import (
     Mixture,
     StatSel,
     StatSyn,
+    Sws,
     Textbooks,
     Uniform,
 )
@@ -31,7 +32,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """Names become folders, actors and Serve apps: lower case letters, digits, '-' and '_'."""
 
 AnyCurriculum = Annotated[
-    Uniform | Hard | StatSel | StatSyn | Augment | EmbedSel | EmbedSyn | Textbooks | Exercises | Mixture,
+    Uniform | Hard | StatSel | StatSyn | Augment | EmbedSel | EmbedSyn | Textbooks | Exercises | Mixture | Sws,
     Field(discriminator="type"),
 ]
 

@@ -16,6 +16,7 @@ CURRICULA: dict[str, tuple[Task, ...]] = {
     "embed-syn": (Task.WRITE_QUESTIONS, Task.SOLVE),
     "stat-syn": (Task.WRITE_QUESTIONS, Task.SOLVE),
     "textbooks": (Task.WRITE_TEXTBOOK,),
+    "sws": (Task.WRITE_EXERCISES, Task.GRADE, Task.SOLVE),
     "exercises": (Task.WRITE_EXERCISES, Task.LABEL_SKILLS, Task.SOLVE),
 }
 

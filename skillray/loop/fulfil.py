@@ -21,6 +21,7 @@ from skillray.errors import StageError
 from skillray.grading.answers import extract_answer
 from skillray.grading.pool import AnswerPool
 from skillray.grading.texts import Leaks
+from skillray.loop.concepts import write_of_concepts
 from skillray.loop.write import WRITERS, Desk, Row
 from skillray.protocols import OpenTeacher
 from skillray.skills.graph import SkillGraph
@@ -74,7 +75,7 @@ class Fulfil:
                 all_solutions=self.previous is None,
             )
             drafts: list[Row] = []
-            for kind, write in WRITERS.items():
+            for kind, write in (WRITERS | {OrderKind.CONCEPTS: write_of_concepts}).items():
                 if to_write := [row for row in rows if row["kind"] == kind]:
                     drafts += write(to_write, desk)
             return as_drafts(

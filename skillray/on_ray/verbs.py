@@ -201,10 +201,14 @@ class Runner:
         memory = (
             read_json(self.run.round(self.student.name, self.round - 1).segment().study)["memory"] if self.round else {}
         )
-        gaps, neighbours = self.folder().table("gaps"), segment.table("neighbours")
+        gaps, graded, neighbours = (
+            self.folder().table("gaps"),
+            self.folder().table("graded"),
+            segment.table("neighbours"),
+        )
         graph = graph_from_json(read_json(self.run.graph))
         texts = None if self.config.data.replay is None else self.run.texts()
-        plan = make_plan(curriculum, self.run.questions("pool"), gaps, memory, seed, neighbours, graph, texts)
+        plan = make_plan(curriculum, self.run.questions("pool"), gaps, memory, seed, neighbours, graph, texts, graded)
         self.note_plan(segment, plan)
         return plan
 

@@ -113,6 +113,15 @@ ORDERS = pa.schema(
         pa.field("count", pa.int32(), nullable=False),  # examples wanted
         pa.field("weight", pa.float32(), nullable=False),
         pa.field("unit", pa.int32(), nullable=False),  # place in the order of study
+        pa.field("concepts", STRINGS),  # concepts: what it is to need besides the skill
+    ]
+)
+
+ACCURACIES = pa.schema(
+    [
+        pa.field("question_id", ID, nullable=False),  # of a new question
+        pa.field("accuracy", pa.float64(), nullable=False),  # share of the student's answers that are right
+        pa.field("answers", pa.int32(), nullable=False),
     ]
 )
 
@@ -223,6 +232,7 @@ TABLES: dict[str, pa.Schema] = {
     "orders": ORDERS,
     "asked": QUESTIONS,  # pool questions that the orders draw
     "answers": ANSWERS,
+    "accuracies": ACCURACIES,
     "drafts": DRAFTS,
     "examples": EXAMPLES,
     "losses": LOSSES,

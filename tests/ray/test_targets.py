@@ -70,7 +70,7 @@ def test_what_is_studied_is_right_and_the_students_own(studied):
     for row in examples:
         assert (row["question_id"], row["response"]) in said
         assert f"#### {pool[row['question_id']].answer}" in row["response"]
-    assert max(sum(row["question_id"] == one for row in examples) for one in pool) == 2  # `count`
+    assert max(sum(row["question_id"] == one for row in examples) for one in pool) <= 2  # `count`
 
 
 def test_draws_are_studied_or_counted(studied):
