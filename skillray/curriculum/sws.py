@@ -60,7 +60,8 @@ class Sws(Curriculum):
     def plan(self, evidence: Evidence, memory: Memory, rng: random.Random) -> Plan:
         named: dict[str, list[tuple[str, ...]]] = defaultdict(list)
         for gap in evidence.gaps:
-            named[gap.category].append(gap.missing_skills)
+            if gap.missing_skills:
+                named[gap.category].append(gap.missing_skills)
         ratios = {one.name: one.failed / one.asked for one in evidence.failures if one.failed and one.name in named}
         if not ratios:
             return Plan(orders=(), memory=memory)

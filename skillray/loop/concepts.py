@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import batched, groupby
+from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
@@ -69,7 +69,7 @@ def _judged(pairs: Sequence[tuple[Row, Question]], desk: Desk) -> list[str | Non
     replies = desk.ask(Task.GRADE, requests) if requests else []
     if all(reply.outcome is Outcome.UNSUPPORTED for reply in replies):
         return [None] * len(pairs)
-    return [verdict_of(of_question) for of_question in batched(replies, JUDGES, strict=True)]
+    return [verdict_of(replies[place : place + JUDGES]) for place in range(0, len(replies), JUDGES)]
 
 
 def _request(order: Row, desk: Desk) -> WriteExercises:

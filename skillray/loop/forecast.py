@@ -12,7 +12,9 @@ from skillray.curriculum.answers import OwnAnswers, Rewrites, answers_of, asks_t
 from skillray.curriculum.base import Need
 from skillray.curriculum.draw import num_kept
 from skillray.curriculum.dynamics import SOLUTIONS
+from skillray.curriculum.sws import Sws
 from skillray.domains import DOMAINS
+from skillray.loop.concepts import JUDGES
 from skillray.loop.needs import needs_of
 from skillray.loop.skill_graph import files_of, read_draft
 from skillray.loop.sources import num_rows
@@ -203,6 +205,9 @@ def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | No
         questions = math.ceil(wanted / curriculum.min_agreement)
         orders = math.ceil(questions / getattr(curriculum, "questions_per_order", 1))
         calls = {Task.WRITE_QUESTIONS: orders, Task.SOLVE: questions * curriculum.solutions}
+    elif isinstance(curriculum, Sws):
+        solved = {Task.SOLVE: wanted * (curriculum.solutions - 1)}
+        calls = {Task.WRITE_EXERCISES: wanted, Task.GRADE: wanted * JUDGES, **solved}
     elif curriculum.type == "augment":
         calls = {Task.SOLVE: min([wanted, *([] if pool is None else [pool * curriculum.rewrites])])}
     elif curriculum.type in ("textbooks", "exercises"):
@@ -217,8 +222,13 @@ def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | No
 
 
 def _sampling(config: RunConfig, student: StudentConfig, index: int, pool: int | None) -> list[Step]:
-    """The student's own answers to what is drawn of the pool; no step where others answer."""
+    """The student's own answers to what is drawn of the pool, or to new questions that are to be within its reach."""
     curriculum: Any = student.stage(index).curriculum
+    if isinstance(curriculum, Sws):
+        count = curriculum.num_examples * curriculum.samples
+        rows = f"{curriculum.samples} answers to each new question, {count} at least"
+        tokens = count * config.rollout.max_new_tokens
+        return [Step(student=student.name, round=index, verb="sample", rows=rows, role="rollout", tokens=tokens)]
     if not isinstance(answers := answers_of(curriculum), OwnAnswers):
         return []
     sizes = [count for count in (curriculum.num_examples, pool) if count is not None]

@@ -12,6 +12,7 @@ import pyarrow as pa
 from skillray.curriculum.answers import answers_of
 from skillray.curriculum.base import NEW, WRITTEN, OrderKind, Plan
 from skillray.curriculum.dynamics import MIN_AGREEMENT, SOLUTIONS
+from skillray.curriculum.sws import Sws
 from skillray.curriculum.textbooks import Textbooks
 from skillray.loop.by_loss import PassageLosses, units_by_loss, with_units
 from skillray.loop.fulfil import Fulfil
@@ -20,6 +21,7 @@ from skillray.loop.questions import splits_of
 from skillray.loop.replay import Replay
 from skillray.loop.select import Carry, Select
 from skillray.on_ray.data import Job, Link, Stage
+from skillray.on_ray.reach import within_reach
 from skillray.on_ray.targets import answers_for
 from skillray.skills.graph_json import graph_from_json
 from skillray.store.files import read_json
@@ -104,7 +106,10 @@ class Drafting:
         rows = self.runner.config.rollout.batch_size
         if self.index:
             rows = max(rows, UPDATE_ORDERS)
-        return self._made(f"wave-{wave:02d}", stage, self._segment.table("orders"), wanted, rows)
+        made = self._made(f"wave-{wave:02d}", stage, self._segment.table("orders"), wanted, rows)
+        if self.index or not isinstance(curriculum, Sws):
+            return made
+        return within_reach(self.runner, curriculum, self._segment.folder(f"wave-{wave:02d}"))
 
     def _ordered(self, parts: Iterator[pa.Table], written: list[Table]) -> Iterator[pa.Table]:
         """By loss, where the curriculum says so: known when the passages are there. A later segment carries them

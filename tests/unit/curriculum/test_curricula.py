@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from skillray.curriculum import CURRICULA, Augment, Curriculum, EmbedSel, EmbedSyn, Hard, StatSel, StatSyn, Uniform
 from skillray.curriculum.answers import OwnAnswers, Rewrites, spread
-from skillray.curriculum.base import WRITTEN, Evidence, Gap, Need, Neighbours, OrderKind, Plan, SkillMap
+from skillray.curriculum.base import WRITTEN, Evidence, Failures, Gap, Need, Neighbours, OrderKind, Plan, SkillMap
 from skillray.curriculum.exercises import Exercises
 from skillray.curriculum.mixture import Mixture
 from skillray.curriculum.textbooks import Textbooks
@@ -39,7 +39,8 @@ NEAR = (
     Neighbours(question_id=HARD_ONE, nearest=SUMS[:5]),
     Neighbours(question_id=HARD_TWO, nearest=SUMS[3:8]),
 )
-EVIDENCE = Evidence(skill_map=POOL, gaps=GAPS, neighbours=NEAR)
+FAILURES = (Failures(name="", asked=9, failed=3),)
+EVIDENCE = Evidence(skill_map=POOL, gaps=GAPS, failures=FAILURES, neighbours=NEAR)
 PERFECT = Evidence(skill_map=POOL)
 
 
@@ -276,7 +277,7 @@ def test_what_every_plan_owes(name: str, seed: int, missing: list[list[str]], nu
     curriculum = CURRICULA[name].model_validate({field: value for field, value in fields.items() if field in known})
     gaps = tuple(Gap(question_id=content_id("gap", i), missing_skills=tuple(m)) for i, m in enumerate(missing))
     near = tuple(Neighbours(question_id=gap.question_id, nearest=PRODUCTS[: len(gap.missing_skills)]) for gap in gaps)
-    evidence = Evidence(skill_map=POOL, gaps=gaps, neighbours=near)
+    evidence = Evidence(skill_map=POOL, gaps=gaps, failures=FAILURES, neighbours=near)
     made = plan(curriculum, evidence, seed)
     assert made == plan(curriculum, evidence, seed)
     assert set(drawn(made, *OrderKind)) <= set(POOL.question_ids)
@@ -286,7 +287,7 @@ def test_what_every_plan_owes(name: str, seed: int, missing: list[list[str]], nu
     assert written == sorted(written, reverse=True)  # a later wave sends the first orders again
     assert all(order.count > 0 and order.weight == 1.0 for order in made.orders)
     from_nothing = {order.kind for order in made.orders if not order.question_ids}
-    assert from_nothing <= {OrderKind.TEXTBOOK, OrderKind.EXERCISE}
+    assert from_nothing <= {OrderKind.TEXTBOOK, OrderKind.EXERCISE, OrderKind.CONCEPTS}
 
 
 def test_a_million_questions_are_not_copied_for_every_order() -> None:
