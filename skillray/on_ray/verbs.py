@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from skillray.config import RunConfig, StudentConfig, identity_hash
 from skillray.config.students import Stage
@@ -246,9 +246,9 @@ class Runner:
         if self.round == 0 and self.student.recorded is not None:
             recorded = Recorded(self.run.recorded().folder, self.student.recorded)
             return Link(recorded, self.config.placement.rollout)
-        return self.by_engine(self.roll_out())
+        return self._by_engine(self._roll_out())
 
-    def roll_out(self) -> RollOut:
+    def _roll_out(self) -> RollOut:
         """How the checkpoint that the round starts from answers questions."""
         settings = self.config.rollout
         return RollOut(
@@ -260,7 +260,11 @@ class Runner:
             seed=seed_for(self.config.seed, "answer", self.round),
         )
 
-    def by_engine(self, roll_out: RollOut) -> Link:
+    def sampling(self, samples: int, temperature: float, seed: int) -> Link:
+        """The same checkpoint answers otherwise than where it is scored."""
+        return self._by_engine(replace(self._roll_out(), samples=samples, temperature=temperature, seed=seed))
+
+    def _by_engine(self, roll_out: RollOut) -> Link:
         """`roll_out`, by the engine of the run."""
         if self.config.rollout.engine != "vllm":
             return Link(roll_out, self.config.placement.rollout)
