@@ -42,6 +42,10 @@ class StudentPrompt(Value):
     """YYYY-MM-DD: the day that a template writes which asks for today's, so that no prompt changes over night."""
 
 
+BARE = StudentPrompt()
+"""The question alone."""
+
+
 def messages(prompt: StudentPrompt, question: str) -> tuple[Message, ...]:
     """The turns of a chat up to and including the question."""
     system = () if prompt.system is None else (Message(role="system", content=prompt.system),)
