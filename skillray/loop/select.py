@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skillray.chat.prompt import BARE, StudentPrompt
 from skillray.curriculum.answers import HumanAnswers, OwnAnswers, Rewrites, spread
 from skillray.curriculum.base import OrderKind
 from skillray.store.schemas import DRAFTS
@@ -39,6 +40,7 @@ class Select:
     """Whose tokenizer and chat template."""
     answers: HumanAnswers | Rewrites | OwnAnswers = HUMAN
     """Whose answers; others than a human's come with the rows that it reads."""
+    prompt: StudentPrompt = BARE
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
         from skillray.training.checkpoint import load_tokenizer
@@ -50,7 +52,7 @@ class Select:
             rows, drawn = pool.filter(pc.is_valid(places)), draws.take(places.drop_null())
             needed = ["solution", "answer", *(["responses"] if "responses" in rows.column_names else [])]
             targets = [_targets(row, self.answers) for row in rows.select(needed).to_pylist()]
-            return _drafts(tokenizer, rows, drawn, targets)
+            return _drafts(tokenizer, self.prompt, rows, drawn, targets)
 
         return select
 
@@ -114,7 +116,9 @@ def _targets(row: dict[str, Any], answers: HumanAnswers | Rewrites | OwnAnswers)
     return usable or ([response_of(row)] if answers.otherwise == "human" else [])
 
 
-def _drafts(tokenizer: Any, rows: pa.Table, draws: pa.Table, targets: list[list[str]]) -> pa.Table:
+def _drafts(
+    tokenizer: Any, prompt: StudentPrompt, rows: pa.Table, draws: pa.Table, targets: list[list[str]]
+) -> pa.Table:
     """A question's draws are spread over its targets; without any, one draft says so and has no tokens."""
     shares = [
         (place, text, times)
@@ -124,7 +128,8 @@ def _drafts(tokenizer: Any, rows: pa.Table, draws: pa.Table, targets: list[list[
     owners = pa.array([place for place, _, _ in shares], pa.int64())
     rows, draws, texts = rows.take(owners), draws.take(owners), [text for _, text, _ in shares]
     chats = [(question, text or "") for question, text in zip(rows["question"].to_pylist(), texts, strict=True)]
-    encoded = iter(encode_chats(tokenizer, [chat for chat, text in zip(chats, texts, strict=True) if text is not None]))
+    studied = [chat for chat, text in zip(chats, texts, strict=True) if text is not None]
+    encoded = iter(encode_chats(tokenizer, studied, prompt))
     columns = {
         "example_id": [content_id(question, response) for question, response in chats],
         "question_id": rows["question_id"],
