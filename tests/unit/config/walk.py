@@ -15,6 +15,8 @@ from skillray.errors import ConfigError
 VALUES: dict[str, Any] = {
     "cluster.address": "auto",
     "teacher.max_replicas": 1,
+    "rollout.prompt.date": "2026-12-01",
+    "students.*.prompt.date": "2026-12-01",
     "students.*.stages.*.dynamics.actions": ["drop_error"],
 }
 """Where no value that the type alone suggests is right."""
@@ -183,6 +185,7 @@ def _told(config: dict[str, Any], path: tuple[Any, ...], old: Any, new: Any) -> 
     name = dotted(path, config["students"][0]["name"])
     if path == ("students", 0, "name"):
         return f"students.{old} was there, now it is not"
-    if isinstance(old, Mapping) and isinstance(new, Mapping) and "type" in old:
-        return f"{name}.type was {old['type']!r}, now {new['type']!r}"
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        key = "type" if "type" in old else next(iter(new.keys() - old.keys()))
+        return f"{name}.{key} was {old.get(key)!r}, now {new[key]!r}"
     return f"{name} was {old!r}, now {new!r}"
