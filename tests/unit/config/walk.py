@@ -182,7 +182,7 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
 
 
 def _told(config: dict[str, Any], path: tuple[Any, ...], old: Any, new: Any) -> str:
-    name = dotted(path, config["students"][0]["name"])
+    name = dotted(path, config["students"][0]["name"] if path[0] == "students" else "0")
     if path == ("students", 0, "name"):
         return f"students.{old} was there, now it is not"
     if isinstance(old, Mapping) and isinstance(new, Mapping):
