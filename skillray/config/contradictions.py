@@ -178,6 +178,10 @@ def _training(config: RunConfig) -> Iterator[str]:
             yield from _steps(f"student {student.name!r}: stages.{index}.training", stage.training.over(training))
     if not all(0.0 <= beta < 1.0 for beta in training.betas):
         yield f"training.betas: each must be at least 0 and below 1; got {list(training.betas)}"
+    yield from _adapters(training)
+
+
+def _adapters(training: TrainingSettings) -> Iterator[str]:
     if training.lora is not None and training.lora.quantize and training.zero_stage == 3:
         yield (
             "training.lora.quantize: ZeRO 3 cannot partition weights of 4 bits; set training.zero_stage to 0, 1 or 2, "
@@ -185,6 +189,10 @@ def _training(config: RunConfig) -> Iterator[str]:
         )
     if training.lora is not None and not training.lora.target_modules:
         yield "training.lora.target_modules: must name a module, or nothing is trained; leave it out for the usual ones"
+    if training.kl_to_start and training.lora is None:
+        yield "training.kl_to_start needs training.lora, whose base is the start model; set it, or kl_to_start to 0"
+    if training.kl_to_start and training.zero_stage == 3:
+        yield "training.kl_to_start needs training.zero_stage 0, 1 or 2, not 3; lower it, or set kl_to_start to 0"
 
 
 def _steps(where: str, training: TrainingSettings) -> Iterator[str]:

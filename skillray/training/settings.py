@@ -56,6 +56,10 @@ class TrainingSettings(Value):
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float = Field(0.3, ge=0.0)
     """Largest gradient norm; 0 turns clipping off. STAT's 0.3 (C.1)."""
+    kl_to_start: NonNegativeFloat = 0.0
+    """How much a nat of divergence from the start model costs, added to the loss of each token: it holds what a student
+    could do before. Needs `lora`, whose base without the adapter is the start model, and `zero_stage` up to 2. The
+    papers train without it."""
     dtype: Literal["fp32", "bf16"] = "bf16"
     zero_stage: Literal[0, 1, 2, 3] = 2
     offload: Offload = Offload()

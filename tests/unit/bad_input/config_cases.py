@@ -315,6 +315,12 @@ CONTRADICTIONS = [
     ),
     field("unknown-quantization", "training.lora.quantize=int8", "training.lora.quantize: must be 'nf4'"),
     field("lora-of-nothing", "training.lora.target_modules=[]", "training.lora.target_modules: must name a module"),
+    field("divergence-without-a-base", "training.kl_to_start=0.1", "training.kl_to_start needs training.lora"),
+    field(
+        "divergence-in-stage-3",
+        "training={zero_stage: 3, kl_to_start: 0.1, lora: {}}",
+        "training.kl_to_start needs training.zero_stage 0, 1 or 2",
+    ),
     field(
         "accelerator-without-gpu", "placement.train.accelerator_type=H100", "placement.train.num_gpus 0; set num_gpus"
     ),
