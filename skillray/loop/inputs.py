@@ -10,12 +10,12 @@ Questions are read once, into RUN/data, models and templates at every round.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from glob import glob
 from typing import Any
 
 from skillray.config.model import QuestionSource, RunConfig
@@ -43,7 +43,7 @@ class Templates:
     path: str
 
     def files(self) -> list[str]:
-        return sorted(glob(os.path.join(self.path, "*.j2")))
+        return sorted(glob.glob(os.path.join(glob.escape(self.path), "*.j2")))
 
 
 Input = QuestionSource | GraphSource | Templates | str

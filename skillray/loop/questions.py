@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from skillray.config.model import DomainData, QuestionSource, TableData
 from skillray.domains import DOMAINS
 from skillray.errors import DataError
+from skillray.loop.columns import ID, TEXT, WHOLE, check_columns, refuse_repeated
 from skillray.loop.planted import plant
-from skillray.loop.sources import ID, TEXT, WHOLE, check_columns, open_table, read_source, refuse_repeated
+from skillray.loop.sources import open_table, read_source
 from skillray.loop.subjects import by_subject
 from skillray.skills.graph import SkillGraph
 from skillray.store.schemas import QUESTIONS, RECORDED
@@ -108,8 +109,9 @@ def refuse_silent(path: str, students: Iterable[str], answers: pa.Table) -> None
 
 def recorded_answers(path: str) -> pa.Table:
     """The four columns of a file of recorded answers; `DataError` unless each answer is named once, and is a text."""
-    table = open_table(path, RECORDED.names)
-    check_columns(table, path, RECORDED.names, {"question_id": ID, "student": TEXT, "sample": WHOLE, "response": TEXT})
+    kinds = {"question_id": ID, "student": TEXT, "sample": WHOLE, "response": TEXT}
+    table = open_table(path, kinds, RECORDED.names)
+    check_columns(table, path, RECORDED.names, kinds)
     refuse_repeated(table, path, ("question_id", "student", "sample"))
     smallest, largest = (pc.min_max(table["sample"])[end].as_py() for end in ("min", "max"))
     if smallest < 0 or largest > MAX_SAMPLE:
