@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -234,6 +236,9 @@ class ClusterSettings(Value):
     wait for the group's resources counts."""
     start_timeout_s: PositiveFloat = 600.0
     """For Ray, the teacher and a worker to come up."""
+    folder: Annotated[str, AfterValidator(os.path.abspath)] = Field(default_factory=os.getcwd)
+    """Where relative paths of the config start: the folder in which the command was given. A run goes on from another
+    one, as a job does whose working folder is unpacked anew: what is in the files must be what it was."""
 
 
 class RunConfig(Value):
@@ -255,7 +260,7 @@ class RunConfig(Value):
     """For curricula that look at neighbours, and for `graph`, whose near-duplicate skills it finds."""
     training: TrainingSettings = TrainingSettings()
     placement: Placements = Placements()
-    cluster: ClusterSettings = ClusterSettings()
+    cluster: ClusterSettings = Field(default_factory=ClusterSettings)
 
     @property
     def prepare_asks(self) -> bool:

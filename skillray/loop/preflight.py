@@ -35,6 +35,7 @@ from skillray.loop.skill_graph import (
 from skillray.loop.sources import check_source, num_rows
 from skillray.skills.graph import SkillGraph
 from skillray.skills.graph_json import graph_from_json
+from skillray.skills.names import key
 from skillray.store.files import exists, is_url, read_json
 from skillray.store.layout import RunFolder
 from skillray.teacher.prompting import Prompts
@@ -249,7 +250,7 @@ def _check_mixtures(config: RunConfig, skills: Sequence[str] | None, subjects: S
                 named = [("skill", skill, skills) for skill in part.skills if skills is not None]
                 named += [] if part.subject is None else [("subject", part.subject, subjects)]
                 for kind, name, known in named:
-                    if name not in known:
+                    if key(name) not in map(key, known):
                         shown = ", ".join(known[:20]) or "none"
                         raise ConfigError(
                             f"students.{place}.{where}.parts.{index}: the pool has no question of the {kind} {name!r}; "

@@ -12,7 +12,7 @@ from skillray.config.students import Stage
 from skillray.curriculum.base import Need, Plan
 from skillray.loop.diagnose import Diagnose, choose_difficult
 from skillray.loop.grade import Grade
-from skillray.loop.inputs import model_content, note_inputs
+from skillray.loop.inputs import model_content, note_inputs, scorer_content
 from skillray.loop.merge import ids_of
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import (
@@ -287,15 +287,18 @@ class Runner:
         return self.folder() if self.round else self._shared_folder()
 
     def _shared_folder(self) -> RoundFolder:
-        """Keyed by everything that round 0's answers, grades and gaps depend on."""
+        """Keyed by everything that round 0's answers, grades and gaps depend on; of files by what is in them, for the
+        same command may be given in another folder.
+        """
         recorded, model = self.student.recorded, model_content(self.run, self.student.name)
         source = (recorded, self.run.recorded().fingerprint()) if recorded else model
         questions = [self.run.questions(split).fingerprint() for split in ("held_out", "profile")]
         config = self.config
         settings = (
             config.seed,
-            config.rollout,
-            config.grading.scorer.model_dump(mode="json", exclude={"max_batch_tokens"}),
+            config.rollout.model_dump(mode="json", exclude={"recorded"}),
+            config.grading.scorer.model_dump(mode="json", exclude={"max_batch_tokens", "model"}),
+            scorer_content(self.run),
             config.grading.filter,
             config.diagnosis,
             identify(config.teacher).model,

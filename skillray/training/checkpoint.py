@@ -52,8 +52,34 @@ def is_adapter(folder: str) -> bool:
 
 
 def base_of(adapter: str) -> str:
-    """The model that a PEFT adapter folder belongs to."""
-    return str(_read(adapter, ADAPTER)["base_model_name_or_path"])
+    """The model that a PEFT adapter folder belongs to.
+
+    A relative path starts at the adapter's folder or the nearest one around it that has such a folder, so that it is
+    the same from every working folder; else in the working folder. Where a run's student is no longer where it was, it
+    is where the run has found it last.
+    """
+    base = str(_read(adapter, ADAPTER)["base_model_name_or_path"])
+    if base == "embedded" or not base or is_url(base) or is_url(adapter):
+        return base
+    around = [os.path.abspath(adapter), *map(str, Path(os.path.abspath(adapter)).parents)]
+    if os.path.isabs(base):
+        return base if os.path.isdir(base) else _moved(base, around)
+    for folder in around:
+        path = os.path.normpath(os.path.join(folder, base))
+        if path not in around and os.path.isdir(path):
+            return path
+    return os.path.abspath(base) if os.path.isdir(base) else base
+
+
+def _moved(base: str, around: Sequence[str]) -> str:
+    """Of a checkpoint in RUN/students/NAME/...: the student's model, by RUN/data/inputs.json."""
+    for students, student in zip(around[1:], around, strict=False):
+        inputs = os.path.join(os.path.dirname(students), "data", "inputs.json")
+        if os.path.basename(students) == "students" and os.path.isfile(inputs):
+            model = read_json(inputs).get(f"students.{os.path.basename(student)}.model", {})
+            path = str(model.get("path", base))
+            return base_of(path) if os.path.isdir(path) and is_adapter(path) else path
+    return base
 
 
 def checkpoint_complete(folder: str) -> bool:
@@ -172,7 +198,9 @@ def load_adapted(
         raise DataError(f"{adapter}: its base model {base} has changed since the adapter was trained; restore it")
     model = _load_full(resolve_model(base), dtype, attention, quantize)
     with _one_line(adapter):
-        return PeftModel.from_pretrained(model, adapter, is_trainable=is_trainable)
+        adapted = PeftModel.from_pretrained(model, adapter, is_trainable=is_trainable)
+    adapted.peft_config["default"].base_model_name_or_path = base  # what is saved of it lies elsewhere
+    return adapted
 
 
 def load_for_training(model: str, settings: TrainingSettings) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 from skillray.errors import DataError
 from skillray.store.files import is_url, names_in
-from skillray.training.checkpoint import ADAPTER, is_adapter, resolve_model
+from skillray.training.checkpoint import ADAPTER, base_of, is_adapter, resolve_model
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(@[A-Za-z0-9][\w./-]*)?", re.ASCII)
 """And, where there is one, its revision."""
@@ -140,6 +140,7 @@ def _check_adapter(folder: str, where: str) -> None:
     base = read_settings(folder, ADAPTER, where).get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise DataError(f"{where}: {ADAPTER} names no base_model_name_or_path; write the model it was trained on")
+    base = base_of(folder)
     try:
         found = _find(base)
         if found is None:
