@@ -22,6 +22,7 @@ from skillray.grading.prm import BAD, GOOD, ChatPrm, TagPrm, TokenPrm
 from skillray.loop.asked import longest_task
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
+from skillray.loop.rehearse import rehearse_models
 from skillray.loop.replay import check_texts
 from skillray.loop.skill_graph import (
     by_prefix,
@@ -59,6 +60,11 @@ def preflight(config: RunConfig, run: RunFolder | None = None) -> None:
     Raises:
         ConfigError, DataError: one line with the field or file, and what to do.
     """
+    _check_settings(config, run)
+    rehearse_models(config)  # last: it takes seconds, and what is wrong with a field is said at once
+
+
+def _check_settings(config: RunConfig, run: RunFolder | None) -> None:
     _check_engine(config)
     first_of = {student.model: place for place, student in reversed(list(enumerate(config.students)))}
     for model, place in first_of.items():
