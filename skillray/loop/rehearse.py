@@ -8,8 +8,9 @@ which of its layers get an adapter: torch takes seconds to import.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from skillray.config.model import RunConfig
 from skillray.errors import ConfigError, DataError
@@ -17,14 +18,17 @@ from skillray.grading.prm import TokenPrm
 from skillray.loop.prm import NEURAL
 from skillray.store.files import is_url
 from skillray.training import rehearsal
-from skillray.training.checkpoint import is_adapter, resolve_model
+from skillray.training.checkpoint import is_adapter, load_tokenizer, resolve_model
 from skillray.training.headers import MAX_SCANNED
-from skillray.training.model_folder import read_settings
+from skillray.training.model_folder import read_settings, room_of
 from skillray.training.settings import Lora
 from skillray.training.targets import ALL_LINEAR, of_head_or_embedding, target_names
 
 _OF_INTEGERS = ("awq", "bitsandbytes", "gptq")
 """Quantisations whose weights cannot be trained; those of others are turned back into floats when they are loaded."""
+
+MAX_TOKENIZED = 50
+"""Questions whose tokens are counted: the longest by bytes."""
 
 
 def rehearse_models(config: RunConfig) -> None:
@@ -47,6 +51,27 @@ def rehearse_models(config: RunConfig) -> None:
     if teacher.type == "vllm" and (folder := _here(teacher.model)) is not None:
         with _naming("teacher.model"):
             _look_for_nan(folder, f"model {teacher.model}")
+
+
+def refuse_long_questions(config: RunConfig, questions: Iterable[Any]) -> None:
+    """`DataError` for a question (pyarrow text) that alone fills a student's model, before its template and answer."""
+    longest = sorted((str(question) for question in questions), key=_bytes)[-MAX_TOKENIZED:]
+    for place, student in enumerate(config.students):
+        if student.recorded is not None or (folder := _here(student.model)) is None or is_adapter(folder):
+            continue
+        room = room_of(folder, f"model {student.model}")
+        if room is None or not longest or _bytes(longest[-1]) < room:  # a token has at least a byte
+            continue
+        counts = [len(ids) for ids in load_tokenizer(folder)(longest)["input_ids"]]
+        if max(counts) >= room:
+            raise DataError(
+                f"students.{place}.model: model {student.model} has room for {room} tokens, and the question "
+                f"{longest[counts.index(max(counts))][:40]!r}... has {max(counts)}; leave it out"
+            )
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())
 
 
 def _rehearse_student(config: RunConfig, model: str) -> None:

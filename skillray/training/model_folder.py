@@ -21,6 +21,8 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(@[A-Za-z0-9][\w.
 """And, where there is one, its revision."""
 _CAUSAL = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 """Ends of the names of classes that write text; the last one only where there is no separate encoder."""
+_ROOM = ("max_position_embeddings", "n_positions", "max_sequence_length")
+"""What config.json calls the longest text that a model takes: most families, GPT-2, and MPT's kind."""
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 
 
@@ -107,6 +109,17 @@ def read_settings(folder: str, name: str, where: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise DataError(f"{where}: {name} holds no object; restore it")
     return found
+
+
+def room_of(folder: str, where: str) -> int | None:
+    """Tokens that a model was made for, question and answer together; None where its config.json does not say."""
+    config = read_settings(folder, "config.json", where)
+    inner = config.get("text_config")  # of a model with several modalities
+    for settings in (config, inner if isinstance(inner, dict) else {}):
+        for name in _ROOM:
+            if isinstance(settings.get(name), int):
+                return int(settings[name])
+    return None
 
 
 def _find(model: str) -> str | None:

@@ -26,8 +26,8 @@ class Lora(Value):
     @field_validator("target_modules", mode="before")
     @classmethod
     def _as_list(cls, value: object) -> object:
-        """A single text is a list of one."""
-        return (value,) if isinstance(value, str) else value
+        """A single text is a list of one. Lists of a file get here as lists, and a strict field takes tuples only."""
+        return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
     quantize: Literal["nf4"] | None = None
     """QLoRA (arXiv 2305.14314): the frozen base in 4 bits while it trains, as STAT does (C.1). Answers come from the
