@@ -28,7 +28,8 @@ from skillray.loop.sources import paths_of
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json, sha256_of
 from skillray.store.layout import RunFolder
-from skillray.training.checkpoint import local_files, model_hash
+from skillray.training.checkpoint import local_files, model_hash, resolve_model
+from skillray.training.rehearsal import refuse_weights_not_finite
 
 FEW = 3
 """Files named in a message."""
@@ -155,7 +156,10 @@ def _difference(before: Mapping[str, int], now: Mapping[str, int]) -> str:
 
 def _content(source: Input) -> str:
     if isinstance(source, str):
-        return model_hash(source)
+        content = model_hash(source)
+        if source != "embedded":  # the project's own
+            refuse_weights_not_finite(resolve_model(source), f"model {source}")
+        return content
     if isinstance(source, Templates):
         return _digest(f"{os.path.basename(path)} {sha256_of(path)}" for path in source.files())
     try:

@@ -60,7 +60,7 @@ class RollOut:
             output = model.generate(
                 input_ids=batch["input_ids"],
                 attention_mask=batch["attention_mask"],
-                max_new_tokens=self.max_new_tokens,
+                max_new_tokens=min(self.max_new_tokens, room_left(model, batch["input_ids"], self.model)),
                 num_return_sequences=self.samples,
                 pad_token_id=tokenizer.pad_token_id,
                 eos_token_id=stop,
@@ -68,6 +68,22 @@ class RollOut:
                 **sampling,
             )
         return [as_answer(tokenizer, row, stop) for row in output[:, batch["input_ids"].shape[1] :].tolist()]
+
+
+def room_left(model: Any, ids_BT: Any, name: str) -> int:
+    """Tokens that a model can write after prompts that are padded to the longest one.
+
+    `DataError` for a prompt that leaves no room, and for one with a token that the embedding has no row for.
+    """
+    longest, room = ids_BT.shape[1], getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if room is not None and longest >= room:
+        raise DataError(f"a question has {longest} tokens, and model {name} has room for {room}; leave it out")
+    if (rows := model.get_input_embeddings().weight.shape[0]) <= (largest := int(ids_BT.max())):
+        raise DataError(
+            f"a question holds token {largest} of the tokenizer, and the embedding of model {name} has {rows} rows; "
+            "leave it out, or resize the embedding"
+        )
+    return 2**31 if room is None else int(room) - longest
 
 
 def as_prompts(tokenizer: Any, questions: Sequence[str], model: str) -> list[str]:

@@ -35,6 +35,7 @@ from skillray.on_ray.warm import Load, Warm, WarmActor
 from skillray.store.fence import Fence
 from skillray.training.checkpoint import ADAPTER, base_of, is_adapter, load_tokenizer, resolve_model, weights_hash
 from skillray.training.model_folder import read_settings
+from skillray.training.rehearsal import rehearse_language_model
 from skillray.types import seed_for
 
 BATCHES = 8
@@ -218,6 +219,7 @@ class RolloutEngine(WarmActor):
             rank = int(read_settings(folder, ADAPTER, f"model {model}")["r"])
             adapter = Adapter(folder, 1 + int(weights_hash(folder)[:7], 16))
         base = resolve_model(base_of(folder)) if adapter else folder
+        rehearse_language_model(folder, f"model {model}")  # vllm would leave out an adapter's layers without a word
         return Student(Weights(base, room_for(rank) if rank else 0), adapter, load_tokenizer(folder))
 
     async def _all(self, futures: Sequence[Any]) -> list[Any]:
