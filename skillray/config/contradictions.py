@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from skillray.curriculum.base import Curriculum, Need
 from skillray.curriculum.dynamics import Dynamics
 from skillray.domains import DOMAINS
+from skillray.grading.steps import ConsistencyStep
 from skillray.skills.names import written
 
 if TYPE_CHECKING:  # the model asks here, so it cannot be imported
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # the model asks here, so it cannot be imported
 def contradictions(config: RunConfig) -> Iterator[str]:
     """Every pair of fields that cannot both be meant, the first one first."""
     yield from _recorded(config)
+    yield from _grading(config)
     if config.data.type == "tables":
         yield from _tables(config, config.data)
     if config.data.replay is not None and not _of_curricula(
@@ -66,6 +68,16 @@ def _recorded(config: RunConfig) -> Iterator[str]:
         yield "rollout.recorded: recorded answers are to the questions of data.probe; set data.type to 'tables'"
     if not any(student.recorded for student in config.students):
         yield "rollout.recorded: no student uses it; give a student `recorded`, the name it has in that file"
+
+
+def _grading(config: RunConfig) -> Iterator[str]:
+    scorer, samples = config.grading.scorer, config.rollout.samples
+    if isinstance(scorer, ConsistencyStep) and samples < (votes := max(2, scorer.min_votes)):
+        yield (
+            f"grading.scorer 'consistency' compares the samples of a question, and rollout.samples is {samples}: at "
+            f"min_votes {scorer.min_votes} it would tell none from another; set rollout.samples to {votes} or more, "
+            "with a temperature above 0 (STAT: 5), or use 'outcome'"
+        )
 
 
 def _tables(config: RunConfig, data: TableData) -> Iterator[str]:

@@ -141,6 +141,10 @@ class DiagnosisSettings(Value):
 
     source: Literal["teacher", "labels"] = "teacher"
     """Ask the teacher (STAT, AdaptMI+), or take the question's own labels (AdaptMI)."""
+    labels: Literal["to_blame", "all"] = "to_blame"
+    """Where source is labels: those that the student fails elsewhere too, by a noisy-or model (`diagnosis.blame`), or
+    all of them (AdaptMI, arXiv 2505.00147), by which a prerequisite counts as missing on every question that needs it.
+    """
     max_difficult: PositiveInt = 500
     """Uniform sample of the difficult questions; STAT's 500 (arXiv 2510.10023, C)."""
     votes: PositiveInt = 1

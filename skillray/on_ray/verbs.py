@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from skillray.config import RunConfig, StudentConfig, identity_hash
 from skillray.config.students import Stage
 from skillray.curriculum.base import Need, Plan
-from skillray.loop.diagnose import Diagnose, choose_difficult
+from skillray.loop.diagnose import Diagnose, choose_difficult, label_failure_rates
 from skillray.loop.grade import Grade
 from skillray.loop.inputs import model_content, note_inputs, scorer_content
 from skillray.loop.merge import ids_of
@@ -142,7 +142,9 @@ class Runner:
         with self.timed("diagnose"):
             chosen = choose_difficult(graded, settings.max_difficult, self.config.seed)
             graph = graph_from_json(read_json(self.run.graph))
-            stage = Diagnose(chosen, graph, self.teacher() if settings.source == "teacher" else None, settings.votes)
+            by_labels = settings.source == "labels"
+            rates = label_failure_rates(graded) if by_labels and settings.labels == "to_blame" else None
+            stage = Diagnose(chosen, graph, None if by_labels else self.teacher(), settings.votes, rates)
             links = [Link(stage, self.config.placement.grade, here=True)]
             self.chain([Job(graded, (folder.table("gaps"),))], links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
