@@ -50,6 +50,12 @@ RIGHT = [
     tables("one-pool-question", config=RECORDED, pool=[file_cases.question(1)]),
     tables("answers-are-numbers", config=TABLES, pool=[file_cases.question(n, answer=n) for n in range(3)]),
     tables(
+        "a-mixture-names-a-skill-in-another-spelling",
+        config=TABLES | {"students": [{"name": "a", "curriculum": {"type": "mixture", "parts": [{"skills": ["Sums"]}]}}]},
+    ),
+    tables("ids-are-numbers-and-texts", pool=[file_cases.question(1, question_id=1), file_cases.question(2)]),
+    tables("answers-are-numbers-and-texts", pool=[file_cases.question(1, answer=2), file_cases.question(2)]),
+    tables(
         "a-skill-without-pool-questions", config=TABLES, probe=[row | {"skills": ["other"]} for row in file_cases.PROBE]
     ),
     model("model", lambda folder: None),
