@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
 from tests.unit.bad_input.file_cases import rewrite
 from tests.unit.bad_input.kinds import (
     LORA,
+    MODEL,
     SHAPES,
+    TABLES,
     field,
     model,
+    question,
+    tables,
     write_adapter,
     write_model,
+    write_rows,
     write_weights,
 )
 from tests.unit.bad_input.scorer_cases import scorer, write_classifier
@@ -42,6 +48,28 @@ def write_embedder(folder: Path) -> None:
     """A student that is right, and an embedder beside it that gets spoilt."""
     write_model(folder)
     write_model(folder.parent / "e")
+
+
+def write_long_question(path: Path) -> None:
+    """Test questions of 2,000 tokens, and a model that is right beside them."""
+    write_rows(path, [question(n, question=f"{'x ' * 1000}{n}?") for n in range(40)])
+    write_model(path.parent / "m")
+
+
+def write_learned(folder: Path) -> None:
+    """A GPT-2 of 64 positions in place of the model."""
+    width = 4
+    layer = {
+        "ln_1": (width,), "ln_2": (width,), "attn.c_attn": (width, 3 * width), "attn.c_proj": (width, width),
+        "mlp.c_fc": (width, 4 * width), "mlp.c_proj": (4 * width, width),
+    }  # fmt: skip
+    shapes = {"wte.weight": (304, width), "wpe.weight": (64, width), "ln_f.weight": (width,), "ln_f.bias": (width,)}
+    for name, shape in layer.items():
+        shapes |= {f"h.0.{name}.weight": shape, f"h.0.{name}.bias": shape[-1:]}
+    write_weights(folder / "model.safetensors", shapes)
+    sizes = {"n_embd": width, "n_layer": 1, "n_head": 1, "n_positions": 64, "vocab_size": 304}
+    settings = sizes | {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}
+    (folder / "config.json").write_text(json.dumps(settings | {"bos_token_id": None, "eos_token_id": None}))
 
 
 HEAD = {"score.0.weight": (8, 4), "score.0.bias": (8,), "score.2.weight": (2, 8), "score.2.bias": (2,)}
@@ -153,5 +181,19 @@ CASES = [
         "its weights lack",
         write=write_embedder,
         value="embedding={model: ./e}",
+    ),
+    tables(
+        "question-longer-than-the-model",
+        AT,
+        "has room for 1024 tokens, and the question 'x ",
+        config=TABLES | {"students": MODEL["students"]},
+        probe=write_long_question,
+    ),
+    model(
+        "positions-fewer-than-training-takes",
+        write_learned,
+        "training.max_length is 2048",
+        "64 positions",
+        value="rollout.max_new_tokens=8",
     ),
 ]
