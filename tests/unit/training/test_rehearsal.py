@@ -62,7 +62,10 @@ def student(tmp_path: Path) -> str:
 
 
 WRONG = {
-    "compiled": (rename("_orig_mod."), r"lack lm_head.weight and 20 more .*called _orig_mod.lm_head.weight"),
+    "compiled": (
+        rename("_orig_mod."),
+        r"lack lm_head.weight and 20 more .*lm_head.weight is called _orig_mod.lm_head.weight",
+    ),
     "wrapped": (rename("module."), r"called module.lm_head.weight"),
     "peft": (rename("base_model.model."), r"called base_model.model.lm_head.weight"),
     "no-head": (without("lm_head.weight"), r"its weights lack lm_head.weight of the 21 tensors of LlamaForCausalLM;"),
