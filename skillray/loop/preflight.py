@@ -22,6 +22,7 @@ from skillray.grading.prm import BAD, GOOD, ChatPrm, TagPrm, TokenPrm
 from skillray.loop.asked import longest_task
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
+from skillray.loop.rehearse import refuse_long_questions, rehearse_models
 from skillray.loop.replay import check_texts
 from skillray.loop.skill_graph import (
     by_prefix,
@@ -35,6 +36,7 @@ from skillray.loop.skill_graph import (
 from skillray.loop.sources import check_source, num_rows
 from skillray.skills.graph import SkillGraph
 from skillray.skills.graph_json import graph_from_json
+from skillray.skills.names import key
 from skillray.store.files import exists, is_url, read_json
 from skillray.store.layout import RunFolder
 from skillray.teacher.prompting import Prompts
@@ -47,6 +49,7 @@ from skillray.training.model_folder import (
     check_token_classifier,
     check_weights,
     read_settings,
+    room_of,
 )
 
 MAX_REHEARSED = 12_000
@@ -59,6 +62,11 @@ def preflight(config: RunConfig, run: RunFolder | None = None) -> None:
     Raises:
         ConfigError, DataError: one line with the field or file, and what to do.
     """
+    _check_settings(config, run)
+    rehearse_models(config)  # last: it takes seconds, and what is wrong with a field is said at once
+
+
+def _check_settings(config: RunConfig, run: RunFolder | None) -> None:
     _check_engine(config)
     first_of = {student.model: place for place, student in reversed(list(enumerate(config.students)))}
     for model, place in first_of.items():
@@ -137,8 +145,8 @@ def _check_teacher(config: RunConfig) -> None:
 
 def _check_context(config: RunConfig, teacher: VllmTeacherConfig, folder: str | None) -> None:
     """An engine refuses every call whose prompt and longest answer do not fit together."""
-    settings = {} if folder is None else read_settings(folder, "config.json", f"model {teacher.model}")
-    most, asked = settings.get("max_position_embeddings"), longest_task(config)
+    most = None if folder is None else room_of(folder, f"model {teacher.model}")
+    asked = longest_task(config)
     room = teacher.max_model_len or most
     if isinstance(most, int) and (teacher.max_model_len or 0) > most:
         raise ConfigError(f"teacher.max_model_len is {room}, and {teacher.model} has room for {most} tokens; lower it")
@@ -160,8 +168,8 @@ def _check_model_settings(config: RunConfig, model: str, folder: str) -> None:
                 f"has {has[0]} and {has[1]}; use the adapter's"
             )
         return
-    room = read_settings(folder, "config.json", f"model {model}").get("max_position_embeddings")
-    if isinstance(room, int) and config.rollout.max_new_tokens >= room:
+    room = room_of(folder, f"model {model}")
+    if room is not None and config.rollout.max_new_tokens >= room:
         raise ConfigError(
             f"rollout.max_new_tokens is {config.rollout.max_new_tokens}, and model {model} has room for {room} tokens, "
             "question included; lower it"
@@ -205,6 +213,7 @@ def _check_tables(config: RunConfig, data: TableData) -> None:
         return
     with _naming("data"):
         splits, graph = from_tables(data)
+    refuse_long_questions(config, [text for part in ("profile", "held_out") for text in splits[part]["question"]])
     _check_levels(config, pc.max(splits["pool"]["level"]).as_py())
     by_split = {split: set(pc.unique(table["subject"]).to_pylist()) - {None, ""} for split, table in splits.items()}
     subjects = sorted(by_split["pool"]) if len(set().union(*by_split.values())) > 1 else []
@@ -251,7 +260,7 @@ def _check_mixtures(config: RunConfig, skills: Sequence[str] | None, subjects: S
                 named = [("skill", skill, skills) for skill in part.skills if skills is not None]
                 named += [] if part.subject is None else [("subject", part.subject, subjects)]
                 for kind, name, known in named:
-                    if name not in known:
+                    if key(name) not in map(key, known):
                         shown = ", ".join(known[:20]) or "none"
                         raise ConfigError(
                             f"students.{place}.{where}.parts.{index}: the pool has no question of the {kind} {name!r}; "

@@ -13,6 +13,7 @@ from skillray.config.model import RunConfig
 from skillray.config.students import StudentConfig
 from skillray.diagnosis.profile import profile_of
 from skillray.evaluation.accuracy import Share, accuracy_of, compare
+from skillray.loop.doubts import steps_of
 from skillray.loop.health import study_notes, warnings_of
 from skillray.loop.merge import ids_of
 from skillray.loop.outcome import outcome_of
@@ -86,6 +87,7 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
     if not gaps.complete():
         return None
     rows = gaps.read(["missing_skills", "outcome", "agreement", "overlap"])
+    steps = steps_of(graded.read(["step_scores", "unread_steps"]))
     profile = profile_of(rows["missing_skills"].to_pylist(), rows["outcome"].to_pylist())
     return {
         "counts": profile.counts,
@@ -95,6 +97,7 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
         "outcomes": profile.outcomes,
         "agreement": pc.mean(rows["agreement"]).as_py(),
         "overlap": pc.mean(rows["overlap"]).as_py(),
+        "steps": None if steps is None else {"read": steps[0], "unread": steps[1]},
     }
 
 

@@ -132,11 +132,21 @@ class RayVerbs:
 
     async def answer(self, student: StudentConfig, round_index: int) -> None:
         await self._maybe_shared(Verb.ANSWER, student, round_index)
-        self._status.student(student.name, warnings=await asyncio.to_thread(warnings_of, self._run, student.name))
+        await self._warn(student)
 
     async def diagnose(self, student: StudentConfig, round_index: int) -> None:
         await self._maybe_shared(Verb.DIAGNOSE, student, round_index)
+        await self._warn(student)
         await self._save_usage()
+
+    async def _warn(self, student: StudentConfig) -> None:
+        """A profile that means nothing is told before anything is trained on it."""
+        self._status.student(student.name, warnings=await asyncio.to_thread(warnings_of, self._run, student.name))
+
+    async def warnings(self) -> list[str]:
+        """One line each, of all students, as far as they are known."""
+        students = self._status.value["students"].items()
+        return [f"WARNING {name}, {text}" for name, student in students for text in student.get("warnings", ())]
 
     async def study(self, student: StudentConfig, round_index: int) -> Stop | None:
         if not is_studied(self._run.round(student.name, round_index), student.stage(round_index)):
