@@ -14,7 +14,7 @@ from skillray.domains import DOMAINS
 from skillray.store.fence import UNFENCED
 from skillray.store.layout import RunFolder
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 
 
 def write_rows(path: Path, split: str, per_skill: int, seed: int) -> dict[str, str]:

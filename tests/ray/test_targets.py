@@ -15,7 +15,7 @@ from skillray.store.fence import UNFENCED
 from skillray.store.files import read_json
 from skillray.store.layout import RunFolder
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 OWN = {"source": "student", "count": 2, "samples": 3}
 CONFIG: dict[str, Any] = {
     "name": "targets",
@@ -29,7 +29,7 @@ CONFIG: dict[str, Any] = {
         {"name": "rewritten", "curriculum": {"type": "uniform", "num_examples": 90, "answers": {"source": "rewrites"}}},
         {"name": "sws", "curriculum": {"type": "sws", "num_examples": 8, "samples": 4, "concepts": 2}},
     ],
-    "rollout": {"max_new_tokens": 48, "batch_size": 18},
+    "rollout": {"max_new_tokens": 48, "batch_size": 64},
     "placement": {"grade": {"max_workers": 1, "num_cpus": 0.1}, "rollout": {"max_workers": 1}},
     "training": {"max_tokens": 2000, "max_length": 256},
 }
