@@ -52,13 +52,15 @@ class Drafting:
     def examples(self, plan: Plan, forbidden: pa.Array) -> tuple[Iterator[pa.Table], dict[str, float]]:
         """What the pool and the segment before have, once; and the teacher's orders until the target is reached: what
         it writes may be refused, or stand twice. A later wave sends as many orders as the yield so far says are needed;
-        one that brought nothing new is the last: there are no more rewrites, or the teacher refuses everything.
+        one that brought nothing new is the last: there are no more rewrites, or the teacher refuses everything. (Not
+        so of questions that were only too easy or too hard for the student: others may be within its reach.)
         """
         max_length = self.runner.config.training.max_length
         given, counted = self._given({order.kind for order in plan.orders})
         wanted = asking = sum(order.kind in WRITTEN for order in plan.orders)
         drafts: list[Table] = []
         waves, sent, before = 0, 0, 0.0
+        is_open = bool(wanted) and isinstance(self.runner.stage.curriculum, Sws)
         while True:
             if wanted:
                 drafts.append(self._written(waves, wanted))
@@ -66,11 +68,11 @@ class Drafting:
             parts, notes = merge(given, drafts, forbidden, max_length, plan.target, self._checked)
             written, target = notes.get("written", 0), plan.target or 0
             enough = CLOSE_ENOUGH * target if self.index else target
-            if written >= enough or written == before or waves == MAX_WAVES:
+            if written >= enough or (written == before and not is_open) or waves == MAX_WAVES:
                 sizes = {"waves": waves, "teacher_orders_sent": sent} | ({"target": target} if target else {})
                 return self._ordered(parts, drafts), notes | counted | sizes
             before = written
-            wanted = min(asking, math.ceil((target - written) * sent / written))
+            wanted = min(asking, math.ceil((target - written) * sent / written)) if written else asking
 
     def _given(self, kinds: set[OrderKind]) -> tuple[list[Table], dict[str, float]]:
         """Drafts that no wave of orders brings, and what is counted of the answers that they need."""

@@ -27,7 +27,10 @@ CONFIG: dict[str, Any] = {
             "curriculum": {"type": "uniform", "num_examples": 60, "answers": OWN | {"otherwise": "human"}},
         },
         {"name": "rewritten", "curriculum": {"type": "uniform", "num_examples": 90, "answers": {"source": "rewrites"}}},
-        {"name": "sws", "curriculum": {"type": "sws", "num_examples": 8, "samples": 4, "concepts": 2}},
+        {
+            "name": "sws",
+            "curriculum": {"type": "sws", "num_examples": 8, "samples": 4, "concepts": 2, "accuracy": [0.25, 1.0]},
+        },
     ],
     "rollout": {"max_new_tokens": 48, "batch_size": 64},
     "placement": {"grade": {"max_workers": 1, "num_cpus": 0.1}, "rollout": {"max_workers": 1}},
@@ -113,10 +116,10 @@ def test_new_questions_are_within_the_students_reach(studied):
     wave = segment.folder("wave-00")
     rows = wave.table("accuracies").read().to_pylist()
     assert rows and all(row["answers"] == 4 for row in rows)
-    reached = {row["question_id"] for row in rows if 0.125 <= row["accuracy"] <= 0.875}
+    reached = {row["question_id"] for row in rows if row["accuracy"] >= 0.25}
     drafts = wave.folder("reached").table("drafts").read().to_pylist()
     assert {row["question_id"] for row in drafts if row["refused"] is None} == reached
     counted = notes(studied, "sws")
-    assert counted["refused_too_easy_for_student"] + counted.get("refused_too_hard_for_student", 0) > 0
+    assert counted["refused_too_hard_for_student"] > 0 and counted["waves"] > 1  # others were asked for in their place
     examples = segment.table("examples").read().to_pylist()
-    assert {row["origin"] for row in examples} <= {"concepts"} and len(examples) <= 8
+    assert {row["origin"] for row in examples} == {"concepts"} and len(examples) <= 8
