@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from skillray.curriculum.answers import asks_teacher
 from skillray.curriculum.base import Curriculum, Need
 from skillray.curriculum.dynamics import Dynamics
 from skillray.domains import DOMAINS
@@ -32,6 +33,7 @@ def contradictions(config: RunConfig) -> Iterator[str]:
             f"student {looking[0][0]!r}: curriculum {looking[0][1]!r} looks for similar questions; set "
             "embedding.model, a Hugging Face id or folder"
         )
+    yield from _profiles(config)
     yield from _graph(config)
     yield from _training(config)
     yield from _dynamics(config)
@@ -97,7 +99,7 @@ def _tables(config: RunConfig, data: TableData) -> Iterator[str]:
             "diagnosis.source must be 'labels': a domain teacher knows only its own questions; or set teacher.type to "
             "'vllm', 'serve' or 'openai'"
         )
-    if writing := _of_curricula(config, lambda curriculum: curriculum.writes):
+    if writing := _of_curricula(config, asks_teacher):
         yield (
             f"student {writing[0][0]!r}: curriculum {writing[0][1]!r} has a teacher write, and a domain "
             "teacher knows only its own questions; use 'stat-sel', 'hard' or 'uniform', or a teacher.type of 'vllm', "
@@ -108,6 +110,24 @@ def _tables(config: RunConfig, data: TableData) -> Iterator[str]:
             f"{editing[0]}.actions has a teacher write, and a domain teacher knows only its own questions; leave out "
             "'augment_hard' and 'compose_easy', or set teacher.type to 'vllm', 'serve' or 'openai'"
         )
+
+
+def _profiles(config: RunConfig) -> Iterator[str]:
+    names = [source.name for source in config.data.profiles] if config.data.type == "tables" else []
+    if twice := [name for name in names if names.count(name) > 1]:
+        yield f"data.profiles: two are called {twice[0]!r}; give each a name of its own"
+    for student in config.students:
+        for index, stage in enumerate(student.stages):
+            where = f"student {student.name!r}: stages.{index}.profile"
+            if stage.profile is None:
+                continue
+            if stage.profile not in names:
+                known = f"it has {', '.join(names)}" if names else "it has none"
+                yield f"{where} is {stage.profile!r}, and that is none of data.profiles; {known}"
+            if index == 0:
+                yield f"{where}: the first round looks at data.probe, as all students do; set it on a later stage"
+            if not stage.curriculum.needs:
+                yield f"{where}: curriculum {stage.curriculum.type!r} looks at no evidence; leave it out"
 
 
 def _dynamics(config: RunConfig) -> Iterator[str]:

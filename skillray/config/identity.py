@@ -79,8 +79,9 @@ def _follow(old: Any, folder: str, new: Any, new_folder: str) -> None:
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> list[str]:
     found = []
-    another_type = old.get("type") != new.get("type")  # of a union: then all other fields are others too
-    for key in ["type"] if another_type else sorted({*old, *new}):
+    # Of a union: where its variant is another one, all other fields are others too.
+    tag = "type" if "type" in old or old.keys() == new.keys() else "source"
+    for key in [tag] if old.get(tag) != new.get(tag) else sorted({*old, *new}):
         a, b = old.get(key), new.get(key)
         if _numbered(a) and _numbered(b) and len(a) == len(b):
             a, b = dict(enumerate(a)), dict(enumerate(b))

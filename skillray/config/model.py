@@ -77,12 +77,22 @@ class LabellingSettings(Value):
     """Skills that it is to find, about, for each subject. STAT's lists have some 18."""
 
 
+class ProfileSource(QuestionSource):
+    """Questions that later stages are diagnosed on instead of the profile part of `data.probe`."""
+
+    name: Name
+    """By which `stages[].profile` calls it."""
+
+
 class TableData(Value):
     """Questions that somebody has: a training pool, and a probe set cut by hash into profile and held-out."""
 
     type: Literal["tables"] = "tables"
     pool: QuestionSource
     probe: QuestionSource
+    profiles: tuple[ProfileSource, ...] = ()
+    """Other questions to diagnose on, for `stages[].profile`: a student that goes on from what it has learnt with a new
+    benchmark as its probe is STAT's ConSel or ConSyn (arXiv 2510.10023, 3.3). What is held out is taken out of them."""
     labels: QuestionSource | None = None
     """Skill labels (columns question and skills) for questions that carry none."""
     labelling: LabellingSettings | None = None
@@ -182,11 +192,12 @@ class SyllabusGraph(Value):
     path: DataPath
     min_cosine: float = Field(0.95, gt=0.0, le=1.0)
     """Where `embedding` is set: skills whose names and descriptions are at least so similar are one. What is right
-    depends on the model; DSA (arXiv 2412.19361) prints no rule."""
+    depends on the model; the rule is ours, for DSA's full text (arXiv 2412.19361) we could not read."""
 
 
 class DecomposedGraph(Value):
-    """The teacher takes a topic apart, skill by skill (DSA, arXiv 2412.19361; it prints none of the limits)."""
+    """The teacher takes a topic apart, skill by skill (DSA, arXiv 2412.19361); the limits are ours, for its
+    full text we could not read."""
 
     type: Literal["decompose"] = "decompose"
     topic: str = Field(min_length=1, max_length=80)

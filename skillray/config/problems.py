@@ -45,10 +45,12 @@ def _rule(problem: Mapping[str, Any], models: Sequence[type[BaseModel]]) -> str:
     if kind == "missing":
         return _RULES[kind]
     if kind == "union_tag_not_found":
-        return f"needs a `type`, one of {', '.join(str(m.model_fields['type'].default) for m in models)}"
+        tag = _tag_of(models[0])
+        return f"needs a `{tag}`, one of {', '.join(str(m.model_fields[tag].default) for m in models)}"
     if kind == "union_tag_invalid":
         close = difflib.get_close_matches(context["tag"], context["expected_tags"].replace("'", "").split(", "), n=1)
-        return f"unknown type {context['tag']!r}, one of {context['expected_tags']}{_did_you_mean(close)}"
+        tag = _tag_of(models[0])
+        return f"unknown {tag} {context['tag']!r}, one of {context['expected_tags']}{_did_you_mean(close)}"
     rule = _RULES[kind].format(**context) if kind in _RULES else str(problem["msg"]).replace("Input should", "must")
     shown = repr(problem["input"])
     return f"{rule}; got {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}"
@@ -70,13 +72,18 @@ def _walk(location: Sequence[int | str]) -> tuple[list[type[BaseModel]], list[st
     models: list[type[BaseModel]] = [RunConfig]
     path = []
     for part in location:
-        if len(models) > 1 and not isinstance(part, int):  # inside a union stands first which of it: its `type`
-            models = [model for model in models if model.model_fields["type"].default == part]
+        if len(models) > 1 and not isinstance(part, int):  # inside a union stands first which of it: its tag
+            models = [model for model in models if model.model_fields[_tag_of(model)].default == part]
             continue
         path.append(str(part))
         if not isinstance(part, int):
             models = [leaf for model in models if part in model.model_fields for leaf in _leaves(model, part)]
     return models, path
+
+
+def _tag_of(model: type[BaseModel]) -> str:
+    """The field that tells the variants of a union apart."""
+    return "type" if "type" in model.model_fields else "source"
 
 
 def _leaves(model: type[BaseModel], field: str) -> list[type[BaseModel]]:

@@ -17,9 +17,11 @@ from skillray.curriculum import (
     Mixture,
     StatSel,
     StatSyn,
+    Sws,
     Textbooks,
     Uniform,
 )
+from skillray.curriculum.answers import answers_of
 from skillray.curriculum.base import Need
 from skillray.curriculum.dynamics import Dynamics
 from skillray.store.paths import DataPath
@@ -30,7 +32,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """Names become folders, actors and Serve apps: lower case letters, digits, '-' and '_'."""
 
 AnyCurriculum = Annotated[
-    Uniform | Hard | StatSel | StatSyn | Augment | EmbedSel | EmbedSyn | Textbooks | Exercises | Mixture,
+    Uniform | Hard | StatSel | StatSyn | Augment | EmbedSel | EmbedSyn | Textbooks | Exercises | Mixture | Sws,
     Field(discriminator="type"),
 ]
 
@@ -43,11 +45,24 @@ class Stage(Value):
     dynamics: Dynamics | None = None
     """Edit the examples while the student learns them: every epoch is a segment of its own. None: they stay."""
 
+    profile: Name | None = None
+    """Of `data.profiles`: the questions that this round's evidence comes from. None: the profile part of `data.probe`.
+    Held-out scores are of `data.probe` in every round."""
+
+    @property
+    def profile_split(self) -> str:
+        """The split of the questions that its evidence comes from."""
+        return "profile" if self.profile is None else f"profile-{self.profile}"
+
     @property
     def label(self) -> str:
         """For a reader: the curriculum, what it has chosen by name, and whether its examples are edited."""
         fields = self.curriculum.model_dump(exclude_defaults=True).items()
         chosen = [f"{name} {value}" for name, value in fields if isinstance(value, str) and name != "type"]
+        if self.profile is not None:
+            chosen.append(f"profile {self.profile}")
+        if (source := answers_of(self.curriculum).source) != "human":
+            chosen.append(f"answers {source}")
         if self.dynamics is not None:
             chosen.append("dynamics" if self.dynamics.actions else "dynamics measured only")
         return f"{self.curriculum.type} ({', '.join(chosen)})" if chosen else self.curriculum.type

@@ -9,6 +9,7 @@ from skillray.curriculum.hard import Hard
 from skillray.curriculum.mixture import Mixture
 from skillray.curriculum.stat_sel import StatSel
 from skillray.curriculum.stat_syn import StatSyn
+from skillray.curriculum.sws import Sws
 from skillray.curriculum.textbooks import Textbooks
 from skillray.curriculum.uniform import Uniform
 
@@ -23,6 +24,7 @@ CURRICULA: dict[str, type[Curriculum]] = {
     "textbooks": Textbooks,
     "exercises": Exercises,
     "mixture": Mixture,
+    "sws": Sws,
 }
 """The `type` of a curriculum in a config -> its class."""
 
@@ -37,6 +39,7 @@ __all__ = [
     "Mixture",
     "StatSel",
     "StatSyn",
+    "Sws",
     "Textbooks",
     "Uniform",
 ]

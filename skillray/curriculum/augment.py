@@ -14,10 +14,9 @@ from skillray.errors import DataError
 class Augment(Curriculum):
     """STAT's baseline MATH-Augment (arXiv 2510.10023, 3.1): a teacher rewrites every pool question's solution.
 
-    The paper has 3 rewrites a train question, 9.5k pairs kept over 7.5k questions. It does not say what is rewritten:
-    here the question stays and its solution is put in other words, which alone keeps 7.5k questions. Nor does it
-    filter; here a rewrite is kept only if its final answer equals the reference (fulfil). Nor how it subsamples: here
-    every question once before any comes twice, in a seeded order, and no rewrite is asked for that is not needed.
+    The paper has 3 rewrites a train question (3.1) and takes 9.5k of these 22.5k pairs at random (C.2). It does not
+    filter; here (ours) a rewrite is kept only if its final answer equals the reference (fulfil), and every question
+    comes once before any comes twice, in a seeded order, so that no rewrite is asked for that is not needed.
     """
 
     writes: ClassVar[bool] = True

@@ -31,12 +31,21 @@ class OrderKind(StrEnum):
     """A teacher writes `count` exercises that use `skill`."""
     COMPOSE = "compose"
     """A teacher makes one harder question of these, which are easy for the student."""
+    CONCEPTS = "concepts"
+    """A teacher writes a question that needs `skill` and `concepts`, as hard as the student can just learn."""
     CARRY = "carry"
     """Go on with these examples of the segment before, with this weight."""
 
 
 WRITTEN = frozenset(
-    {OrderKind.SYNTHESIZE, OrderKind.AUGMENT, OrderKind.TEXTBOOK, OrderKind.EXERCISE, OrderKind.COMPOSE}
+    {
+        OrderKind.SYNTHESIZE,
+        OrderKind.AUGMENT,
+        OrderKind.TEXTBOOK,
+        OrderKind.EXERCISE,
+        OrderKind.COMPOSE,
+        OrderKind.CONCEPTS,
+    }
 )
 """What a teacher writes; the rest comes from the pool."""
 
@@ -50,6 +59,8 @@ class Need(StrEnum):
 
     GAPS = "gaps"
     """Missing skills of the difficult profile questions: roll_out, grade and diagnose."""
+    FAILURES = "failures"
+    """How many of the profile questions of every category are difficult: roll_out and grade."""
     NEIGHBOURS = "neighbours"
     """The pool questions most like each difficult profile question: roll_out, grade and embeddings."""
 
@@ -67,10 +78,13 @@ class Order:
     weight: float = 1.0
     unit: int = 0
     """Place in the order of study: an epoch goes by it. 0 for all where the order does not matter."""
+    concepts: tuple[str, ...] = ()
+    """What it is to need besides `skill`."""
 
     def order_id(self, index: int) -> Id:
         """`index` is the order's place in the plan: the same draw may be wanted twice."""
-        return content_id(self.kind, self.skill or "", self.parent_id or b"", *self.question_ids, self.count, index)
+        wanted = (self.skill or "", self.parent_id or b"", *self.question_ids, *self.concepts)
+        return content_id(self.kind, *wanted, self.count, index)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +93,18 @@ class Gap:
 
     question_id: Id
     missing_skills: tuple[str, ...]
+    category: str = ""
+    """Its subject; where there are no subjects, its main skill."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failures:
+    """The profile questions of one category."""
+
+    name: str
+    asked: int
+    failed: int
+    """Those that are difficult."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +135,8 @@ class Evidence:
     skill_map: SkillMap
     gaps: tuple[Gap, ...] = ()
     """Empty when the curriculum did not ask for them, or when the student fails nothing."""
+    failures: tuple[Failures, ...] = ()
+    """Of every category; empty likewise."""
     neighbours: tuple[Neighbours, ...] = ()
     """Of every difficult question; empty likewise."""
     replay: Sequence[Id] = ()

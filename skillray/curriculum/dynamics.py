@@ -64,7 +64,8 @@ class Dynamics(Value):
     """How and when the examples are edited (arXiv 2412.19361, dynamic training): errors are dropped, after hard ones a
     teacher writes more, easy ones get a lower weight and are composed into harder problems, ambiguous ones stay.
 
-    The paper contradicts itself on the period (3.3: three epochs, 4.1: one) and is silent on amounts; both are fields.
+    What we have of the paper contradicts itself on the period (3.3: three epochs, 4.1: one), and amounts we could not
+    read; both are fields.
     With no actions, categories are measured and nothing is edited: the same-data control.
     """
 

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 
+from skillray.curriculum.answers import AnyAnswers, HumanAnswers, in_pairs
 from skillray.curriculum.base import Curriculum, Evidence, Memory, Need, Order, OrderKind, Plan
 from skillray.curriculum.draw import within_budget
 from skillray.types import Id
@@ -16,7 +17,8 @@ class EmbedSel(Curriculum):
     """STAT's baseline Embed-Sel (arXiv 2510.10023, 3.1): the 5 nearest train questions of every difficult question.
 
     It sees what STAT-Sel sees but for the skills. A pool question near several difficult ones comes once for each.
-    Where there are more draws than `num_examples`, a uniform random subset is taken, as for STAT-Sel.
+    Where there are more draws than `num_examples`, a uniform random subset is taken, as for STAT-Sel. The paper's
+    answers are rewrites, three a question (C.2).
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({Need.NEIGHBOURS})
@@ -25,9 +27,14 @@ class EmbedSel(Curriculum):
     neighbours: PositiveInt = 5
     num_examples: PositiveInt | None = 9500
     """At most this many draws; None takes all."""
+    answers: AnyAnswers = HumanAnswers()
+    """Of which every question that is drawn brings `count`."""
 
     def plan(self, evidence: Evidence, memory: Memory, rng: random.Random) -> Plan:
-        draws = [(one.question_id, one.nearest[: self.neighbours]) for one in evidence.neighbours]
+        draws = [
+            (one.question_id, in_pairs(one.nearest[: self.neighbours], self.answers.count))
+            for one in evidence.neighbours
+        ]
         if self.num_examples is not None:
             draws = within_budget(draws, self.num_examples, rng)
         orders = tuple(_order(parent_id, ids) for parent_id, ids in draws if ids)

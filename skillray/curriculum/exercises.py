@@ -14,17 +14,17 @@ from skillray.curriculum.draw import check_agreement, coverage, graph_of
 class Exercises(Curriculum):
     """DSA's exercise stage (arXiv 2412.19361): `per_skill` exercises for every skill of the graph.
 
-    The solution of an exercise must use the skill. The paper filters nothing; here an exercise is kept if the teacher,
-    asked which skills it needs, names that one, and if `min_agreement` of `solutions` solutions agree, as STAT-Syn does
-    (arXiv 2510.10023, B.2). One solution of each is trained on: its own, or the first that agrees where its own is
-    alone. They are not in graph order, which the paper has for textbooks alone.
+    The solution of an exercise must use the skill. Whether the paper filters we could not read; here (ours) an exercise
+    is kept if the teacher, asked which skills it needs, names that one, and if `min_agreement` of `solutions` solutions
+    agree, as STAT-Syn does (arXiv 2510.10023, B.2). One solution of each is trained on: its own, or the first that
+    agrees where its own is alone. They are not in graph order, which the paper has for textbooks alone.
     """
 
     writes: ClassVar[bool] = True
 
     type: Literal["exercises"] = "exercises"
     per_skill: PositiveInt = 60
-    """The paper does not give its counts."""
+    """Ours: the paper's counts we could not read."""
     solutions: PositiveInt = 3
     """Of each exercise, the one that it was written with among them."""
     min_agreement: PositiveInt = 2

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import PositiveInt
 
+from skillray.curriculum.answers import AnyAnswers, HumanAnswers
 from skillray.curriculum.base import Curriculum, Evidence, Memory, Plan
 from skillray.curriculum.draw import select_order
 from skillray.errors import DataError
@@ -15,14 +16,15 @@ from skillray.errors import DataError
 class Hard(Curriculum):
     """STAT's baseline MATH-Hard (arXiv 2510.10023, 3.1): pool questions of level 4 and 5, whoever the student is.
 
-    The paper draws 9.5k pairs of 3k questions; it does not say which 3k, nor where several answers to one come from.
-    Here every question of these levels is in, with its reference solution.
+    The paper takes all questions of levels 4 and 5, with three rewritten answers each (C.2), and 9.5k of these pairs:
+    `answers: {source: rewrites}`. Its random pairs are here (ours) draws of which every question has its share.
     """
 
     type: Literal["hard"] = "hard"
     min_level: PositiveInt = 4
     num_examples: PositiveInt = 9500
     """QA pairs; every question once before any comes twice."""
+    answers: AnyAnswers = HumanAnswers()
 
     def plan(self, evidence: Evidence, memory: Memory, rng: random.Random) -> Plan:
         skill_map = evidence.skill_map

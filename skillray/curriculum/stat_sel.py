@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 
+from skillray.curriculum.answers import AnyAnswers, HumanAnswers, in_pairs
 from skillray.curriculum.base import Curriculum, Evidence, Memory, Need, Order, OrderKind, Plan
 from skillray.curriculum.draw import KeepShare, Pair, draw_ids, keep_orders, missing_pairs, num_kept, within_budget
 from skillray.types import Id
@@ -18,7 +19,8 @@ class StatSel(Curriculum):
     arXiv 2510.10023, 2.3. A skill's share of the set is therefore proportional to how often it is missing. The
     paper is silent on repeated draws: here a question may come again for another pair, and for the same pair only
     when the skill has too few. When there are more draws than `num_examples`, a uniform random subset is taken, as
-    in the paper. A missing skill without pool questions is skipped and noted.
+    in the paper. A missing skill without pool questions is skipped and noted. The paper's answers are rewrites, three a
+    question (B.2, Table 2): `answers: {source: rewrites}`.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({Need.GAPS})
@@ -30,6 +32,8 @@ class StatSel(Curriculum):
     """At most this many draws, keep included; None takes all. STAT's 9.5k QA pairs."""
     keep: KeepShare = 0.0
     """Share of the final draws spent on all skills alike, against forgetting; 0 is the paper's setting."""
+    answers: AnyAnswers = HumanAnswers()
+    """Of which every question that is drawn for a missing skill brings `count`."""
 
     def plan(self, evidence: Evidence, memory: Memory, rng: random.Random) -> Plan:
         pairs, skipped = missing_pairs(evidence)
@@ -46,7 +50,8 @@ class StatSel(Curriculum):
         return Plan(orders=(*orders, *kept), memory=memory, notes=notes)
 
     def _draw(self, evidence: Evidence, pair: Pair, rng: random.Random) -> tuple[Id, ...]:
-        return draw_ids(evidence.skill_map.by_skill[pair.skill], self.questions_per_skill, rng)
+        drawn = draw_ids(evidence.skill_map.by_skill[pair.skill], self.questions_per_skill, rng)
+        return in_pairs(drawn, self.answers.count)
 
     def _within_budget(
         self, draws: list[tuple[Pair, tuple[Id, ...]]], rng: random.Random

@@ -23,9 +23,9 @@ class Textbooks(Curriculum):
     """DSA's textbook stage (arXiv 2412.19361): `per_skill` passages on every skill of the graph, in graph order.
 
     A passage has a description, links to prerequisites, key concepts, worked examples and homework; all its tokens are
-    trained on. The paper goes from lower to higher skills and compares with the other way round and with random orders;
-    which order it takes among skills that do not build on each other is not said: here that of the vocabulary. A skill
-    is one unit of study. The paper names no count of passages and no replay.
+    trained on. The paper goes from lower to higher skills and compares with the other way round and with random orders.
+    We could not read its full text: the order among skills that do not build on each other (that of the vocabulary),
+    the count of passages and the replay are ours. A skill is one unit of study.
     """
 
     writes: ClassVar[bool] = True

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import PositiveInt
 
+from skillray.curriculum.answers import AnyAnswers, HumanAnswers
 from skillray.curriculum.base import Curriculum, Evidence, Memory, Plan
 from skillray.curriculum.draw import select_order
 from skillray.errors import DataError
@@ -21,6 +22,7 @@ class Uniform(Curriculum):
     type: Literal["uniform"] = "uniform"
     num_examples: PositiveInt = 9500
     """QA pairs; STAT's budget."""
+    answers: AnyAnswers = HumanAnswers()
 
     def plan(self, evidence: Evidence, memory: Memory, rng: random.Random) -> Plan:
         pool = evidence.skill_map.question_ids

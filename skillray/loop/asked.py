@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from skillray.config.model import RunConfig
 from skillray.config.students import Stage
+from skillray.curriculum.answers import Rewrites, answers_of
 from skillray.curriculum.base import Need
 from skillray.teacher.llm_teacher import SAMPLING
 from skillray.teacher.tasks import Task
@@ -15,6 +16,7 @@ CURRICULA: dict[str, tuple[Task, ...]] = {
     "embed-syn": (Task.WRITE_QUESTIONS, Task.SOLVE),
     "stat-syn": (Task.WRITE_QUESTIONS, Task.SOLVE),
     "textbooks": (Task.WRITE_TEXTBOOK,),
+    "sws": (Task.WRITE_EXERCISES, Task.GRADE, Task.SOLVE),
     "exercises": (Task.WRITE_EXERCISES, Task.LABEL_SKILLS, Task.SOLVE),
 }
 
@@ -40,6 +42,8 @@ def _tasks(config: RunConfig) -> Iterator[Task]:
         if Need.GAPS in stage.curriculum.needs and config.diagnosis.source == "teacher":
             yield Task.NAME_MISSING_SKILLS
         yield from CURRICULA.get(stage.curriculum.type, ())
+        if isinstance(answers_of(stage.curriculum), Rewrites):
+            yield Task.SOLVE
         yield from _of_updates(stage)
 
 

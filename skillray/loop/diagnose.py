@@ -88,4 +88,9 @@ def _gap(row: Row, voted: Vote) -> Row:
         raise StageError(f"diagnose: the teacher could not name missing skills ({reply.outcome})")
     missing = list(reply.value) if reply.outcome is Outcome.OK else []
     kept = {name: row[name] for name in ("question_id", "question", "response", "skills")}
-    return kept | {"missing_skills": missing, "outcome": str(reply.outcome), "agreement": voted.agreement}
+    return kept | {
+        "missing_skills": missing,
+        "outcome": str(reply.outcome),
+        "agreement": voted.agreement,
+        "overlap": voted.overlap,
+    }

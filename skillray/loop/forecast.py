@@ -8,10 +8,13 @@ from typing import Any
 
 from skillray.config.model import DecomposedGraph, DomainData, RunConfig
 from skillray.config.students import StudentConfig
+from skillray.curriculum.answers import OwnAnswers, Rewrites, answers_of, asks_teacher
 from skillray.curriculum.base import Need
 from skillray.curriculum.draw import num_kept
 from skillray.curriculum.dynamics import SOLUTIONS
+from skillray.curriculum.sws import Sws
 from skillray.domains import DOMAINS
+from skillray.loop.concepts import JUDGES
 from skillray.loop.needs import needs_of
 from skillray.loop.skill_graph import files_of, read_draft
 from skillray.loop.sources import num_rows
@@ -74,7 +77,12 @@ def forecast(config: RunConfig) -> Forecast:
         steps += _evidence(config, student, 0, sizes) if first else []
         for index in range(student.rounds(config.rounds)):
             study = _study(config, student, index, sizes["pool"])
-            made = [study, *_editing(config, student, index), _training(config, student, index)]
+            made = [
+                *_sampling(config, student, index, sizes["pool"]),
+                study,
+                *_editing(config, student, index),
+                _training(config, student, index),
+            ]
             steps += [_once(step, _same(config, student, step), known) for step in made]
             steps += _evidence(config, student, index + 1, sizes)
     needs, problems = needs_of(config)
@@ -95,7 +103,8 @@ def _sizes(config: RunConfig) -> dict[str, int | None]:
     pool, probe = num_rows(data.pool), num_rows(data.probe)
     profile = None if probe is None else round(probe * data.profile_share)
     held_out = None if probe is None or profile is None else min(probe - profile, data.max_held_out or probe)
-    return {"pool": pool, "profile": profile, "held_out": held_out}
+    others = {f"profile-{one.name}": num_rows(one) for one in data.profiles}
+    return {"pool": pool, "profile": profile, "held_out": held_out, **others}
 
 
 def _text(sizes: dict[str, int | None]) -> str:
@@ -141,7 +150,7 @@ def _graph(config: RunConfig) -> list[Step]:
 def _embedding(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:
     if config.embedding is None or not any(Need.NEIGHBOURS in s.needs for s in config.students):
         return []
-    questions = _sum(sizes["pool"], sizes["profile"])
+    questions = _sum(*(size for split, size in sizes.items() if split != "held_out"))
     rows = "?" if questions is None else f"{questions} questions"
     tokens = None if questions is None else questions * config.embedding.max_length
     return [Step(student="(all)", round=0, verb="embed", rows=rows, role="embed", tokens=tokens)]
@@ -153,7 +162,8 @@ def _evidence(config: RunConfig, student: StudentConfig, index: int, sizes: dict
     asking = sharing if index == 0 else [student]
     needed = [s.stage(index).curriculum.needs for s in asking]
     gaps = any(Need.GAPS in needs for needs in needed)
-    questions = _sum(sizes["held_out"], sizes["profile"] if any(needed) else 0)
+    profile = sizes[student.stage(index).profile_split]
+    questions = _sum(sizes["held_out"], profile if any(needed) else 0)
     samples = config.rollout.samples
     rows = "?" if questions is None else f"{questions * samples} answers to {questions} questions"
     made = index - 1
@@ -162,11 +172,7 @@ def _evidence(config: RunConfig, student: StudentConfig, index: int, sizes: dict
     tokens = None if questions is None else questions * samples * longest
     steps = [Step(student=student.name, round=made, verb="answer", rows=rows, role="rollout", tokens=tokens)]
     if gaps:
-        most = (
-            config.diagnosis.max_difficult
-            if sizes["profile"] is None
-            else min(config.diagnosis.max_difficult, sizes["profile"])
-        )
+        most = config.diagnosis.max_difficult if profile is None else min(config.diagnosis.max_difficult, profile)
         calls = most * config.diagnosis.votes if config.diagnosis.source == "teacher" else 0
         tokens = _written(config, {Task.NAME_MISSING_SKILLS: calls})
         steps.append(
@@ -199,14 +205,37 @@ def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | No
         questions = math.ceil(wanted / curriculum.min_agreement)
         orders = math.ceil(questions / getattr(curriculum, "questions_per_order", 1))
         calls = {Task.WRITE_QUESTIONS: orders, Task.SOLVE: questions * curriculum.solutions}
+    elif isinstance(curriculum, Sws):
+        solved = {Task.SOLVE: wanted * (curriculum.solutions - 1)}
+        calls = {Task.WRITE_EXERCISES: wanted, Task.GRADE: wanted * JUDGES, **solved}
     elif curriculum.type == "augment":
         calls = {Task.SOLVE: min([wanted, *([] if pool is None else [pool * curriculum.rewrites])])}
     elif curriculum.type in ("textbooks", "exercises"):
         rows, calls = _by_skill(config, curriculum)
+    elif isinstance(answers := answers_of(curriculum), Rewrites):
+        most = [count for count in (wanted, None if pool is None else pool * answers.count) if count is not None]
+        calls = {Task.SOLVE: min(most)} if most else {}
     step = Step(student=student.name, round=index, verb="study", rows=rows, role="teacher")
-    if curriculum.writes and not calls:
+    if asks_teacher(curriculum) and not calls:
         return _uncounted(config, step)
     return replace(step, teacher_calls=sum(calls.values()), tokens=_written(config, calls))
+
+
+def _sampling(config: RunConfig, student: StudentConfig, index: int, pool: int | None) -> list[Step]:
+    """The student's own answers to what is drawn of the pool, or to new questions that are to be within its reach."""
+    curriculum: Any = student.stage(index).curriculum
+    if isinstance(curriculum, Sws):
+        count = curriculum.num_examples * curriculum.samples
+        rows = f"{curriculum.samples} answers to each new question, {count} at least"
+        tokens = count * config.rollout.max_new_tokens
+        return [Step(student=student.name, round=index, verb="sample", rows=rows, role="rollout", tokens=tokens)]
+    if not isinstance(answers := answers_of(curriculum), OwnAnswers):
+        return []
+    sizes = [count for count in (curriculum.num_examples, pool) if count is not None]
+    questions = min(sizes) if sizes else None
+    rows = "?" if questions is None else f"at most {questions * answers.samples} answers to {questions} pool questions"
+    tokens = None if questions is None else questions * answers.samples * config.rollout.max_new_tokens
+    return [Step(student=student.name, round=index, verb="sample", rows=rows, role="rollout", tokens=tokens)]
 
 
 def _same(config: RunConfig, student: StudentConfig, step: Step) -> tuple[Any, ...] | None:
@@ -219,6 +248,8 @@ def _same(config: RunConfig, student: StudentConfig, step: Step) -> tuple[Any, .
     curriculum: Any = stages[-1].curriculum
     if step.verb == "study" and curriculum.type in ("textbooks", "exercises"):
         return curriculum.type, curriculum.per_skill, getattr(curriculum, "solutions", 0)
+    if step.verb == "sample" and step.round == 0:
+        return "sample", student.model, student.recorded, curriculum
     if step.verb == "probe" and stages[-1].dynamics is not None:
         baseline = stages[-1].dynamics.baseline
         settings = student.training(step.round, config.training).model_copy(update={"epochs": 0, "max_tokens": None})

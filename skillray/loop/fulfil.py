@@ -13,7 +13,6 @@ from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,16 +21,15 @@ from skillray.errors import StageError
 from skillray.grading.answers import extract_answer
 from skillray.grading.pool import AnswerPool
 from skillray.grading.texts import Leaks
+from skillray.loop.concepts import write_of_concepts
 from skillray.loop.write import WRITERS, Desk, Row
 from skillray.protocols import OpenTeacher
 from skillray.skills.graph import SkillGraph
 from skillray.store.schemas import DRAFTS
 from skillray.store.tables import Table
 from skillray.teacher.agreement import SameAnswer
-from skillray.training.examples import Encoded, encode_chats, encode_texts, token_columns
+from skillray.training.examples import NO_TOKENS, Encoded, encode_chats, encode_texts, token_columns
 from skillray.types import Id
-
-NO_TOKENS = (np.empty(0, np.int32), 0)
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ class Fulfil:
                 all_solutions=self.previous is None,
             )
             drafts: list[Row] = []
-            for kind, write in WRITERS.items():
+            for kind, write in (WRITERS | {OrderKind.CONCEPTS: write_of_concepts}).items():
                 if to_write := [row for row in rows if row["kind"] == kind]:
                     drafts += write(to_write, desk)
             return as_drafts(

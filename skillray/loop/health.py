@@ -36,6 +36,8 @@ def warnings_of(run: RunFolder, student: str) -> list[str]:
         if (skipped := _skipped(run, run.round(student, index + 1))) is not None:
             found.append(f"round {index + 1}: {skipped}")
         found += [f"round {index + 1}{text}" for text in _unwritten(run.round(student, index + 1))]
+        for told in (_short, _unanswered):
+            found += [f"round {index + 1}: {text}" for text in told(run.round(student, index + 1))]
     return found
 
 
@@ -125,6 +127,33 @@ def _skipped(run: RunFolder, folder: RoundFolder) -> str | None:
         f"{skipped} of {total} (question, missing skill) pairs were skipped: no pool question has the skill "
         f"({_shown(lacking)})"
     )
+
+
+def _unanswered(folder: RoundFolder) -> Iterator[str]:
+    """How many of the questions that were drawn have no answer that may be studied, and what became of them."""
+    notes = study_notes(folder)
+    fates = {
+        "by_human_solution": "their reference solutions are studied",
+        "dropped": f"their {notes.get('refused_no_usable_answer', 0):g} draws are dropped",
+    }
+    for fate, what in fates.items():
+        if without := notes.get(f"questions_without_answer_{fate}"):
+            yield (
+                f"{without:g} of {notes['questions_asked']:g} pool questions have no answer that may be studied "
+                f"({notes.get('answers_correct', 0):g} of {notes['answers_written']:g} may); {what}"
+            )
+
+
+def _short(folder: RoundFolder) -> Iterator[str]:
+    """By how much a teacher's examples miss the size that the curriculum was to have; nothing where it wrote none."""
+    notes = study_notes(folder)
+    target, written = notes.get("target", 0), notes.get("written", 0)
+    if 0 < written < target:
+        why = ", ".join(f"{name} {amount:g}" for name, amount in removed(notes).items()) or "none"
+        yield (
+            f"{written:g} of the {target:g} examples that a teacher was to write came after {notes['waves']:g} waves "
+            f"(removed: {why}); methods are compared on sets of different sizes"
+        )
 
 
 def _unwritten(folder: RoundFolder) -> Iterator[str]:

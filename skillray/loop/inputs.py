@@ -91,6 +91,7 @@ def _inputs(config: RunConfig) -> dict[str, Input]:
     if config.data.type == "tables":
         named = {"pool": config.data.pool, "probe": config.data.probe, "labels": config.data.labels}
         found |= {f"data.{name}": source for name, source in named.items() if source is not None}
+        found |= {f"data.profiles.{source.name}": source for source in config.data.profiles}
     found |= {field: GraphSource(path) for field, path in files_of(config.graph).items()}
     if config.data.replay is not None:
         found["data.replay"] = config.data.replay

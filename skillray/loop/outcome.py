@@ -5,6 +5,7 @@ from __future__ import annotations
 from skillray.config.students import Stage
 from skillray.loop.health import study_notes
 from skillray.loop.rounds import Stop
+from skillray.loop.select import NO_ANSWER
 from skillray.store.layout import RoundFolder, RunFolder
 
 
@@ -56,6 +57,7 @@ def _why_empty(notes: dict[str, float]) -> str:
     fates = {
         "drafts_held_out": "are held-out or profile questions",
         "drafts_too_long": "are longer than training.max_length",
+        f"refused_{NO_ANSWER}": "are of questions without an answer that may be studied",
     }
     counts = [f"{int(notes[fate])} {words}" for fate, words in fates.items() if notes.get(fate)]
     return (

@@ -201,7 +201,9 @@ def _check_domain(config: RunConfig, data: DomainData) -> None:
 
 
 def _check_tables(config: RunConfig, data: TableData) -> None:
-    named = {"data.pool": data.pool, "data.probe": data.probe} | ({"data.labels": data.labels} if data.labels else {})
+    named: dict[str, QuestionSource] = {"data.pool": data.pool, "data.probe": data.probe}
+    named |= {"data.labels": data.labels} if data.labels else {}
+    named |= {f"data.profiles.{place}": source for place, source in enumerate(data.profiles)}
     sizes = [_rows(field, source) for field, source in named.items()]
     if None in sizes or sum(size for size in sizes if size) > MAX_REHEARSED:
         for field, source in named.items():

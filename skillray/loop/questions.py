@@ -21,10 +21,17 @@ from skillray.store.schemas import QUESTIONS, RECORDED
 from skillray.types import Question, content_id, seed_for
 
 SPLITS = ("pool", "profile", "held_out")
+"""Of every run; a run on tables may have profiles of later stages besides."""
 MAX_LEVEL = 127
 """The table keeps a level in 8 bits."""
 MAX_SAMPLE = 2**31 - 1
 Row = dict[str, Any]
+
+
+def splits_of(data: DomainData | TableData) -> tuple[str, ...]:
+    """Every split that the questions of these data come in."""
+    others = data.profiles if isinstance(data, TableData) else ()
+    return *SPLITS, *(f"profile-{one.name}" for one in others)
 
 
 def from_domain(
@@ -58,15 +65,18 @@ def from_tables(
     """
     labels = named or (_labels(data.labels) if data.labels else {})
     probe = _distinct(_normal(row, labels) for row in read_source(data.probe))
-    known = {row["question_id"] for row in probe}
+    profiles = {one.name: _distinct(_normal(row, labels) for row in read_source(one)) for one in data.profiles}
+    known = {row["question_id"] for rows in (probe, *profiles.values()) for row in rows}
     whole = _distinct(_normal(row, labels) for row in _answered(read_source(data.pool), data, tell))
     pool = [row for row in whole if row["question_id"] not in known]
     if len(pool) < len(whole):
-        tell(f"data.pool: left out {len(whole) - len(pool)} that data.probe has too")
+        others = " or data.profiles" if profiles else ""
+        tell(f"data.pool: left out {len(whole) - len(pool)} that data.probe{others} has too")
     splits: dict[str, list[Row]] = {"pool": pool, "profile": [], "held_out": []}
     for row in probe:
         splits["profile" if _fraction(row["question_id"]) < data.profile_share else "held_out"].append(row)
     splits["held_out"] = sorted(splits["held_out"], key=lambda row: row["question_id"])[: data.max_held_out]
+    splits |= _not_held_out(profiles, splits["held_out"], tell)
     if data.labels and not any(row["question"] in labels for rows in splits.values() for row in rows):
         raise DataError(
             f"data.labels: none of its {len(labels)} questions is in data.pool or data.probe; use their words"
@@ -85,6 +95,18 @@ def from_tables(
         raise DataError(f"data.pool {data.pool.path}: no row has skills; add a column `skills` or set data.labels.path")
     splits, graph = by_subject(spelled_alike(splits, tell))
     return {split: as_table([row | {"split": split} for row in rows]) for split, rows in splits.items()}, graph
+
+
+def _not_held_out(
+    profiles: Mapping[str, list[Row]], held_out: list[Row], tell: Callable[[str], None]
+) -> dict[str, list[Row]]:
+    """The profiles of later stages by split, without the questions that scores are measured on."""
+    known, splits = {row["question_id"] for row in held_out}, {}
+    for name, rows in profiles.items():
+        splits[f"profile-{name}"] = kept = [row for row in rows if row["question_id"] not in known]
+        if len(kept) < len(rows):
+            tell(f"data.profiles: left out {len(rows) - len(kept)} of {name} that are held out")
+    return splits
 
 
 def recorded_rollouts(path: str, students: Iterable[str], splits: Mapping[str, pa.Table]) -> pa.Table:

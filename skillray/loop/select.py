@@ -1,4 +1,7 @@
-"""Select and Carry: what a plan wants of the pool and of the examples before, as drafts. No teacher is asked."""
+"""Select and Carry: what a plan wants of the pool and of the examples before, as drafts. No teacher is asked.
+
+Answers that are not the pool's own come from the answers table (`loop.targets`), which has a row for each question.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skillray.curriculum.answers import HumanAnswers, OwnAnswers, Rewrites, spread
 from skillray.curriculum.base import OrderKind
 from skillray.store.schemas import DRAFTS
 from skillray.store.tables import Table
-from skillray.training.examples import encode_chats, token_columns
+from skillray.training.examples import NO_TOKENS, encode_chats, token_columns
 from skillray.types import content_id
+
+HUMAN = HumanAnswers()
+NO_ANSWER = "no_usable_answer"
+"""Why the draws of a question are dropped: nobody's answer to it may be studied."""
 
 
 @dataclass(frozen=True)
 class Select:
-    """Stage: pool to drafts of examples (DRAFTS schema), one row for each drawn question, tokenised for the student.
+    """Stage: pool, or answers, to drafts of examples (DRAFTS schema): one row for each answer to a drawn question that
+    is studied, tokenised for the student.
 
     It goes along the pool and not along the orders: a question that was drawn a hundred times is tokenised once, and
     a worker holds a slice of the pool and no more.
@@ -28,6 +37,8 @@ class Select:
     """Folder of the orders table."""
     model: str
     """Whose tokenizer and chat template."""
+    answers: HumanAnswers | Rewrites | OwnAnswers = HUMAN
+    """Whose answers; others than a human's come with the rows that it reads."""
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
         from skillray.training.checkpoint import load_tokenizer
@@ -36,7 +47,10 @@ class Select:
 
         def select(pool: pa.Table) -> pa.Table:
             places = pc.index_in(pool["question_id"], value_set=draws["question_id"].combine_chunks())
-            return _drafts(tokenizer, pool.filter(pc.is_valid(places)), draws.take(places.drop_null()))
+            rows, drawn = pool.filter(pc.is_valid(places)), draws.take(places.drop_null())
+            needed = ["solution", "answer", *(["responses"] if "responses" in rows.column_names else [])]
+            targets = [_targets(row, self.answers) for row in rows.select(needed).to_pylist()]
+            return _drafts(tokenizer, rows, drawn, targets)
 
         return select
 
@@ -92,19 +106,45 @@ def response_of(row: dict[str, Any]) -> str:
     return f"{solution}\n#### {row['answer']}"
 
 
-def _drafts(tokenizer: Any, rows: pa.Table, draws: pa.Table) -> pa.Table:
-    chats = [(row["question"], response_of(row)) for row in rows.select(["question", "solution", "answer"]).to_pylist()]
+def _targets(row: dict[str, Any], answers: HumanAnswers | Rewrites | OwnAnswers) -> list[str]:
+    """What may be studied as the answer to a question; nothing where its draws are to be dropped."""
+    if isinstance(answers, HumanAnswers):
+        return [response_of(row)]
+    usable: list[str] = row["responses"][: answers.count]
+    return usable or ([response_of(row)] if answers.otherwise == "human" else [])
+
+
+def _drafts(tokenizer: Any, rows: pa.Table, draws: pa.Table, targets: list[list[str]]) -> pa.Table:
+    """A question's draws are spread over its targets; without any, one draft says so and has no tokens."""
+    shares = [
+        [(place, target, times) for target, times in _shared_out(texts, draws["multiplicity"][place].as_py())]
+        for place, texts in enumerate(targets)
+    ]
+    flat = [share for of_question in shares for share in of_question]
+    owners = pa.array([place for place, _, _ in flat], pa.int64())
+    rows, draws = rows.take(owners), draws.take(owners)
+    chats = list(zip(rows["question"].to_pylist(), [target for _, target, _ in flat], strict=True))
+    studied = [chat for chat in chats if chat[1] is not None]
+    encoded = iter(encode_chats(tokenizer, studied))
     columns = {
-        "example_id": [content_id(question, response) for question, response in chats],
+        "example_id": [content_id(question, response or "") for question, response in chats],
         "question_id": rows["question_id"],
         "question": rows["question"],
-        "response": [response for _, response in chats],
+        "response": [response or "" for _, response in chats],
         "skills": rows["skills"],
         "parents": [[]] * len(chats),
-        "multiplicity": draws["multiplicity"].cast(pa.int32()),
+        "multiplicity": pa.array([times for _, _, times in flat], pa.int32()),
         "origin": draws["origin"],
         "weight": draws["weight"],
         "unit": draws["unit"],
-        "refused": pa.nulls(len(chats), pa.string()),
+        "refused": pa.array([NO_ANSWER if response is None else None for _, response in chats], pa.string()),
     }
-    return pa.table(columns | token_columns(encode_chats(tokenizer, chats)), schema=DRAFTS)
+    tokens = [NO_TOKENS if response is None else next(encoded) for _, response in chats]
+    return pa.table(columns | token_columns(tokens), schema=DRAFTS)
+
+
+def _shared_out(targets: list[str], draws: int) -> list[tuple[str | None, int]]:
+    """(target, times) of one question; (None, draws) where it has no target."""
+    if not targets:
+        return [(None, draws)]
+    return [(text, times) for text, times in zip(targets, spread(draws, len(targets)), strict=True) if times]

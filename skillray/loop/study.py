@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skillray.curriculum.base import Curriculum, Evidence, Gap, Need, Neighbours, Plan, SkillMap
+from skillray.curriculum.base import Curriculum, Evidence, Failures, Gap, Need, Neighbours, Plan, SkillMap
 from skillray.skills.graph import SkillGraph
 from skillray.store.ids import as_numpy
 from skillray.store.schemas import ORDERS
 from skillray.store.tables import Table
-from skillray.types import Ids
+from skillray.types import Id, Ids
 
 
 def skill_map(pool: Table) -> SkillMap:
@@ -44,13 +45,21 @@ def make_plan(
     neighbours: Table | None = None,
     graph: SkillGraph | None = None,
     texts: Table | None = None,
+    graded: Table | None = None,
 ) -> Plan:
     """What `curriculum` wants, given the tables; those that it does not need are not read, and need not be there."""
     found: tuple[Gap, ...] = ()
+    failures, categories = (), dict[Id, str]()
+    if graded is not None and Need.FAILURES in curriculum.needs:
+        failures, categories = failures_of(graded)
     if Need.GAPS in curriculum.needs:
         rows = gaps.read(["question_id", "missing_skills"]).sort_by("question_id").to_pylist()
         found = tuple(
-            Gap(question_id=row["question_id"], missing_skills=tuple(row["missing_skills"]))
+            Gap(
+                question_id=row["question_id"],
+                missing_skills=tuple(row["missing_skills"]),
+                category=categories.get(row["question_id"], ""),
+            )
             for row in rows
             if row["missing_skills"]
         )
@@ -59,8 +68,21 @@ def make_plan(
         rows = neighbours.read(["question_id", "nearest"]).sort_by("question_id").to_pylist()
         similar = tuple(Neighbours(question_id=row["question_id"], nearest=tuple(row["nearest"])) for row in rows)
     replay = Ids(as_numpy(texts.read(["text_id"])["text_id"]).tobytes()) if texts is not None else ()
-    evidence = Evidence(skill_map=skill_map(pool), gaps=found, neighbours=similar, graph=graph, replay=replay)
+    evidence = Evidence(
+        skill_map=skill_map(pool), gaps=found, failures=failures, neighbours=similar, graph=graph, replay=replay
+    )
     return curriculum.plan(evidence, memory, random.Random(seed))
+
+
+def failures_of(graded: Table) -> tuple[tuple[Failures, ...], dict[Id, str]]:
+    """The profile questions by category, categories sorted; and the category of every question."""
+    rows = graded.read(["question_id", "subject", "skills", "judged", "difficult"])
+    judged = rows.filter(rows["judged"]).to_pylist()
+    category = {row["question_id"]: row["subject"] or next(iter(row["skills"]), "") for row in judged}
+    asked = Counter(category[row["question_id"]] for row in judged)
+    failed = Counter(category[row["question_id"]] for row in judged if row["difficult"])
+    found = (Failures(name=name, asked=count, failed=failed[name]) for name, count in sorted(asked.items()))
+    return tuple(found), category
 
 
 def orders_table(plan: Plan) -> pa.Table:
@@ -75,6 +97,7 @@ def orders_table(plan: Plan) -> pa.Table:
             "count": order.count,
             "weight": order.weight,
             "unit": order.unit,
+            "concepts": list(order.concepts),
         }
         for index, order in enumerate(plan.orders)
     ]

@@ -86,7 +86,7 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
     gaps, graded = folder.table("gaps"), folder.table("graded")
     if not gaps.complete():
         return None
-    rows = gaps.read(["missing_skills", "outcome", "agreement"])
+    rows = gaps.read(["missing_skills", "outcome", "agreement", "overlap"])
     steps = steps_of(graded.read(["step_scores", "unread_steps"]))
     profile = profile_of(rows["missing_skills"].to_pylist(), rows["outcome"].to_pylist())
     return {
@@ -97,6 +97,7 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
         "outcomes": profile.outcomes,
         "agreement": pc.mean(rows["agreement"]).as_py(),
         "steps": None if steps is None else {"read": steps[0], "unread": steps[1]},
+        "overlap": pc.mean(rows["overlap"]).as_py(),
     }
 
 

@@ -70,8 +70,8 @@ def synthesize(orders: Sequence[Row], desk: Desk) -> list[Row]:
         WriteQuestions(skill=order["skill"], seeds=_seeds(order, desk), count=order["count"], index=desk.wave)
         for order in orders
     ]
-    found, drafts = _asked(Task.WRITE_QUESTIONS, orders, requests, desk)
-    pairs = [(order, _question(body)) for order, value in found for body in value]
+    found, drafts = asked_of(Task.WRITE_QUESTIONS, orders, requests, desk)
+    pairs = [(order, question_in(body)) for order, value in found for body in value]
     for (order, question), texts in zip(pairs, _solutions(pairs, desk, own=False), strict=True):
         agreeing = _agreeing(texts, desk)
         for text in (agreeing if desk.all_solutions else agreeing[:1]) or [None]:
@@ -86,7 +86,7 @@ def augment(orders: Sequence[Row], desk: Desk) -> list[Row]:
     """
     wanted = [order for order in orders if desk.wave < order["count"]]
     requests = [Rewrite(question=_seeds(order, desk)[0], index=desk.wave) for order in wanted]
-    found, drafts = _asked(Task.SOLVE, wanted, requests, desk)
+    found, drafts = asked_of(Task.SOLVE, wanted, requests, desk)
     for order, text in found:
         question, answer = _seeds(order, desk)[0], extract_answer(text)
         right = answer is not None and desk.same(answer, question.answer)
@@ -98,25 +98,25 @@ def textbook(orders: Sequence[Row], desk: Desk) -> list[Row]:
     """DSA's textbook data (arXiv 2412.19361): `count` passages on a skill, each an example of its own."""
     wanted = [(order, desk.wave * order["count"] + n) for order in orders for n in range(order["count"])]
     requests = [_passage_on(order["skill"], index, desk) for order, index in wanted]
-    found, drafts = _asked(Task.WRITE_TEXTBOOK, [order for order, _ in wanted], requests, desk)
+    found, drafts = asked_of(Task.WRITE_TEXTBOOK, [order for order, _ in wanted], requests, desk)
     return drafts + [_passage(order, text) for order, text in found]
 
 
 def exercise(orders: Sequence[Row], desk: Desk) -> list[Row]:
     """DSA's exercise data (arXiv 2412.19361): the solution must use the skill, and enough solutions must agree."""
     calls = [(order, request) for order in orders for request in _exercise_calls(order, desk)]
-    found, drafts = _asked(Task.WRITE_EXERCISES, *_unzipped(calls), desk)
-    pairs = [(order, _question(body)) for order, value in found for body in value]
+    found, drafts = asked_of(Task.WRITE_EXERCISES, *_unzipped(calls), desk)
+    pairs = [(order, question_in(body)) for order, value in found for body in value]
     problems = _skill_problems(pairs, desk)
     drafts += [draft(*pair, pair[1].solution, [], why) for pair, why in zip(pairs, problems, strict=True) if why]
-    return drafts + _with_own_solution([pair for pair, why in zip(pairs, problems, strict=True) if not why], desk)
+    return drafts + with_own_solution([pair for pair, why in zip(pairs, problems, strict=True) if not why], desk)
 
 
 def compose(orders: Sequence[Row], desk: Desk) -> list[Row]:
     """DSA's easy examples (arXiv 2412.19361): two or more put together to one harder problem."""
     requests = [Compose(questions=_seeds(order, desk), index=desk.wave) for order in orders]
-    found, drafts = _asked(Task.COMPOSE, orders, requests, desk)
-    return drafts + _with_own_solution([(order, _question(body)) for order, body in found], desk)
+    found, drafts = asked_of(Task.COMPOSE, orders, requests, desk)
+    return drafts + with_own_solution([(order, question_in(body)) for order, body in found], desk)
 
 
 WRITERS: Mapping[str, Callable[[Sequence[Row], Desk], list[Row]]] = {
@@ -152,7 +152,7 @@ def _passage(order: Row, text: str) -> Row:
     return row | {"question_id": row["example_id"]}
 
 
-def _with_own_solution(pairs: Sequence[tuple[Row, Question]], desk: Desk) -> list[Row]:
+def with_own_solution(pairs: Sequence[tuple[Row, Question]], desk: Desk) -> list[Row]:
     """One example each: its own solution, or the first that agrees where its own does not."""
     drafts = []
     for (order, question), texts in zip(pairs, _solutions(pairs, desk, own=True), strict=True):
@@ -189,7 +189,7 @@ def _length_problem(kind: str, text: str) -> str | None:
     return f"{kind}_too_short" if len(text) < least else f"{kind}_too_long" if len(text) > most else None
 
 
-def _asked(
+def asked_of(
     task: Task, orders: Sequence[Row], requests: Sequence[Request], desk: Desk
 ) -> tuple[list[tuple[Row, Any]], list[Row]]:
     """The value of each reply with its order; and for a reply that has none, a draft that says so."""
@@ -266,7 +266,7 @@ def _seeds(order: Row, desk: Desk) -> tuple[Question, ...]:
     return tuple(question_of(desk.seeds[question_id]) for question_id in order["question_ids"])
 
 
-def _question(body: Row) -> Question:
+def question_in(body: Row) -> Question:
     return Question(**body | {"question_id": content_id(body["question"]), "skills": tuple(body["skills"])})
 
 

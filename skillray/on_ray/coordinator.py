@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -23,6 +24,7 @@ import ray
 
 from skillray.config import RunConfig, StudentConfig, load_config
 from skillray.coordinator.fleet import Status, one_line, run_fleet, within
+from skillray.curriculum.answers import OwnAnswers, answers_of
 from skillray.loop.health import warnings_of
 from skillray.loop.notes import notes_of
 from skillray.loop.outcome import is_studied, study_result
@@ -148,9 +150,25 @@ class RayVerbs:
 
     async def study(self, student: StudentConfig, round_index: int) -> Stop | None:
         if not is_studied(self._run.round(student.name, round_index), student.stage(round_index)):
+            if isinstance(answers_of(student.stage(round_index).curriculum), OwnAnswers):
+                await self._own_answers(student, round_index)
             await self._runner(Verb.STUDY, (student,), round_index)
             await self._save_usage()
         return study_result(self._run, student.name, round_index)
+
+    async def _own_answers(self, student: StudentConfig, round_index: int) -> None:
+        """Students that are asked the same in the same state have one runner between them."""
+        await self._runner(Verb.PLAN, (student,), round_index)
+        segment = self._run.round(student.name, round_index).segment()
+        if not segment.targets.table("asked").complete() or segment.targets.table("answers").complete():
+            return
+        shared = segment.shared_targets.path
+        if shared not in self._shared:
+            place = f"{os.path.basename(os.path.dirname(shared))}/{Verb.SAMPLE}"
+            sampled = self._runner(Verb.SAMPLE, (student,), round_index, place)
+            self._shared[shared] = asyncio.create_task(sampled)
+        self._status.student(student.name, round=round_index, stage=str(Verb.SAMPLE))
+        await asyncio.shield(self._shared[shared])
 
     async def fine_tune(self, student: StudentConfig, round_index: int) -> None:
         if settled(self._run.round(student.name, round_index).checkpoint):
@@ -281,9 +299,12 @@ class RayVerbs:
         self._status.value["usage"] = {"teacher": report(summed(spent for spent, _ in usage), known, *prices)}
         self._status.save()
 
-    async def _runner(self, verb: Verb, students: tuple[StudentConfig, ...], round_index: int) -> None:
-        """Run `verb` in its own actor, or adopt the one that already does; one that dies is replaced."""
-        place = f"{students[0].name}/round-{round_index:03d}/{verb}"
+    async def _runner(
+        self, verb: Verb, students: tuple[StudentConfig, ...], round_index: int, place: str | None = None
+    ) -> None:
+        """Run `verb` in its own actor, or adopt the one that already does; one that dies is replaced. `place` is the
+        actor's name where it works for several students."""
+        place = place or f"{students[0].name}/round-{round_index:03d}/{verb}"
         names = [student.name for student in students]
         for name in names:
             self._status.student(name, round=round_index, stage=str(verb))

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from skillray.curriculum.answers import answers_of
 from skillray.curriculum.base import NEW, WRITTEN, OrderKind, Plan
 from skillray.curriculum.dynamics import MIN_AGREEMENT, SOLUTIONS
+from skillray.curriculum.sws import Sws
 from skillray.curriculum.textbooks import Textbooks
 from skillray.loop.by_loss import PassageLosses, units_by_loss, with_units
 from skillray.loop.fulfil import Fulfil
 from skillray.loop.merge import merge
-from skillray.loop.questions import SPLITS
+from skillray.loop.questions import splits_of
 from skillray.loop.replay import Replay
 from skillray.loop.select import Carry, Select
 from skillray.on_ray.data import Job, Link, Stage
+from skillray.on_ray.reach import within_reach
+from skillray.on_ray.targets import answers_for
 from skillray.skills.graph_json import graph_from_json
 from skillray.store.files import read_json
 from skillray.store.layout import RoundFolder
@@ -33,8 +37,8 @@ UPDATE_ORDERS = 1024
 """Of a later segment: so many are one unit, done in this process, for training may be waiting. All of a unit's requests
 go to the teacher at once."""
 CLOSE_ENOUGH = 0.85
-"""Share of the target that ends the waves: a last wave for a few examples costs more than they are worth, and the
-number of training tokens is fixed by the schedule."""
+"""Share of the target that ends the waves of a later segment: training may be waiting, and its length is fixed. A first
+segment gets all of its target, so that the sets of several methods are equal."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Drafting:
         it writes may be refused, or stand twice. A later wave sends as many orders as the yield so far says are needed;
         one that brought nothing new is the last: there are no more rewrites, or the teacher refuses everything.
         """
-        given, max_length = self._given({order.kind for order in plan.orders}), self.runner.config.training.max_length
+        max_length = self.runner.config.training.max_length
+        given, counted = self._given({order.kind for order in plan.orders})
         wanted = asking = sum(order.kind in WRITTEN for order in plan.orders)
         drafts: list[Table] = []
         waves, sent, before = 0, 0, 0.0
@@ -59,25 +64,29 @@ class Drafting:
                 waves, sent = waves + 1, sent + wanted
             parts, notes = merge(given, drafts, forbidden, max_length, plan.target, self._checked)
             written, target = notes.get("written", 0), plan.target or 0
-            if written >= CLOSE_ENOUGH * target or written == before or waves == MAX_WAVES:
-                return self._ordered(parts, drafts), notes | {"waves": waves, "teacher_orders_sent": sent}
+            enough = CLOSE_ENOUGH * target if self.index else target
+            if written >= enough or written == before or waves == MAX_WAVES:
+                sizes = {"waves": waves, "teacher_orders_sent": sent} | ({"target": target} if target else {})
+                return self._ordered(parts, drafts), notes | counted | sizes
             before = written
             wanted = min(asking, math.ceil((target - written) * sent / written))
 
-    def _given(self, kinds: set[OrderKind]) -> list[Table]:
-        """What nobody has to write."""
+    def _given(self, kinds: set[OrderKind]) -> tuple[list[Table], dict[str, float]]:
+        """Drafts that no wave of orders brings, and what is counted of the answers that they need."""
         run, orders = self.runner.run, self._segment.table("orders").folder
-        found = []
+        found, counted = [], dict[str, float]()
         is_general = isinstance(self.runner.stage.curriculum, Textbooks) and self.runner.config.data.replay is not None
         if OrderKind.SELECT in kinds or (OrderKind.KEEP in kinds and not is_general):
-            found.append(self._made("selected", Select(orders, self.runner.student.model), run.questions("pool")))
+            source, counted = answers_for(self.runner, self._segment)
+            select = Select(orders, self.runner.student.model, answers_of(self.runner.stage.curriculum))
+            found.append(self._made("selected", select, source))
         if OrderKind.CARRY in kinds:
             found.append(self._made("carried", Carry(orders), self._previous))
         if OrderKind.KEEP in kinds and is_general:
             length = self.runner.config.training.max_length
             replay = Replay(orders, self.runner.student.model, length, self._evaluation)
             found.append(self._made("replayed", replay, run.texts()))
-        return found
+        return found, counted
 
     def _written(self, wave: int, wanted: int) -> Table:
         curriculum, run = self.runner.stage.curriculum, self.runner.run
@@ -97,7 +106,10 @@ class Drafting:
         rows = self.runner.config.rollout.batch_size
         if self.index:
             rows = max(rows, UPDATE_ORDERS)
-        return self._made(f"wave-{wave:02d}", stage, self._segment.table("orders"), wanted, rows)
+        made = self._made(f"wave-{wave:02d}", stage, self._segment.table("orders"), wanted, rows)
+        if self.index or not isinstance(curriculum, Sws):
+            return made
+        return within_reach(self.runner, curriculum, self._segment.folder(f"wave-{wave:02d}"))
 
     def _ordered(self, parts: Iterator[pa.Table], written: list[Table]) -> Iterator[pa.Table]:
         """By loss, where the curriculum says so: known when the passages are there. A later segment carries them
@@ -140,4 +152,5 @@ class Drafting:
 
     @property
     def _evaluation(self) -> tuple[str, ...]:
-        return tuple(self.runner.run.questions(split).folder for split in SPLITS if split != "pool")
+        splits = splits_of(self.runner.config.data)
+        return tuple(self.runner.run.questions(split).folder for split in splits if split != "pool")

@@ -16,7 +16,6 @@ from skillray.config.model import LabellingSettings, Placement
 from skillray.diagnosis.vocabulary import vocabulary_of
 from skillray.errors import DataError
 from skillray.loop.label import Label, names_by_subject
-from skillray.loop.questions import SPLITS
 from skillray.loop.skill_graph import refuse_long_lists, vocabulary
 from skillray.on_ray.data import Job, Link
 from skillray.on_ray.neighbours import Chain
@@ -51,7 +50,7 @@ def label_questions(
         DataError: a vocabulary is too long, or no question got a skill.
     """
     folder = run.labelling
-    for split in SPLITS:
+    for split in tables:
         if not folder.table(split).complete():
             folder.table(split).write(tables[split], fence=fence)
     made: dict[str, Any] = {}
@@ -66,8 +65,8 @@ def label_questions(
             fence.commit_json(run.vocabulary, _vocabulary(names_by_subject(named), settings, teacher))
         made = read_json(run.vocabulary)
         allowed = {subject: tuple(found["skills"]) for subject, found in made.items()}
-    labels = {split: folder.folder(split + "-labelled").table("labels") for split in SPLITS}
-    jobs = [Job(folder.table(split), (labels[split],)) for split in SPLITS]
+    labels = {split: folder.folder(split + "-labelled").table("labels") for split in tables}
+    jobs = [Job(folder.table(split), (labels[split],)) for split in tables]
     chain(jobs, [Link(Label(teacher, allowed), placement)], UNIT_ROWS)
     rows = [row for table in labels.values() for row in table.read(["question", "skills", "outcome"]).to_pylist()]
     outcomes = Counter(row["outcome"] for row in rows)

@@ -50,7 +50,7 @@ def write_probe(runner: Runner, settings: BaselineSettings) -> None:
     seed = _seed(runner, "probe")
     once = runner.training.model_copy(update={"epochs": settings.epochs, "max_tokens": None})
     decisive = once.model_dump(mode="json", exclude=set(EXECUTION))
-    key = identity_hash(_start(runner), source.fingerprint(), settings, decisive, seed)
+    key = identity_hash(start_of(runner), source.fingerprint(), settings, decisive, seed)
     shared = runner.run.shared(key).probe
     examples, schedule = shared.table("examples"), shared.table("schedule")
     if not examples.complete():
@@ -63,7 +63,7 @@ def write_probe(runner: Runner, settings: BaselineSettings) -> None:
             own.table(name).link(shared.table(name), fence=runner.fence)
 
 
-def _start(runner: Runner) -> str:
+def start_of(runner: Runner) -> str:
     """Hash of the weights that the round starts from."""
     if runner.round == 0:
         return model_content(runner.run, runner.student.name)

@@ -16,9 +16,9 @@ from skillray.loop.inputs import model_content, note_inputs, scorer_content
 from skillray.loop.merge import ids_of
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import (
-    SPLITS,
     recorded_rollouts,
     refuse_silent,
+    splits_of,
 )
 from skillray.loop.replay import read_texts
 from skillray.loop.roll_out import Recorded, RollOut
@@ -32,6 +32,7 @@ from skillray.on_ray.questions import make_questions
 from skillray.on_ray.reply_logs import ServedTeacher, served_teacher
 from skillray.on_ray.runner import namespace_of
 from skillray.on_ray.segments import edit_segments, write_probe
+from skillray.on_ray.targets import ask_questions, sample_answers
 from skillray.skills.graph_json import graph_from_json, graph_json
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
@@ -93,8 +94,8 @@ class Runner:
     def _make_questions(self) -> None:
         notes = list[str]()
         tables, graph = make_questions(self.run, self.config, self.teacher(), self.chain, self.fence, notes.append)
-        for split in SPLITS:
-            self.run.questions(split).write(tables[split], fence=self.fence)
+        for split, questions in tables.items():
+            self.run.questions(split).write(questions, fence=self.fence)
         if self.config.rollout.recorded is not None:
             answers = recorded_rollouts(self.config.rollout.recorded.path, self._recorded_names(), tables)
             self.run.recorded().write(answers, fence=self.fence)
@@ -124,7 +125,8 @@ class Runner:
             )
         ]
         if any(self._needs(student) for student in self.students):
-            jobs.append(Job(self.run.questions("profile"), (profile.table("rollouts"), profile.table("graded"))))
+            asked = self.run.questions(self.stage.profile_split)
+            jobs.append(Job(asked, (profile.table("rollouts"), profile.table("graded"))))
         links = [self._answering(), self._grading()]
         with self.timed("answer"):
             self.chain(jobs, links, self.config.rollout.batch_size)
@@ -151,14 +153,25 @@ class Runner:
             if Need.GAPS in self._needs(student):
                 self._link(folder.table("gaps"), self.run.round(student.name, 0).table("gaps"))
 
-    def study(self) -> None:
-        """plan, fulfil and the schedule of the round's first segment, and what its dynamics measures errors by."""
+    def plan(self) -> Plan:
+        """The orders, and which of the questions that they draw the student has to answer itself."""
         segment = self._segment()
         if Need.NEIGHBOURS in self.stage.curriculum.needs:
             with self.timed("neighbours"):
                 self._find_neighbours(segment)
         with self.timed("plan"):
             plan = self._plan(segment)
+        ask_questions(self)
+        return plan
+
+    def sample(self) -> None:
+        """The student answers the pool questions that its orders draw."""
+        with self.timed("sample"):
+            sample_answers(self)
+
+    def study(self) -> None:
+        """plan, fulfil and the schedule of the round's first segment, and what its dynamics measures errors by."""
+        plan = self.plan()
         if plan.orders:
             with self.timed("fulfil"):
                 self.fulfil(0, plan)
@@ -181,7 +194,8 @@ class Runner:
         limit = self.config.diagnosis.max_difficult
         chosen = choose_difficult(self.folder().table("graded"), limit, self.config.seed)
         count: int = getattr(self.stage.curriculum, "neighbours", 0)
-        find_neighbours(self.run, chosen, count, segment, self.config.placement.grade, self.chain, self.fence)
+        split, placement = self.stage.profile_split, self.config.placement.grade
+        find_neighbours(self.run, chosen, split, count, segment, placement, self.chain, self.fence)
 
     def _plan(self, segment: RoundFolder) -> Plan:
         curriculum = self.stage.curriculum
@@ -189,10 +203,14 @@ class Runner:
         memory = (
             read_json(self.run.round(self.student.name, self.round - 1).segment().study)["memory"] if self.round else {}
         )
-        gaps, neighbours = self.folder().table("gaps"), segment.table("neighbours")
+        gaps, graded, neighbours = (
+            self.folder().table("gaps"),
+            self.folder().table("graded"),
+            segment.table("neighbours"),
+        )
         graph = graph_from_json(read_json(self.run.graph))
         texts = None if self.config.data.replay is None else self.run.texts()
-        plan = make_plan(curriculum, self.run.questions("pool"), gaps, memory, seed, neighbours, graph, texts)
+        plan = make_plan(curriculum, self.run.questions("pool"), gaps, memory, seed, neighbours, graph, texts, graded)
         self.note_plan(segment, plan)
         return plan
 
@@ -206,7 +224,7 @@ class Runner:
         segment = self.folder().segment(index)
         examples = segment.table("examples")
         if not examples.complete():
-            held_out = [self.run.questions(split) for split in SPLITS if split != "pool"]
+            held_out = [self.run.questions(split) for split in splits_of(self.config.data) if split != "pool"]
             parts, notes = Drafting(self, index).examples(plan, ids_of(held_out))
             # Before the examples: who finds them sealed makes nothing again, and has no counts of its own.
             known = read_json(segment.study)
@@ -227,10 +245,15 @@ class Runner:
         schedule.write(rows, fence=self.fence)
 
     def _answering(self) -> Link:
-        settings, placement = self.config.rollout, self.config.placement.rollout
         if self.round == 0 and self.student.recorded is not None:
-            return Link(Recorded(self.run.recorded().folder, self.student.recorded), placement)
-        roll_out = RollOut(
+            recorded = Recorded(self.run.recorded().folder, self.student.recorded)
+            return Link(recorded, self.config.placement.rollout)
+        return self.by_engine(self.roll_out())
+
+    def roll_out(self) -> RollOut:
+        """How the checkpoint that the round starts from answers questions."""
+        settings = self.config.rollout
+        return RollOut(
             model=self.checkpoint(self.round),
             samples=settings.samples,
             temperature=settings.temperature,
@@ -238,8 +261,11 @@ class Runner:
             threads=settings.threads,
             seed=seed_for(self.config.seed, "answer", self.round),
         )
-        if settings.engine != "vllm":
-            return Link(roll_out, placement)
+
+    def by_engine(self, roll_out: RollOut) -> Link:
+        """`roll_out`, by the engine of the run."""
+        if self.config.rollout.engine != "vllm":
+            return Link(roll_out, self.config.placement.rollout)
         from skillray.on_ray.rollout_engine import by_engines
 
         return by_engines(roll_out, self.config, self.fence)

@@ -62,6 +62,8 @@ class Profile(Record):
     judged_correct: int = 0
     agreement: float | None = None
     """Of the teacher's samples on a question, on average; None where it was asked once."""
+    overlap: float | None = None
+    """Share of its first sample's skills that its others name, on average; None likewise."""
     steps: Steps | None = None
     """None where the step scorer reads any text."""
 

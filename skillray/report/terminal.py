@@ -122,6 +122,8 @@ def _profile(name: str, student: Student, subjects: Mapping[str, str]) -> str:
     agreed = [NONE if p.agreement is None else percent(p.agreement, 0) for _, p in student.profiled]
     if set(agreed) != {NONE}:
         rows.append(["agreement of the teacher's samples, percent", *agreed])
+        shares = [NONE if p.overlap is None else percent(p.overlap, 0) for _, p in student.profiled]
+        rows.append(["of its first sample's skills, named by others, percent", *shares])
     checked = [NONE if p.steps is None else percent(p.steps.share, 0) for _, p in student.profiled]
     if set(checked) != {NONE}:
         rows.append(["written steps that the scorer could check, percent", *checked])

@@ -41,6 +41,16 @@ class RoundFolder:
         """Where the tables of `probe` are, of all students whose fit is the same."""
         return RoundFolder(os.path.dirname(self.probe.table("schedule").source().folder))
 
+    @property
+    def targets(self) -> RoundFolder:
+        """Of a segment: answers to the pool questions that it draws, where they are not the pool's own."""
+        return self.folder("targets")
+
+    @property
+    def shared_targets(self) -> RoundFolder:
+        """Where the tables of `targets` are, of all students that were asked the same in the same state."""
+        return RoundFolder(os.path.dirname(self.targets.table("asked").source().folder))
+
     def segment(self, index: int = 0) -> RoundFolder:
         return RoundFolder(os.path.join(self.path, f"segment-{index:03d}"))
 
@@ -76,7 +86,7 @@ class RunFolder:
         return self.file("report", "index.html")
 
     def questions(self, split: str) -> Table:
-        """`split`: profile, pool or held_out."""
+        """`split`: pool, profile, held_out, or profile-NAME of a profile that a later stage looks at."""
         return Table(self.file("data", split))
 
     def embeddings(self, split: str) -> Table:

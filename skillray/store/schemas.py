@@ -68,6 +68,7 @@ GAPS = pa.schema(
         pa.field("missing_skills", STRINGS, nullable=False),
         pa.field("outcome", pa.string(), nullable=False),  # teacher.tasks.Outcome
         pa.field("agreement", pa.float64()),  # of the teacher's samples; null where it was asked once
+        pa.field("overlap", pa.float64()),  # share of the first sample's skills that the others name; null likewise
     ]
 )
 
@@ -113,6 +114,23 @@ ORDERS = pa.schema(
         pa.field("count", pa.int32(), nullable=False),  # examples wanted
         pa.field("weight", pa.float32(), nullable=False),
         pa.field("unit", pa.int32(), nullable=False),  # place in the order of study
+        pa.field("concepts", STRINGS),  # concepts: what it is to need besides the skill
+    ]
+)
+
+ACCURACIES = pa.schema(
+    [
+        pa.field("question_id", ID, nullable=False),  # of a new question
+        pa.field("accuracy", pa.float64(), nullable=False),  # share of the student's answers that are right
+        pa.field("answers", pa.int32(), nullable=False),
+    ]
+)
+
+ANSWERS = pa.schema(
+    [
+        *QUESTIONS,
+        pa.field("responses", STRINGS, nullable=False),  # different ones that may be studied, in the order of sampling
+        pa.field("verdicts", STRINGS, nullable=False),  # of everything that was written: correct, or why it is not used
     ]
 )
 
@@ -213,6 +231,9 @@ TABLES: dict[str, pa.Schema] = {
     "candidates": NEIGHBOURS,
     "neighbours": NEIGHBOURS,
     "orders": ORDERS,
+    "asked": QUESTIONS,  # pool questions that the orders draw
+    "answers": ANSWERS,
+    "accuracies": ACCURACIES,
     "drafts": DRAFTS,
     "examples": EXAMPLES,
     "losses": LOSSES,

@@ -40,13 +40,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The table at `folder`; its schema is that of the folder's last name."""
+    """The table at `folder`; its schema is that of the folder's last name, up to a '-': profile-2024 is a profile."""
 
     folder: str
 
     @property
     def schema(self) -> pa.Schema:
-        return TABLES[os.path.basename(self.folder)]
+        return TABLES[os.path.basename(self.folder).partition("-")[0]]
 
     @property
     def manifest_path(self) -> str:

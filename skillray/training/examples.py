@@ -23,6 +23,8 @@ Chat = tuple[str, str]
 """Question and response."""
 Encoded = tuple[npt.NDArray[np.int32], int]
 """Token ids, and from which of them on they are trained on."""
+NO_TOKENS: Encoded = (np.empty(0, np.int32), 0)
+"""Of a draft that is no example."""
 BATCH = 256
 """Chats that the tokenizer is given at once: its own records of them take kilobytes each."""
 THREADS = 2

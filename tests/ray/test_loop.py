@@ -114,7 +114,8 @@ def grown(run, tmp_path_factory) -> RunFolder:
 
     copy = RunFolder(str(tmp_path_factory.mktemp("grown") / "run"))
     shutil.copytree(run.path, copy.path)
-    late = {"name": "late", "curriculum": {"type": "hard", "num_examples": 60, "min_level": 2}}
+    own = {"source": "student", "samples": 2, "otherwise": "human"}
+    late = {"name": "late", "curriculum": {"type": "hard", "num_examples": 60, "min_level": 2, "answers": own}}
     # The teacher knows no question of level 9.
     broken = {"name": "broken", "curriculum": {"type": "hard", "num_examples": 10, "min_level": 9}}
     config = CONFIG | {"name": "undisturbed", "rounds": 2, "students": [STUDENTS[0], late, broken]}
@@ -133,6 +134,21 @@ def test_a_round_and_a_student_are_added(run, grown):
         manifest = read_json(os.path.join(grown.round(name, 1).checkpoint, "manifest.json"))
         assert manifest["files"]
     assert grown.base("late").table("scores").source() == grown.base("stat-syn").table("scores").source()
+
+
+def test_a_student_studies_its_own_right_answers(grown):
+    for index in range(2):  # each round's are those of the checkpoint that it starts from
+        targets = grown.round("late", index).segment().targets
+        said = {(row["question_id"], row["response"]) for row in targets.table("rollouts").read().to_pylist()}
+        answers = targets.table("answers").read().to_pylist()
+        own = {(row["question_id"], text) for row in answers for text in row["responses"]}
+        assert own and own <= said
+        examples = grown.round("late", index).segment().table("examples").read().to_pylist()
+        studied = {(row["question_id"], row["response"]) for row in examples}
+        without = {row["question_id"] for row in answers if not row["responses"]}
+        assert {pair for pair in studied if pair[0] not in without} <= own
+    starts = [grown.round("late", index).segment().shared_targets.path for index in range(2)]
+    assert starts[0] != starts[1]
 
 
 def test_students_end_alone(grown):

@@ -79,6 +79,18 @@ UNKNOWN = [
     field("unknown-in-filter", "grading.filter={type: stat, tau: 0.5}", "'grading.filter.tau'", "did you mean 'tau"),
     field("unknown-like-nothing", "xyzzy=1", "unknown field 'xyzzy'", "known here", "training"),
     field("unknown-curriculum", "students.0.curriculum.type=stat_sel", "unknown type 'stat_sel'", "mean 'stat-sel'"),
+    field(
+        "unknown-source-of-answers",
+        "students.0.curriculum.answers={source: students}",
+        "students.0.curriculum.answers",
+        "unknown source 'students'",
+        "did you mean 'student'?",
+    ),
+    field(
+        "answers-without-a-source",
+        "students.0.curriculum.answers={count: 3}",
+        "students.0.curriculum.answers: needs a `source`, one of human, rewrites, student",
+    ),
     field("unknown-scorer", "grading.scorer.type=prm", "grading.scorer", "unknown type 'prm'", "'outcome'"),
     field(
         "curriculum-without-type",
@@ -157,6 +169,35 @@ CONTRADICTIONS = [
         config=LABELLED,
     ),
     field("teacher-on-tables", "diagnosis.source=teacher", "diagnosis.source must be 'labels'", config=TABLES),
+    field(
+        "more-answers-than-samples",
+        "students.0.curriculum.answers={source: student, count: 9}",
+        "count 9 needs at least as many samples, not 4",
+    ),
+    field(
+        "rewrites-by-a-domain-of-tables",
+        "students.0.curriculum.answers={source: rewrites}",
+        "student 'a': curriculum 'stat-sel' has a teacher write",
+        config=TABLES,
+    ),
+    field(
+        "profile-of-nothing",
+        "students.0={name: a, stages: [{curriculum: {type: stat-sel}}, {curriculum: {type: stat-sel}, profile: x}]}",
+        "stages.1.profile is 'x', and that is none of data.profiles; it has none",
+        config=TABLES,
+    ),
+    field(
+        "profile-of-the-first-round",
+        "students.0={name: a, stages: [{curriculum: {type: stat-sel}, profile: x}]}",
+        "stages.0.profile: the first round looks at data.probe",
+        config=TABLES | {"data": TABLES["data"] | {"profiles": [{"name": "x", "path": "probe.jsonl"}]}},
+    ),
+    field(
+        "profile-that-nobody-looks-at",
+        "students.0={name: a, stages: [{curriculum: {type: uniform}}, {curriculum: {type: uniform}, profile: x}]}",
+        "stages.1.profile: curriculum 'uniform' looks at no evidence; leave it out",
+        config=TABLES | {"data": TABLES["data"] | {"profiles": [{"name": "x", "path": "probe.jsonl"}]}},
+    ),
     field(
         "dynamics-of-a-number-of-tokens",
         "training.max_tokens=5000",

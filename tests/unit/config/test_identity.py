@@ -64,6 +64,11 @@ STAGES = [
 ]
 STAGED = ON_GPUS | {"students": [{"name": "a", "stages": STAGES}], "training": {"zero_stage": 3, "epochs": 9}}
 REPLAYED = LABELLED | {"students": [{"name": "a", "curriculum": REPLAY}]}
+CONTINUAL: dict[str, Any] = TABLES | {
+    "data": TABLES["data"] | {"profiles": [{"name": "x", "path": "probe.jsonl"}]},
+    "students": [{"name": "a", "stages": [{"curriculum": {"type": "stat-sel"}}] * 2}],
+}
+"""Where the second stage may look at another profile."""
 IN_STAGE_2 = {"name": "r", "students": ON_GPUS["students"], "training": {"lora": {}}}
 """Where four bits are right."""
 ANY_DATA = {name: value for name, value in TABLES.items() if name != "data"}
@@ -98,7 +103,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
 
 @pytest.fixture
 def found() -> list[Change]:
-    starts = [ON_GPUS, PAID, IN_STAGE_2, STAGED, ANY_DATA, TABLES, RECORDED, LABELLED, REPLAYED, TAKEN_APART]
+    starts = [ON_GPUS, PAID, IN_STAGE_2, STAGED, ANY_DATA, TABLES, RECORDED, LABELLED, REPLAYED, TAKEN_APART, CONTINUAL]
     return [*changes(starts), WITH_RECORDED]
 
 

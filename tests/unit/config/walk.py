@@ -18,6 +18,8 @@ VALUES: dict[str, Any] = {
     "students.*.stages.*.dynamics.actions": ["drop_error"],
 }
 """Where no value that the type alone suggests is right."""
+TAGS = ("type", "source")
+"""Fields that tell the variants of a union apart."""
 Place = tuple[str, str, str]
 """A field, students by '*'; the class it is a field of; the variant that it has now, where there are several."""
 
@@ -139,19 +141,22 @@ def changes_itself(name: str, annotation: Any) -> bool:
 
 
 def is_constant(name: str, annotation: Any) -> bool:
-    """The `type` of a variant has one value; it changes with the field that holds the variant."""
-    return name == "type" and get_origin(annotation) is Literal and len(get_args(annotation)) == 1
+    """The tag of a variant has one value; it changes with the field that holds the variant."""
+    return name in TAGS and get_origin(annotation) is Literal and len(get_args(annotation)) == 1
 
 
 def dotted(path: tuple[Any, ...], student: str) -> str:
-    """`student` stands for the first number, and '*' for all."""
-    numbers = iter([student, *("*" if student == "*" else None for _ in path)])
+    """`student` stands for the first number of students, and '*' for all numbers."""
+    first = student if student == "*" or path[0] == "students" else None
+    numbers = iter([first, *("*" if student == "*" else None for _ in path)])
     return ".".join(part if isinstance(part, str) else next(numbers) or str(part) for part in path)
 
 
 def _is(model: type[BaseModel], value: Any) -> bool:
-    kind = model.model_fields.get("type")
-    return isinstance(value, Mapping) and (kind is None or value.get("type") in get_args(kind.annotation))
+    fields = model.model_fields
+    tag = next((name for name in TAGS if name in fields and is_constant(name, fields[name].annotation)), "")
+    kind = fields.get(tag)
+    return isinstance(value, Mapping) and (kind is None or value.get(tag) in get_args(kind.annotation))
 
 
 def _is_number(value: Any) -> bool:
@@ -183,6 +188,7 @@ def _told(config: dict[str, Any], path: tuple[Any, ...], old: Any, new: Any) -> 
     name = dotted(path, config["students"][0]["name"])
     if path == ("students", 0, "name"):
         return f"students.{old} was there, now it is not"
-    if isinstance(old, Mapping) and isinstance(new, Mapping) and "type" in old:
-        return f"{name}.type was {old['type']!r}, now {new['type']!r}"
+    tag = next((tag for tag in TAGS if isinstance(old, Mapping) and isinstance(new, Mapping) and tag in old), None)
+    if tag is not None:
+        return f"{name}.{tag} was {old[tag]!r}, now {new[tag]!r}"
     return f"{name} was {old!r}, now {new!r}"

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skillray.curriculum import CURRICULA, Augment, Curriculum, EmbedSel, EmbedSyn, Hard, StatSel, StatSyn, Uniform
-from skillray.curriculum.base import WRITTEN, Evidence, Gap, Need, Neighbours, OrderKind, Plan, SkillMap
+from skillray.curriculum.answers import OwnAnswers, Rewrites, spread
+from skillray.curriculum.base import WRITTEN, Evidence, Failures, Gap, Need, Neighbours, OrderKind, Plan, SkillMap
 from skillray.curriculum.exercises import Exercises
 from skillray.curriculum.mixture import Mixture
 from skillray.curriculum.textbooks import Textbooks
@@ -38,7 +39,8 @@ NEAR = (
     Neighbours(question_id=HARD_ONE, nearest=SUMS[:5]),
     Neighbours(question_id=HARD_TWO, nearest=SUMS[3:8]),
 )
-EVIDENCE = Evidence(skill_map=POOL, gaps=GAPS, neighbours=NEAR)
+FAILURES = (Failures(name="", asked=9, failed=3),)
+EVIDENCE = Evidence(skill_map=POOL, gaps=GAPS, failures=FAILURES, neighbours=NEAR)
 PERFECT = Evidence(skill_map=POOL)
 
 
@@ -105,6 +107,34 @@ def test_stat_sel_draws_five_for_every_pair() -> None:
     for order in made.orders:
         assert len(set(order.question_ids)) == 5 and set(order.question_ids) <= set(POOL.by_skill[str(order.skill)])
     assert made.notes == {"pairs": 4, "pairs_without_pool_questions": 1, "targeted_draws": 20, "keep_draws": 0}
+
+
+def test_every_drawn_question_brings_its_answers() -> None:
+    made = plan(StatSel(questions_per_skill=2, answers=Rewrites()))
+    # four pairs, two questions each, three answers each
+    assert [order.count for order in made.orders] == [6, 6, 6, 6] and made.notes["targeted_draws"] == 24
+    assert all(set(Counter(order.question_ids).values()) == {3} for order in made.orders)
+    assert plan(StatSel(answers=Rewrites())).notes["targeted_draws"] == 4 * 5 * 3
+    near = plan(EmbedSel(neighbours=2, answers=OwnAnswers(count=2)))
+    assert [one.question_ids for one in near.orders] == [
+        (SUMS[0], SUMS[0], SUMS[1], SUMS[1]),
+        (SUMS[3], SUMS[3], SUMS[4], SUMS[4]),
+    ]
+
+
+def test_the_budget_counts_pairs_of_question_and_answer() -> None:
+    made = plan(StatSel(num_examples=30, answers=Rewrites()))
+    assert made.notes["targeted_draws"] == len(drawn(made, OrderKind.SELECT)) == 30  # of 60
+    assert len(drawn(plan(Hard(num_examples=40, answers=Rewrites())), OrderKind.SELECT)) == 40
+
+
+def test_draws_are_spread_over_answers() -> None:
+    assert spread(7, 3) == [3, 2, 2] and spread(2, 3) == [1, 1, 0] and spread(3, 1) == [3]
+
+
+def test_a_student_cannot_have_more_right_answers_than_it_gives() -> None:
+    with pytest.raises(ValueError, match="count 5 needs at least as many samples, not 4"):
+        OwnAnswers(count=5)
 
 
 def test_stat_sel_repeats_inside_a_pair_only_when_the_skill_is_small() -> None:
@@ -247,7 +277,7 @@ def test_what_every_plan_owes(name: str, seed: int, missing: list[list[str]], nu
     curriculum = CURRICULA[name].model_validate({field: value for field, value in fields.items() if field in known})
     gaps = tuple(Gap(question_id=content_id("gap", i), missing_skills=tuple(m)) for i, m in enumerate(missing))
     near = tuple(Neighbours(question_id=gap.question_id, nearest=PRODUCTS[: len(gap.missing_skills)]) for gap in gaps)
-    evidence = Evidence(skill_map=POOL, gaps=gaps, neighbours=near)
+    evidence = Evidence(skill_map=POOL, gaps=gaps, failures=FAILURES, neighbours=near)
     made = plan(curriculum, evidence, seed)
     assert made == plan(curriculum, evidence, seed)
     assert set(drawn(made, *OrderKind)) <= set(POOL.question_ids)
@@ -257,7 +287,7 @@ def test_what_every_plan_owes(name: str, seed: int, missing: list[list[str]], nu
     assert written == sorted(written, reverse=True)  # a later wave sends the first orders again
     assert all(order.count > 0 and order.weight == 1.0 for order in made.orders)
     from_nothing = {order.kind for order in made.orders if not order.question_ids}
-    assert from_nothing <= {OrderKind.TEXTBOOK, OrderKind.EXERCISE}
+    assert from_nothing <= {OrderKind.TEXTBOOK, OrderKind.EXERCISE, OrderKind.CONCEPTS}
 
 
 def test_a_million_questions_are_not_copied_for_every_order() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skillray.diagnosis.votes import agreement_of, vote
+from skillray.diagnosis.votes import agreement_of, overlap_of, vote
 from skillray.teacher.tasks import Outcome, Reply
 
 RIGHT, NOTHING, LOST = (Reply(outcome=o) for o in (Outcome.JUDGED_CORRECT, Outcome.EMPTY, Outcome.FAILED))
@@ -34,6 +34,13 @@ def test_a_vote(replies: list[Reply], outcome: Outcome, skills: list[str] | None
     voted = vote(replies)
     assert (voted.reply.outcome, voted.reply.value) == (outcome, skills)
     assert voted.agreement == (None if agreement is None else pytest.approx(agreement))
+
+
+def test_overlap_is_of_the_first_samples_skills() -> None:
+    assert overlap_of([["a", "b"], ["b", "c", "d"]]) == 1 / 2  # Jaccard: 1 / 4
+    assert overlap_of([["a", "b"], ["a", "b"], ["c"]]) == (2 + 0) / 4
+    assert overlap_of([["a"]]) is None and overlap_of([[], ["a"]]) is None
+    assert vote([ok("a", "b"), ok("b")]).overlap == 1 / 2
 
 
 def test_agreement_is_of_pairs() -> None:

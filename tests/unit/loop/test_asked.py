@@ -23,6 +23,8 @@ def test_each_config_asks_for_its_own() -> None:
     assert tasks_of(parse(PLAIN, "c")) == set() and longest_task(parse(PLAIN, "c")) is None
     sel = parse(staged(curriculum={"type": "stat-sel"}), "c")
     assert tasks_of(sel) == {Task.NAME_MISSING_SKILLS} and longest_task(sel) == (Task.NAME_MISSING_SKILLS, 1024)
+    rewritten = parse(staged(curriculum={"type": "uniform", "answers": {"source": "rewrites"}}), "c")
+    assert tasks_of(rewritten) == {Task.SOLVE}
     edited = parse(staged(curriculum={"type": "uniform"}, dynamics={}), "c")
     assert tasks_of(edited) == {Task.WRITE_QUESTIONS, Task.COMPOSE, Task.SOLVE}
     measured = parse(staged(curriculum={"type": "uniform"}, dynamics={"actions": []}), "c")

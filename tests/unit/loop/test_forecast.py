@@ -43,6 +43,23 @@ def test_augment_asks_for_what_it_keeps_and_never_for_more_than_there_is():
     assert (calls(100), calls(9500)) == (100, 360)
 
 
+def test_own_answers_are_sampled_once_and_rewrites_asked_for_once():
+    own = {"type": "uniform", "num_examples": 50, "answers": {"source": "student", "samples": 3}}
+    rewritten = {"type": "hard", "min_level": 1, "num_examples": 9500, "answers": {"source": "rewrites", "count": 2}}
+    students = [
+        {"name": "a", "curriculum": own},
+        {"name": "b", "stages": [{"curriculum": own, "training": {"epochs": 1}}]},
+        {"name": "c", "curriculum": rewritten},
+    ]
+    config = {"name": "r", "data": DATA, "students": students, "rollout": {"max_new_tokens": 10}}
+    found = forecast(parse(config, "c"))
+    first, second = (step for step in found.steps if step.verb == "sample")
+    assert first.rows == "at most 150 answers to 50 pool questions" and first.tokens == 150 * 10
+    assert (second.tokens, second.rows) == (0, f"{first.rows}, those of a, round 0")
+    study = [step for step in found.steps if step.verb == "study" and step.student == "c"]
+    assert study[0].teacher_calls == 180 * 2  # no more than two of each of 18 * 10 pool questions
+
+
 def test_a_local_ray_that_is_too_small_is_a_problem():
     config = {"name": "r", "data": DATA, "students": STUDENTS, "cluster": {"num_cpus": 4}}
     assert "cluster.num_cpus is 4" in forecast(parse(config, "c")).problems[0]

@@ -110,3 +110,33 @@ def test_what_a_teacher_did_not_write_is_said_in_one_line(tmp_path):
         commit_json(segment.study, {"memory": {}, "notes": notes})
         (line,) = warnings_of(run, "a")
         assert line == f"round 0: {said}"
+
+
+def test_sets_that_are_smaller_than_they_were_to_be_are_told(tmp_path):
+    run = RunFolder(str(tmp_path))
+    write_graded(run.base("a").table("scores"), scores(30, 0, 0))
+    segment = run.round("a", 0).segment()
+    counted = {"questions_asked": 9, "answers_written": 36, "answers_correct": 20, "refused_no_usable_answer": 5}
+    for notes, said in (
+        ({"target": 40, "written": 40, "waves": 1}, []),
+        (
+            {"target": 40, "written": 31, "waves": 8, "refused_no_agreement": 6},
+            [
+                "31 of the 40 examples that a teacher was to write came after 8 waves (removed: refused_no_agreement "
+                "6); methods are compared on sets of different sizes"
+            ],
+        ),
+        (
+            counted | {"questions_without_answer_dropped": 2},
+            ["2 of 9 pool questions have no answer that may be studied (20 of 36 may); their 5 draws are dropped"],
+        ),
+        (
+            counted | {"questions_without_answer_by_human_solution": 2},
+            [
+                "2 of 9 pool questions have no answer that may be studied (20 of 36 may); their reference solutions "
+                "are studied"
+            ],
+        ),
+    ):
+        commit_json(segment.study, {"memory": {}, "notes": notes})
+        assert warnings_of(run, "a") == [f"round 0: {line}" for line in said]

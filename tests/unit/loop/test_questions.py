@@ -13,6 +13,7 @@ from skillray.loop.questions import (
     from_tables,
     read_source,
     recorded_rollouts,
+    splits_of,
 )
 from skillray.skills.graph_json import graph_from_json, graph_json
 
@@ -44,6 +45,27 @@ def test_splits_never_overlap(tmp_path):
     assert not ids["profile"] & ids["held_out"]
     assert len(ids["profile"]) + len(ids["held_out"]) == 100
     assert graph.skills == ("sum",)
+
+
+def test_a_later_profile_holds_nothing_that_is_held_out_and_the_pool_nothing_of_it(tmp_path):
+    path = write(tmp_path / "later.jsonl", [question(n) for n in range(40, 240)])
+    data = tables(
+        tmp_path,
+        [question(n) for n in range(50)],
+        [question(n) for n in range(100, 200)],
+        profiles=({"name": "later", "path": path},),
+    )
+    said: list[str] = []
+    splits, _ = from_tables(data, said.append)
+    ids = {split: set(table["question_id"].to_pylist()) for split, table in splits.items()}
+    assert [*ids] == [*splits_of(data)] == ["pool", "profile", "held_out", "profile-later"]
+    assert len(ids["pool"]) == 40  # 40 to 49 are in the later profile
+    assert not ids["profile-later"] & ids["held_out"] and ids["profile"] <= ids["profile-later"]
+    assert len(ids["profile-later"]) == 200 - len(ids["held_out"])
+    assert said == [
+        "data.pool: left out 10 that data.probe or data.profiles has too",
+        f"data.profiles: left out {len(ids['held_out'])} of later that are held out",
+    ]
 
 
 def test_gsm8k_answers_are_taken_apart(tmp_path):

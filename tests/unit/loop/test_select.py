@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from skillray.curriculum.answers import OwnAnswers, Rewrites
 from skillray.curriculum.base import Order, OrderKind, Plan
 from skillray.loop.select import Carry, Select, draws_of, response_of
 from skillray.loop.study import orders_table
 from skillray.store.fence import UNFENCED
-from skillray.store.schemas import QUESTIONS
+from skillray.store.schemas import ANSWERS, QUESTIONS
 from skillray.store.tables import Table
 from skillray.types import Id, content_id
 from tests.tiny import encode_chat, save_tiny_student, tiny_tokenizer
@@ -59,6 +60,32 @@ def test_a_drawn_question_becomes_one_draft(tmp_path):
     assert first["example_id"] == content_id("a?", "1+1=2\n#### 2")
     ids, mask = encode_chat(tiny_tokenizer(), "a?", "1+1=2\n#### 2")
     assert (first["input_ids"], first["loss_mask"], first["num_loss_tokens"]) == (ids, mask, sum(mask))
+
+
+def answered(path, *responses: list[str]) -> pa.Table:
+    """The pool's first questions with these answers."""
+    rows = pool(path).read().to_pylist()[: len(responses)]
+    more = [{"responses": texts, "verdicts": ["correct"] * len(texts)} for texts in responses]
+    return pa.Table.from_pylist([row | m for row, m in zip(rows, more, strict=True)], schema=ANSWERS)
+
+
+def test_draws_are_spread_over_the_answers_that_may_be_studied(tmp_path):
+    model = save_tiny_student(tmp_path / "student")
+    rows = answered(tmp_path, ["so 2", "2!"], ["b1", "b2", "b3"])
+    select = Select(orders(tmp_path, *PLAN).folder, model, OwnAnswers(count=2)).open()
+    # A was drawn twice, B three times, and at most two answers of each count
+    found = [(row["question_id"], row["response"], row["multiplicity"]) for row in select(rows).to_pylist()]
+    assert found == [(A, "so 2", 1), (A, "2!", 1), (B, "b1", 2), (B, "b2", 1)]
+
+
+def test_a_question_without_an_answer_goes_by_the_rule(tmp_path):
+    model = save_tiny_student(tmp_path / "student")
+    rows, folder = answered(tmp_path, ["so 2"], []), orders(tmp_path, *PLAN).folder
+    dropped = Select(folder, model, OwnAnswers(otherwise="drop")).open()(rows).to_pylist()[1]
+    assert (dropped["refused"], dropped["multiplicity"], dropped["input_ids"]) == ("no_usable_answer", 3, [])
+    human = Select(folder, model, Rewrites(otherwise="human")).open()(rows).to_pylist()[1]
+    assert (human["response"], human["multiplicity"], human["refused"]) == ("1+1=2\n#### 2", 3, None)
+    assert human["origin"] == "keep" and human["weight"] == 0.5
 
 
 def test_a_slice_of_the_pool_that_nobody_wants_gives_no_rows(tmp_path):
