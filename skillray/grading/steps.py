@@ -12,9 +12,11 @@ from pydantic import Field, PositiveInt
 from skillray.domains.arithmetic.annotations import check_annotations
 from skillray.errors import ConfigError
 from skillray.grading.answers import Verdict, extract_answer
+from skillray.grading.extract import read_answers
 from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
 from skillray.grading.prm_model import Score, Scored
 from skillray.grading.splitting import StepSplit
+from skillray.grading.texts import split_words
 from skillray.protocols import Domain, StepScorer
 from skillray.types import Question, StepScore, Value
 
@@ -152,14 +154,14 @@ def _paired(texts: Sequence[str], scores: Scored) -> tuple[StepScore, ...] | str
 def _votes(responses: Iterable[str], same: Same) -> int:
     """Samples with the most common final answer; those without one vote for none."""
     votes: Counter[str] = Counter()
-    for answer in map(extract_answer, responses):
-        if answer is not None:
+    for answers in map(read_answers, responses):
+        for answer in answers[:1]:
             votes[next((known for known in votes if known == answer or same(known, answer)), answer)] += 1
     return max(votes.values(), default=0)
 
 
 def _mean_words(responses: Sequence[str]) -> float:
-    return sum(len(response.split()) for response in responses) / len(responses)
+    return sum(len(split_words(response)) for response in responses) / len(responses)
 
 
 def _annotation_scorer(grade: Grade) -> ScoreOne:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from skillray.grading.answers import extract_answer
+from skillray.grading.extract import stated_answer
 
 Row = dict[str, Any]
 
@@ -34,7 +34,7 @@ def our_columns(row: Mapping[str, Any]) -> Row:
     if not is_published(list(row)):
         return dict(row)
     renamed = {NAMES.get(name, name): value for name, value in row.items()}
-    answer = renamed.get("answer") or extract_answer(str(renamed.get("solution") or ""))
+    answer = renamed.get("answer") or stated_answer(str(renamed.get("solution") or ""))
     return renamed | {"answer": answer, "level": _level(renamed.get("level"))}
 
 

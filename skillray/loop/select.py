@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skillray.curriculum.base import OrderKind
+from skillray.grading.answers import Verdict, quick_verdict
+from skillray.grading.extract import stated_answer
 from skillray.store.schemas import DRAFTS
 from skillray.store.tables import Table
 from skillray.training.examples import encode_chats, token_columns
@@ -85,11 +87,13 @@ def draws_of(orders: Table) -> pa.Table:
 
 
 def response_of(row: dict[str, Any]) -> str:
-    """The reference solution as a student should write it: it ends with the answer after '####'."""
+    """The reference solution as a student should write it. It ends with the answer: its own mark of it, or else a line
+    with '####', for two marks would be a style of their own. A phrase that names another answer is no mark.
+    """
     solution = row["solution"].strip()
-    if "####" in solution or not solution:
-        return solution or f"#### {row['answer']}"
-    return f"{solution}\n#### {row['answer']}"
+    if solution and (stated_answer(solution) or quick_verdict(solution, row["answer"]) is Verdict.CORRECT):
+        return solution
+    return f"{solution}\n#### {row['answer']}".lstrip()
 
 
 def _drafts(tokenizer: Any, rows: pa.Table, draws: pa.Table) -> pa.Table:
