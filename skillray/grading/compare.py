@@ -28,6 +28,7 @@ _CLOSED = {r"\le": "]", r"\ge": "]", "<": ")", ">": ")"}
 _ANGLE = re.compile(
     r"(?P<sign>-?)(?P<degrees>\d+)\s*\^\\circ\s*(?P<minutes>\d+(?:\.\d+)?)\s*'(?:\s*(?P<seconds>\d+(?:\.\d+)?)\s*'')?"
 )
+_DIGITS = re.compile(r"-?\d+(?:\.\d+)?")
 _STATEMENT = re.compile(r"[A-Za-z][A-Za-z ,']* (?:is|are|was|equals|be)\s+(?P<value>.*\d.*)", re.DOTALL)
 
 
@@ -35,6 +36,8 @@ def quick_equal(answer: str, reference: str) -> bool | None:
     """Whether equal texts, choices, words or exact numbers decide, and how; None where formulas must be read."""
     if compact(clean(answer)) == compact(clean(reference)):
         return True
+    if _DIGITS.fullmatch(answer) and _DIGITS.fullmatch(reference):
+        return same_number(answer, reference)
     left, right = plain(answer), plain(reference)
     if compact(left) == compact(right):
         return True
@@ -43,7 +46,8 @@ def quick_equal(answer: str, reference: str) -> bool | None:
     words, others = as_words(left), as_words(right)
     if words and others:
         return words == others
-    return None if "%" in left + right else same_number(left, right)
+    number = same_number(left, right)
+    return None if "%" in left + right and not number else number
 
 
 def equal(answer: str, reference: str) -> bool:

@@ -61,8 +61,8 @@ _NOUNS = (
 """How a final answer is called: English, Chinese, Japanese, Korean, German, French, Spanish, Italian, Portuguese,
 Russian, Polish, Dutch, Scandinavian, Finnish, Turkish, Indonesian, Vietnamese, Arabic, Hindi and some others."""
 _IS = (
-    r"is|are|was|would be|will be|should be|must be|equals|=|是|为|為|就是|は|が|은|는|ist|sind|lautet|beträgt|est|sont|es"
-    r"|son|è|é|sono|são|равен|равно|равна|это|to jest|to|jest|adalah|là|är|er|on|هو|है"
+    r"is|are|was|would be|will be|should be|must be|equals|=|是|为|為|就是|は|が|은|는|ist|sind|lautet|beträgt|est|sont"
+    r"|es|son|è|é|sono|são|равен|равно|равна|это|to jest|to|jest|adalah|là|är|er|on|هو|है"
 )
 _LABEL = re.compile(
     rf"^[ \t>#*_\-]*(?:(?:the|my|die|la|a|il|het)\s+)?(?:{_NOUNS})[ \t*_]*"
@@ -73,7 +73,7 @@ _LETTER_LABEL = re.compile(r"^[ \t*]*A[ \t*]*:[ \t*]*(?P<answer>[^\n]+)$", re.MU
 _OPTION_LINE = re.compile(r"^[ \t*(]*B[ \t*]*[:.)]", re.MULTILINE)
 """Where one is, a line that begins with `A:` is an option and no answer."""
 _PHRASE = re.compile(
-    rf"(?:(?<![^\W\d_])(?:{_NOUNS})\s*(?:{_IS})(?![A-Za-z])|(?:option|choice)\s+is(?![A-Za-z])|故?选(?:项)?|{_NOUNS}\s*[:：])"
+    rf"(?:(?<![^\W\d_])(?:{_NOUNS})\s*(?:{_IS})(?![A-Za-z])|(?:option|choice)\s+is(?![A-Za-z])|故?选(?:项)?|(?:{_NOUNS})\s*[:：])"
     r"\s*[:：]?[ \t]*(?P<answer>\n?[^\n]+)",
     re.IGNORECASE,
 )
@@ -164,7 +164,7 @@ def _marked(text: str) -> list[Span]:
     spans = [*_hash_marks(tail), *_labels(tail)]
     if not spans:
         phrases = (_phrase(tail, *match.span("answer")) for match in _PHRASE.finditer(tail))
-        spans = [span for span in phrases if span]
+        spans = [span for span in phrases if span and _is_answer(tail[slice(*span)])]
     return [(skipped + start, skipped + end) for start, end in [max(spans)]] if spans else []
 
 

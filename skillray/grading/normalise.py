@@ -116,6 +116,7 @@ def plain(answer: str) -> str:
     for pattern, spelling in _RELATIONS:
         text = pattern.sub(spelling, text)
     text = _FONT.sub(_upright, text)
+    text = re.sub(r"\\(?:mathrm|text|mbox)\s*\{([^{}]*[/^][^{}]*)\}", r" \1 ", text)  # a unit with its signs
     text = _BARE_FUNCTION.sub(r"\\\1 ", text)
     text = " ".join(_SPACES.sub(" ", text).split())
     return re.sub(r"\^\{\s*\\circ\s*\}", r"^\\circ", _arguments(text)).strip()

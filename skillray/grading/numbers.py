@@ -29,6 +29,7 @@ _MIXED = re.compile(
     rf"(?P<whole>{_DIGITS})(?:\s+(?:and\s+)?(?P<above>{_DIGITS})\s*/\s*(?P<below>{_DIGITS})"
     rf"|\s*\\frac\{{\s*(?P<top>{_DIGITS})\s*\}}\{{\s*(?P<bottom>{_DIGITS})\s*\}})"
 )
+_PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
 _SIGN = re.compile(r"\s*(?P<sign>[-+]?)\s*(?P<body>.*)", re.DOTALL)
 _SCALES: Mapping[str, int] = {
     "hundred": 10**2,
@@ -48,6 +49,8 @@ def as_number(text: str) -> Fraction | None:
     """
     if len(text) > MAX_ANSWER:
         return None
+    if _PLAIN.fullmatch(text):
+        return Fraction(text)
     bare = unwrapped(plain(text)).replace("%", "").strip() if text.count("%") == 1 else unwrapped(plain(text))
     if text.count("%") == 1 and not re.search(r"%\s*$|%\s*\$?$", plain(text)):
         return None

@@ -41,7 +41,7 @@ class AnnotationSteps(Value):
 
 
 class OutcomeStep(Value):
-    """One score for the whole response: 1.0 when its final answer equals the reference (math-verify), else 0.0.
+    """One score for the whole response: 1.0 when its final answer equals the reference, else 0.0.
 
     This is not STAT's process reward model (arXiv 2510.10023, C.1): it cannot see a wrong step before a right answer,
     and it uses the ground truth, which STAT's filter does not. With one score of 1 or 0 the reward filter R(q) says

@@ -181,8 +181,8 @@ def _are_words(unit: str) -> bool:
 
 
 _SHORT_TEXT = (
-    "cm mm km kg mg ft in yd mi oz lb lbs hr hrs min mins sec am pm am. pm. usd mph pie men day cup way toy car egg hat bag "
-    "box cat dog pen boy cow hen kid jar can"
+    "cm mm km kg mg ft in yd mi oz lb lbs hr hrs min mins sec am pm am. pm. usd mph pie men day cup way toy car egg "
+    "hat bag box cat dog pen boy cow hen kid jar can"
 )
 _SHORT = frozenset(_SHORT_TEXT.split())
 """Words of three letters or fewer that are counted or measured; other short ones are letters of algebra."""

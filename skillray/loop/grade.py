@@ -61,14 +61,16 @@ class Grade:
         """The samples of one question, with their steps; the judged one decides whether it is difficult.
 
         A sample that has no scores, or scores that are none (NaN, out of range), is refused: it is neither compared nor
-        averaged, and when all are, nothing is said about the question.
+        averaged, and when all are, nothing is said about the question. A judged sample that was cut off by the length
+        limit never came to its answer, so the question is difficult whatever its steps are worth.
         """
         refused = [one if isinstance(one, str) else _refusal(one) for one in steps]
         written = [() if isinstance(one, str) else one for one in steps]
         usable = [place for place, reason in enumerate(refused) if reason is None]
         scores = [[step.score for step in written[place]] for place in usable]
         judged = judged_sample(scores) if usable else None
-        difficult = judged is not None and self.settings.filter.is_difficult(scores[judged])
+        ended = judged is not None and samples[usable[judged]]["finished"]
+        difficult = judged is not None and (not ended or self.settings.filter.is_difficult(scores[judged]))
         graded = []
         for place, (row, one, reason) in enumerate(zip(samples, written, refused, strict=True)):
             verdict = verdicts[row["response"], row["answer"]]

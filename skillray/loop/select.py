@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from skillray.curriculum.base import OrderKind
-from skillray.grading.answers import Verdict, quick_verdict
+from skillray.grading.answers import Verdict, extract_answer, quick_comparison
 from skillray.grading.extract import stated_answer
 from skillray.store.schemas import DRAFTS
 from skillray.store.tables import Table
@@ -91,7 +91,8 @@ def response_of(row: dict[str, Any]) -> str:
     with '####', for two marks would be a style of their own. A phrase that names another answer is no mark.
     """
     solution = row["solution"].strip()
-    if solution and (stated_answer(solution) or quick_verdict(solution, row["answer"]) is Verdict.CORRECT):
+    answer = extract_answer(solution)
+    if stated_answer(solution) or (answer and quick_comparison(answer, row["answer"]) is Verdict.CORRECT):
         return solution
     return f"{solution}\n#### {row['answer']}".lstrip()
 

@@ -33,6 +33,7 @@ ROW = {
     "level": 1,
     "skills": [],
     "subject": "",
+    "finished": True,
 }
 
 
@@ -51,6 +52,14 @@ def test_the_best_sample_decides():
     assert [row["judged"] for row in rows] == [False, True]
     assert not rows[0]["difficult"] and rows[1]["step_scores"] == [1.0, 0.9]
     assert [row["refused"] for row in rows] == [None, None]
+
+
+def test_an_answer_that_never_ended_is_difficult():
+    steps = [(StepScore(text="a", score=1.0), StepScore(text="b", score=1.0))]
+    for finished in (True, False):
+        sample = ROW | {"response": "cut", "sample": 0, "finished": finished}
+        (row,) = STAGE._judge([sample], steps, {("cut", "1"): Verdict.CORRECT})
+        assert row["difficult"] is not finished and row["judged"] and row["correct"]
 
 
 @pytest.mark.parametrize(
