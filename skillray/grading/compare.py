@@ -79,6 +79,9 @@ def _same_quantity(left: str, right: str) -> bool:
     (value, unit), (other, other_unit) = split_unit(left), split_unit(right)
     if not unit and not other_unit:
         return False
+    if {unit, other_unit} == {"\\circ", ""} and r"\pi" in left + right:  # an angle in degrees, the other in radians
+        degrees, radians = (value, other) if unit else (other, value)
+        return same(parse(rf"\frac{{\pi}}{{180}} \cdot ({degrees})"), parse(radians))
     first, second = known(unit), known(other_unit)
     if first is None or second is None or first == second:
         return same(parse(value), parse(other))
@@ -114,7 +117,8 @@ def _in_degrees(text: str) -> str:
 
 def same(part: Part, other: Part) -> bool:
     """Whether two structures are equal."""
-    part, other = _as_union(part), _as_union(other)
+    if isinstance(other, Union) or isinstance(part, Union):
+        part, other = _as_union(part), _as_union(other)
     if isinstance(part, Relation) or isinstance(other, Relation):
         return _same_relations(part, other)
     match part, other:
@@ -140,7 +144,10 @@ def same(part: Part, other: Part) -> bool:
 
 
 def _as_union(part: Part) -> Part:
-    """`x < 3 or x > 5` as the union of two intervals."""
+    r"""`x < 3 or x > 5`, and `x \ne 3`, as the union of two intervals."""
+    if isinstance(part, Relation) and part.signs == (r"\ne",) and _is_name(part.sides[0]):
+        hole, infinity = part.sides[1], r"\infty"
+        return Union((Several((Formula("-" + infinity), hole), "(", ")"), Several((hole, Formula(infinity)), "(", ")")))
     if not isinstance(part, Several) or part.left or not all(isinstance(item, Relation) for item in part.items):
         return part
     intervals = [_as_interval(item) for item in part.items if isinstance(item, Relation)]

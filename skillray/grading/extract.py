@@ -74,7 +74,7 @@ _OPTION_LINE = re.compile(r"^[ \t*(]*B[ \t*]*[:.)]", re.MULTILINE)
 """Where one is, a line that begins with `A:` is an option and no answer."""
 _PHRASE = re.compile(
     rf"(?:(?<![^\W\d_])(?:{_NOUNS})\s*(?:{_IS})(?![A-Za-z])|(?:option|choice)\s+is(?![A-Za-z])|故?选(?:项)?|(?:{_NOUNS})\s*[:：])"
-    r"\s*[:：]?[ \t]*(?P<answer>\n?[^\n]+)",
+    r"\s*[:：]?[ \t]*(?P<answer>(?:\n\s*)?[^\n]+)",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(

@@ -64,7 +64,7 @@ _LAYOUT = re.compile(
 _SPACES = re.compile(r"\\[,;: >]|\\q?quad(?![A-Za-z])|\\hspace\*?\{[^{}]*\}|~|\\\n|\s+")
 _FONT = re.compile(
     r"\\(?:math(?:rm|bf|it|sf|tt|normal)|boldsymbol|bm|operatorname\*?|vec|hat|rm|bf|it)(?![A-Za-z])\s*"
-    r"(?:\{\s*(?P<group>\\?[A-Za-z]+)\s*\}|(?P<letter>[A-Za-z])(?![A-Za-z]))"
+    r"(?:\{\s*(?P<group>\\?[A-Za-z]+)\s*\}|\{(?P<number>[-\d.,/ ]+)\}|(?P<letter>[A-Za-z](?![A-Za-z])|(?=[-\d])))"
 )
 _TEXT = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|mbox|textup|emph|mathrm|mathsf)\s*\{([^{}]*)\}")
 _FUNCTIONS_TEXT = (
@@ -153,7 +153,9 @@ def _fraction(character: str) -> str:
 
 def _upright(match: re.Match[str]) -> str:
     r"""An upright or bold letter is that letter, an upright function that function; other words are words."""
-    name = match["group"] or match["letter"]
+    name = match["group"] or match["letter"] or ""
+    if not name:
+        return match["number"] or ""
     bare = name.removeprefix("\\")
     if len(bare) == 1 or name != bare:
         return f"{name} " if name != bare else name

@@ -43,6 +43,9 @@ _SIGNS = re.compile(r"(?:[A-Za-z0-9\s+\-/^_{}()|!.,\[\]]|\\[A-Za-z]+)*")
 _PRODUCT = re.compile(
     r"(?<![A-Za-z\\])((?:\\(?:pi|alpha|beta|theta))|[a-eg-zA-Z])(?=\()|(?<=[a-zA-Z])_\{?(\w)\}?(?=\()"
 )
+_MISREAD = re.compile(r"\d\s+\d|\d[eE][-+]?\d|\d\s*_|!\s*!|\^\{?\s*T\b|\d,\d{1,2}(?!\d)|[A-Za-z]{4,}|I")
+"""Two numbers side by side, exponents, bases, double factorials, transposes, decimal commas, words; I is its unit too."""
+_DERIVATIVE = re.compile(r"\\frac\s*\{\s*d")
 _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
 _DEGREES = re.compile(r"(\d+(?:\.\d+)?|[A-Za-z]|\\[a-z]+|\([^()]*\)|\\frac\{[^{}]*\}\{[^{}]*\})\s*\^\\circ")
 _FUNCTION_OF_DEGREES = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
@@ -105,19 +108,13 @@ def _parsed(written: str) -> Any:
 def _readable(text: str) -> str | None:
     """What the grammar is given; None where it holds something that the grammar would leave out or read wrong."""
     text = _in_radians(text.strip())
-    if not _SIGNS.fullmatch(text) or re.search(
-        r"\d\s+\d|\d[eE][-+]?\d|\d\s*_|\d,\d{1,2}(?!\d)|[A-Za-z]{4,}", _without_commands(text)
-    ):
+    if not _SIGNS.fullmatch(text) or _DERIVATIVE.search(text) or _MISREAD.search(re.sub(r"\\[A-Za-z]+", " ; ", text)):
         return None
     if not set(re.findall(r"\\([A-Za-z]+)", text)) <= _COMMANDS:
         return None
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
     text = _DECIMAL.sub(lambda match: rf"(\frac{{{match[1]}{match[2]}}}{{1{'0' * len(match[2])}}})", text)
     return _PRODUCT.sub(lambda match: match[0] + r" \cdot ", text)
-
-
-def _without_commands(text: str) -> str:
-    return re.sub(r"\\[A-Za-z]+", " ; ", text)
 
 
 def _in_radians(text: str) -> str:
