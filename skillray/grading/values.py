@@ -44,7 +44,7 @@ _PRODUCT = re.compile(
     r"(?<![A-Za-z\\])((?:\\(?:pi|alpha|beta|theta))|[a-eg-zA-Z])(?=\()|(?<=[a-zA-Z])_\{?(\w)\}?(?=\()"
 )
 _MISREAD = re.compile(r"\d\s+\d|\d[eE][-+]?\d|\d\s*_|!\s*!|\^\{?\s*T\b|\d,\d{1,2}(?!\d)|[A-Za-z]{4,}|I")
-"""Two numbers side by side, exponents, bases, double factorials, transposes, decimal commas, words; I is its unit too."""
+"""Numbers side by side, exponents, bases, double factorials, transposes, decimal commas, words; I is its unit too."""
 _DERIVATIVE = re.compile(r"\\frac\s*\{\s*d")
 _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
 _DEGREES = re.compile(r"(\d+(?:\.\d+)?|[A-Za-z]|\\[a-z]+|\([^()]*\)|\\frac\{[^{}]*\}\{[^{}]*\})\s*\^\\circ")
