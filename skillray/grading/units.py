@@ -22,7 +22,7 @@ class Unit:
     dimensions: tuple[tuple[str, int], ...]
 
 
-_TABLE = {
+_TABLE: Mapping[str, Mapping[str, str | None]] = {
     "length": {
         "mm millimeter millimetre": "1/1000",
         "cm centimeter centimetre": "1/100",

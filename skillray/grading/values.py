@@ -148,10 +148,17 @@ def _equal(first: Any, second: Any) -> bool:
     symbols = first.free_symbols | second.free_symbols
     if not symbols:
         return _is_zero(first - second)
-    values = [(a, b) for a, b in _trials(first, second) if a is not None and b is not None]
-    real = [(a, b) for a, b in values if a.is_real and b.is_real]
-    compared = real if len(real) >= MIN_REAL else values
-    return len(compared) >= MIN_REAL and all(_is_zero(a - b) for a, b in compared)
+    num_real, complex_zeros = 0, list[bool]()
+    for a, b in _trials(first, second):
+        if a is None or b is None:
+            continue
+        if a.is_real and b.is_real:
+            num_real += 1
+            if not _is_zero(a - b):
+                return False
+        else:
+            complex_zeros.append(_is_zero(a - b))
+    return num_real >= MIN_REAL or (all(complex_zeros) and num_real + len(complex_zeros) >= MIN_REAL)
 
 
 def _trials(first: Any, second: Any) -> Iterator[tuple[Any, Any]]:
@@ -188,4 +195,4 @@ def _evaluated(value: Any) -> Any:
 
 def _is_noise(part: Any) -> bool:
     """What sympy returns with one bit of precision where no digit is sure."""
-    return part == 0 or (part.is_Float and part._prec <= 1)
+    return bool(part == 0 or (part.is_Float and part._prec <= 1))

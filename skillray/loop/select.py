@@ -90,7 +90,7 @@ def response_of(row: dict[str, Any]) -> str:
     """The reference solution as a student should write it. It ends with the answer: its own mark of it, or else a line
     with '####', for two marks would be a style of their own. A phrase that names another answer is no mark.
     """
-    solution = row["solution"].strip()
+    solution: str = row["solution"].strip()
     answer = extract_answer(solution)
     if stated_answer(solution) or (answer and quick_comparison(answer, row["answer"]) is Verdict.CORRECT):
         return solution
