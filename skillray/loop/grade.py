@@ -62,7 +62,8 @@ class Grade:
         """The samples of one question, with their steps; the judged one decides whether it is difficult.
 
         A sample that has no scores, or scores that are none (NaN, out of range), is refused: it is neither compared nor
-        averaged, and when all are, nothing is said about the question.
+        averaged, and when all are, nothing is said about the question. A judged sample that was cut off by the length
+        limit never came to its answer, so the question is difficult whatever its steps are worth.
         """
         refused = [one if isinstance(one, str) else _refusal(one) for one in steps]
         written = [() if isinstance(one, str) else one for one in steps]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from skillray.grading.answers import extract_answer
+from skillray.grading.extract import stated_answer
 
 Row = dict[str, Any]
 
@@ -25,7 +25,7 @@ def our_columns(row: Row) -> Row:
     if not is_published(list(row)):
         return row
     renamed = {NAMES.get(name, name): value for name, value in row.items()}
-    answer = renamed.get("answer") or extract_answer(str(renamed.get("solution") or ""))
+    answer = renamed.get("answer") or stated_answer(str(renamed.get("solution") or ""))
     return renamed | {"answer": answer, "level": _level(renamed.get("level"))}
 
 

@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 from skillray.config.model import DomainData, QuestionSource, TableData
 from skillray.domains import DOMAINS
 from skillray.errors import DataError
+from skillray.grading.extract import split_hashes, stated_answer
+from skillray.grading.numbers import as_text, is_rounded
 from skillray.loop.columns import ID, TEXT, WHOLE, check_columns, refuse_repeated
 from skillray.loop.planted import plant
 from skillray.loop.sources import open_table, read_source
@@ -152,6 +154,11 @@ def _labels(source: QuestionSource) -> dict[str, list[str]]:
 
 def _normal(row: Mapping[str, Any], labels: Mapping[str, list[str]]) -> Row:
     question, where = row["question"].strip(), row["_where"]
+    if is_rounded(row.get("answer")):
+        raise DataError(
+            f"{where}: answer {as_text(row['answer'])} is kept as a floating-point number, which is exact below "
+            "2^53 only; give the answers as texts or whole numbers"
+        )
     solution, answer = _reference(row)
     if not question or not answer:
         raise DataError(f"{where}: {'question' if not question else 'answer'} is empty; fill it or remove the row")
@@ -174,17 +181,14 @@ def _normal(row: Mapping[str, Any], labels: Mapping[str, list[str]]) -> Row:
     }
 
 
-def _text(value: Any) -> str:
-    return "" if value is None or value != value else str(value)  # a NaN is how pandas writes that there is none
-
-
 def _reference(row: Mapping[str, Any]) -> tuple[str, str]:
     """(solution, answer); the answer is empty where there is none."""
-    solution, answer = _text(row.get("solution")), _text(row.get("answer"))
+    solution, answer = as_text(row.get("solution")), as_text(row.get("answer"))
     if "####" in answer and not solution:  # GSM8K as published: the answer column is the solution, then #### and X
-        solution, _, answer = (part.strip() for part in answer.rpartition("####"))
-    elif not answer and "####" in solution:
-        answer = solution.rpartition("####")[2].strip()
+        whole, last = split_hashes(answer)
+        solution, answer = (whole, last) if last else (answer, stated_answer(answer) or "")
+    elif not answer and solution:
+        answer = stated_answer(solution) or ""
     return solution, answer
 
 

@@ -34,6 +34,7 @@ ROW = {
     "level": 1,
     "skills": [],
     "subject": "",
+    "finished": True,
 }
 
 

@@ -111,3 +111,18 @@ def test_the_reference_is_written_as_a_student_should():
     assert response_of(QUESTION) == "1+1=2\n#### 2"
     assert response_of(QUESTION | {"solution": "1+1=2\n#### 2"}) == "1+1=2\n#### 2"
     assert response_of(QUESTION | {"solution": ""}) == "#### 2"
+
+
+def test_a_solution_with_a_mark_of_its_own_gets_no_second_one():
+    for solution in (
+        "So \\boxed{2}.",
+        "#### Step 1\n1+1\n\nSo $\\boxed 2$.",
+        "<answer>2</answer>",
+        "1+1=2. The answer is 2.",
+    ):
+        assert response_of(QUESTION | {"solution": solution}) == solution
+
+
+def test_headings_and_phrases_that_name_another_answer_are_no_mark():
+    for solution in ("#### Step 1\n1+1=2", "The answer is clear: 1+1=2.", "#### Sum\n1+1=2\n#### Final Answer"):
+        assert response_of(QUESTION | {"solution": solution}) == f"{solution}\n#### 2"
