@@ -39,7 +39,7 @@ def refuse_misfit(model: Any, report: Report, where: str, harmless: Callable[[],
     if missing:
         raise DataError(
             f"{where}: its weights lack {missing[0]}{_others(len(missing))} of the {len(expected)} tensors of "
-            f"{type(model).__name__}{_renamed(missing[0], unexpected)}; restore the folder"
+            f"{type(model).__name__}{_renamed(missing, unexpected)}; restore the folder"
         )
     if left := _left_over(unexpected, expected, harmless):
         raise DataError(
@@ -81,11 +81,11 @@ def _unused(name: str) -> bool:
     return "pooler." in name
 
 
-def _renamed(missing: str, unexpected: list[str]) -> str:
-    """A hint, where the files hold the same name behind a prefix, or only names that the class does not know."""
-    for name in unexpected:
-        if name.endswith(f".{missing}"):
-            return f" (there it is called {name})"
+def _renamed(missing: list[str], unexpected: list[str]) -> str:
+    """A hint, where the files hold a missing name behind a prefix, or only names that the class does not know."""
+    for name in missing[:2]:  # the first may be a head that is tied to an embedding, and in no file
+        if other := next((other for other in unexpected if other.endswith(f".{name}")), None):
+            return f" (there, {name} is called {other})"
     return f" (and hold {len(unexpected)} that it does not know, such as {unexpected[0]})" if unexpected else ""
 
 

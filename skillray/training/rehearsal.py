@@ -8,6 +8,7 @@ reads a weight but `refuse_weights_not_finite`.
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ from skillray.errors import DataError
 from skillray.training import headers
 from skillray.training.checkpoint import base_of, is_adapter, load_tokenizer, resolve_model
 from skillray.training.fit import not_finite, refuse_adapter_misfit, refuse_misfit
-from skillray.training.saving import save_settings
+from skillray.training.model_folder import read_settings
+from skillray.training.saving import GENERATION, save_settings
 from skillray.training.targets import short_names
 
 CHAT = ({"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "2"})
@@ -57,6 +59,13 @@ def rehearse_body(folder: str, where: str) -> Skeleton:
 
 def rehearse_export(skeleton: Skeleton, folder: str, where: str) -> None:
     """Write settings and tokenizer to a folder that is removed again; `DataError` for what cannot be written."""
+    from transformers import GenerationConfig
+
+    origin = resolve_model(base_of(folder)) if is_adapter(folder) else folder
+    if os.path.exists(os.path.join(origin, GENERATION)):
+        read_settings(origin, GENERATION, where)  # transformers would go on without a damaged one
+        with _quiet(), _told(where, f"{GENERATION} cannot be used"):
+            GenerationConfig.from_pretrained(origin)
     with _quiet(), _told(where, "cannot be saved again"), tempfile.TemporaryDirectory() as draft:
         save_settings(skeleton.model, folder, draft)
         load_tokenizer(folder).save_pretrained(draft)

@@ -369,6 +369,11 @@ CONTRADICTIONS = [
         "zero_stage to 0, 1 or 2",
     ),
     field("unknown-quantization", "training.lora.quantize=int8", "training.lora.quantize: must be 'nf4'"),
+    field(
+        "lora-of-no-expression",
+        "training.lora.target_modules='(q_proj'",
+        "target_modules: '(q_proj' is no regular expression",
+    ),
     field("lora-of-nothing", "training.lora.target_modules=[]", "training.lora.target_modules: must name a module"),
     field("divergence-without-a-base", "training.kl_to_start=0.1", "training.kl_to_start needs training.lora"),
     field(

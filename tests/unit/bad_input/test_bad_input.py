@@ -11,10 +11,17 @@ from pathlib import Path
 import pytest
 
 from skillray.cli.main import main
-from tests.unit.bad_input import command_cases, config_cases, file_cases, graph_cases, scorer_cases
+from tests.unit.bad_input import command_cases, config_cases, file_cases, graph_cases, scorer_cases, weight_cases
 from tests.unit.bad_input.kinds import DOMAIN, MODEL, RECORDED, TABLES, Case, model, tables, write_adapter, write_config
 
-CASES = [*command_cases.CASES, *config_cases.CASES, *file_cases.CASES, *graph_cases.CASES, *scorer_cases.CASES]
+CASES = [
+    *command_cases.CASES,
+    *config_cases.CASES,
+    *file_cases.CASES,
+    *graph_cases.CASES,
+    *scorer_cases.CASES,
+    *weight_cases.CASES,
+]
 
 
 @pytest.fixture(autouse=True)
