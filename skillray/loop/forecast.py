@@ -12,6 +12,7 @@ from skillray.curriculum.base import Need
 from skillray.curriculum.draw import num_kept
 from skillray.curriculum.dynamics import SOLUTIONS
 from skillray.domains import DOMAINS
+from skillray.loop.chats import chat_notes
 from skillray.loop.needs import needs_of
 from skillray.loop.skill_graph import files_of, read_draft
 from skillray.loop.sources import num_rows
@@ -47,6 +48,8 @@ class Forecast:
     """Processors and memory, one line each."""
     problems: tuple[str, ...]
     """Needs that this config does not meet."""
+    notes: tuple[str, ...] = ()
+    """What may go wrong, and is no fault that can be told beforehand."""
 
     @property
     def teacher_calls(self) -> int:
@@ -76,7 +79,7 @@ def forecast(config: RunConfig) -> Forecast:
             steps += [_once(step, _same(config, student, step), known) for step in made]
             steps += _evidence(config, student, index + 1, sizes)
     needs, problems = needs_of(config)
-    return Forecast(steps=tuple(steps), needs=tuple(needs), problems=tuple(problems))
+    return Forecast(steps=tuple(steps), needs=tuple(needs), problems=tuple(problems), notes=tuple(chat_notes(config)))
 
 
 def _sizes(config: RunConfig) -> dict[str, int | None]:
