@@ -14,6 +14,7 @@ from skillray.curriculum.draw import num_kept
 from skillray.curriculum.dynamics import SOLUTIONS
 from skillray.curriculum.sws import Sws
 from skillray.domains import DOMAINS
+from skillray.loop.chats import chat_notes
 from skillray.loop.concepts import JUDGES
 from skillray.loop.needs import needs_of
 from skillray.loop.skill_graph import files_of, read_draft
@@ -50,6 +51,8 @@ class Forecast:
     """Processors and memory, one line each."""
     problems: tuple[str, ...]
     """Needs that this config does not meet."""
+    notes: tuple[str, ...] = ()
+    """What may go wrong, and is no fault that can be told beforehand."""
 
     @property
     def teacher_calls(self) -> int:
@@ -69,11 +72,9 @@ def forecast(config: RunConfig) -> Forecast:
         *_labelling(config, sizes),
     ]
     steps += _embedding(config, sizes)
-    shared: set[tuple[str, str | None]] = set()
     known: list[tuple[tuple[Any, ...], Step]] = []
     for student in config.students:
-        first = (student.model, student.recorded) not in shared
-        shared.add((student.model, student.recorded))
+        first = config.starts_alike(student)[0] is student
         steps += _evidence(config, student, 0, sizes) if first else []
         for index in range(student.rounds(config.rounds)):
             study = _study(config, student, index, sizes["pool"])
@@ -86,7 +87,7 @@ def forecast(config: RunConfig) -> Forecast:
             steps += [_once(step, _same(config, student, step), known) for step in made]
             steps += _evidence(config, student, index + 1, sizes)
     needs, problems = needs_of(config)
-    return Forecast(steps=tuple(steps), needs=tuple(needs), problems=tuple(problems))
+    return Forecast(steps=tuple(steps), needs=tuple(needs), problems=tuple(problems), notes=tuple(chat_notes(config)))
 
 
 def _sizes(config: RunConfig) -> dict[str, int | None]:
@@ -158,8 +159,7 @@ def _embedding(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:
 
 def _evidence(config: RunConfig, student: StudentConfig, index: int, sizes: dict[str, int | None]) -> list[Step]:
     """answer and diagnose before round `index`."""
-    sharing = [s for s in config.students if (s.model, s.recorded) == (student.model, student.recorded)]
-    asking = sharing if index == 0 else [student]
+    asking = config.starts_alike(student) if index == 0 else (student,)
     needed = [s.stage(index).curriculum.needs for s in asking]
     gaps = any(Need.GAPS in needs for needs in needed)
     profile = sizes[student.stage(index).profile_split]
@@ -253,7 +253,8 @@ def _same(config: RunConfig, student: StudentConfig, step: Step) -> tuple[Any, .
     if step.verb == "probe" and stages[-1].dynamics is not None:
         baseline = stages[-1].dynamics.baseline
         settings = student.training(step.round, config.training).model_copy(update={"epochs": 0, "max_tokens": None})
-        return "probe", student.model, student.recorded, *stages[:-1], curriculum, baseline, settings
+        start = (student.model, student.recorded, config.prompt_of(student))
+        return "probe", *start, *stages[:-1], curriculum, baseline, settings
     return None
 
 

@@ -18,11 +18,12 @@ from skillray.config.model import DecomposedGraph, DomainData, QuestionSource, R
 from skillray.curriculum import Hard, Mixture
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError, DataError, MissingExtraError
-from skillray.grading.prm import BAD, GOOD, ChatPrm, TagPrm, TokenPrm
+from skillray.grading.prm import BAD, GOOD, ChatPrm, TagPrm, TokenPrm, encode
 from skillray.loop.asked import longest_task
+from skillray.loop.chats import refuse_long_prompts, rehearse_chats
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
-from skillray.loop.rehearse import refuse_long_questions, rehearse_models
+from skillray.loop.rehearse import rehearse_models
 from skillray.loop.replay import check_texts
 from skillray.loop.skill_graph import (
     by_prefix,
@@ -41,7 +42,7 @@ from skillray.store.files import exists, is_url, read_json
 from skillray.store.layout import RunFolder
 from skillray.teacher.prompting import Prompts
 from skillray.teacher.settings import VllmTeacherConfig
-from skillray.training.checkpoint import ADAPTER, is_adapter, need_quantizer
+from skillray.training.checkpoint import ADAPTER, is_adapter, load_tokenizer, need_quantizer
 from skillray.training.model_folder import (
     check_language_model,
     check_model,
@@ -74,6 +75,7 @@ def _check_settings(config: RunConfig, run: RunFolder | None) -> None:
             folder = check_model(model)
         if folder is not None:
             _check_model_settings(config, model, folder)
+    rehearse_chats(config)
     _check_scorer(config)
     _check_teacher(config)
     lora = config.training.lora
@@ -126,6 +128,7 @@ def _check_scorer(config: RunConfig) -> None:
                 folder, marks = check_token_classifier(scorer.source), [scorer.separator]
         if folder is not None:
             check_single_tokens(folder, marks, f"model {scorer.model}")
+            encode(scorer, load_tokenizer(folder), "1+1=?", ["2"])
 
 
 def _check_teacher(config: RunConfig) -> None:
@@ -213,7 +216,7 @@ def _check_tables(config: RunConfig, data: TableData) -> None:
         return
     with _naming("data"):
         splits, graph = from_tables(data)
-    refuse_long_questions(config, [text for part in ("profile", "held_out") for text in splits[part]["question"]])
+    refuse_long_prompts(config, [text for part in ("profile", "held_out") for text in splits[part]["question"]])
     _check_levels(config, pc.max(splits["pool"]["level"]).as_py())
     by_split = {split: set(pc.unique(table["subject"]).to_pylist()) - {None, ""} for split, table in splits.items()}
     subjects = sorted(by_split["pool"]) if len(set().union(*by_split.values())) > 1 else []

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skillray.chat.prompt import BARE, StudentPrompt
 from skillray.curriculum.answers import HumanAnswers, OwnAnswers, Rewrites, spread
 from skillray.curriculum.base import OrderKind
 from skillray.grading.answers import Verdict, extract_answer, quick_comparison
@@ -41,6 +42,7 @@ class Select:
     """Whose tokenizer and chat template."""
     answers: HumanAnswers | Rewrites | OwnAnswers = HUMAN
     """Whose answers; others than a human's come with the rows that it reads."""
+    prompt: StudentPrompt = BARE
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
         from skillray.training.checkpoint import load_tokenizer
@@ -52,7 +54,7 @@ class Select:
             rows, drawn = pool.filter(pc.is_valid(places)), draws.take(places.drop_null())
             needed = ["solution", "answer", *(["responses"] if "responses" in rows.column_names else [])]
             targets = [_targets(row, self.answers) for row in rows.select(needed).to_pylist()]
-            return _drafts(tokenizer, rows, drawn, targets)
+            return _drafts(tokenizer, self.prompt, rows, drawn, targets)
 
         return select
 
@@ -119,7 +121,9 @@ def _targets(row: dict[str, Any], answers: HumanAnswers | Rewrites | OwnAnswers)
     return usable or ([response_of(row)] if answers.otherwise == "human" else [])
 
 
-def _drafts(tokenizer: Any, rows: pa.Table, draws: pa.Table, targets: list[list[str]]) -> pa.Table:
+def _drafts(
+    tokenizer: Any, prompt: StudentPrompt, rows: pa.Table, draws: pa.Table, targets: list[list[str]]
+) -> pa.Table:
     """A question's draws are spread over its targets; without any, one draft says so and has no tokens."""
     shares = [
         [(place, target, times) for target, times in _shared_out(texts, draws["multiplicity"][place].as_py())]
@@ -130,7 +134,7 @@ def _drafts(tokenizer: Any, rows: pa.Table, draws: pa.Table, targets: list[list[
     rows, draws = rows.take(owners), draws.take(owners)
     chats = list(zip(rows["question"].to_pylist(), [target for _, target, _ in flat], strict=True))
     studied = [chat for chat in chats if chat[1] is not None]
-    encoded = iter(encode_chats(tokenizer, studied))
+    encoded = iter(encode_chats(tokenizer, studied, prompt))
     columns = {
         "example_id": [content_id(question, response or "") for question, response in chats],
         "question_id": rows["question_id"],

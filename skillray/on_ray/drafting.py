@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from skillray.chat.prompt import StudentPrompt
 from skillray.curriculum.answers import answers_of
 from skillray.curriculum.base import NEW, WRITTEN, OrderKind, Plan
 from skillray.curriculum.dynamics import MIN_AGREEMENT, SOLUTIONS
@@ -78,7 +79,7 @@ class Drafting:
         is_general = isinstance(self.runner.stage.curriculum, Textbooks) and self.runner.config.data.replay is not None
         if OrderKind.SELECT in kinds or (OrderKind.KEEP in kinds and not is_general):
             source, counted = answers_for(self.runner, self._segment)
-            select = Select(orders, self.runner.student.model, answers_of(self.runner.stage.curriculum))
+            select = Select(orders, self.runner.student.model, answers_of(self.runner.stage.curriculum), self._prompt)
             found.append(self._made("selected", select, source))
         if OrderKind.CARRY in kinds:
             found.append(self._made("carried", Carry(orders), self._previous))
@@ -102,6 +103,7 @@ class Drafting:
             previous=self._previous.folder if self.index else None,
             evaluation=self._evaluation,
             checked=self._checked,
+            prompt=self._prompt,
         )
         rows = self.runner.config.rollout.batch_size
         if self.index:
@@ -141,6 +143,10 @@ class Drafting:
         itself held out goes.
         """
         return NEW if self.index else NEW - {OrderKind.SYNTHESIZE}
+
+    @property
+    def _prompt(self) -> StudentPrompt:
+        return self.runner.config.prompt_of(self.runner.student)
 
     @property
     def _segment(self) -> RoundFolder:

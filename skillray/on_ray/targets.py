@@ -32,7 +32,7 @@ def ask_questions(runner: Runner) -> None:
         return
     pool, config = runner.run.questions("pool"), runner.config
     sampled = answers.model_dump(mode="json", include={"samples", "temperature"})
-    decisive = (config.rollout, config.grading.answer_timeout_s, sampled, config.seed)
+    decisive = (config.rollout, config.prompt_of(runner.student), config.grading.answer_timeout_s, sampled, config.seed)
     key = identity_hash(start_of(runner), pool.fingerprint(), content_id(*drawn).hex(), decisive)
     shared = runner.run.shared(key).targets.table("asked")
     link = Link(Drawn(segment.table("orders").folder), config.placement.grade, here=True)

@@ -25,6 +25,8 @@ from skillray.loop.roll_out import Recorded, RollOut
 from skillray.loop.rounds import Verb
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
+from skillray.on_ray import counting
+from skillray.on_ray.counting import RollOutHere
 from skillray.on_ray.data import Job, Link, Progress, run_chain
 from skillray.on_ray.drafting import Drafting
 from skillray.on_ray.neighbours import embed_questions, find_neighbours
@@ -55,6 +57,8 @@ class Runner:
     round: int
     fence: Fence
     report_progress: Progress = lambda done, total, unit: None
+    told: counting.Runner | None = None
+    """Whom answers are counted by while they are written."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     def do(self, verb: Verb) -> dict[str, float]:
@@ -128,8 +132,15 @@ class Runner:
             asked = self.run.questions(self.stage.profile_split)
             jobs.append(Job(asked, (profile.table("rollouts"), profile.table("graded"))))
         links = [self._answering(), self._grading()]
+        total = sum(job.source.num_rows() for job in jobs) * self.config.rollout.samples
+
+        def in_answers(done: int, units: int, _: str) -> None:
+            self.report_progress(total * done // units, total, counting.ANSWERS)
+
+        in_answers(0, 1, "")
         with self.timed("answer"):
-            self.chain(jobs, links, self.config.rollout.batch_size)
+            size = self.config.rollout.batch_size
+            run_chain(jobs, links, unit_rows=size, fence=self.fence, progress=in_answers)
         for student in self.students if self.round == 0 else ():
             self._link(held_out.table("scores"), self.run.base(student.name).table("scores"))
             if self._needs(student):
@@ -254,21 +265,22 @@ class Runner:
         """How the checkpoint that the round starts from answers questions."""
         settings = self.config.rollout
         return RollOut(
+            **settings.alone.model_dump(),
             model=self.checkpoint(self.round),
             samples=settings.samples,
-            temperature=settings.temperature,
-            max_new_tokens=settings.max_new_tokens,
             threads=settings.threads,
             seed=seed_for(self.config.seed, "answer", self.round),
+            prompt=self.config.prompt_of(self.student),
+            dtype="bf16" if settings.dtype == "bf16" else "fp32",
         )
 
     def by_engine(self, roll_out: RollOut) -> Link:
         """`roll_out`, by the engine of the run."""
         if self.config.rollout.engine != "vllm":
-            return Link(roll_out, self.config.placement.rollout)
+            return Link(RollOutHere(roll_out, self.told), self.config.placement.rollout)
         from skillray.on_ray.rollout_engine import by_engines
 
-        return by_engines(roll_out, self.config, self.fence)
+        return by_engines(roll_out, self.config, self.fence, self.told)
 
     def _grading(self) -> Link:
         config = self.config
@@ -325,6 +337,7 @@ class Runner:
         settings = (
             config.seed,
             config.rollout.model_dump(mode="json", exclude={"recorded"}),
+            config.prompt_of(self.student),
             config.grading.scorer.model_dump(mode="json", exclude={"max_batch_tokens", "model"}),
             scorer_content(self.run),
             config.grading.filter,

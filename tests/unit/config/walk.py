@@ -15,6 +15,8 @@ from skillray.errors import ConfigError
 VALUES: dict[str, Any] = {
     "cluster.address": "auto",
     "teacher.max_replicas": 1,
+    "rollout.prompt.date": "2026-12-01",
+    "students.*.prompt.date": "2026-12-01",
     "students.*.stages.*.dynamics.actions": ["drop_error"],
 }
 """Where no value that the type alone suggests is right."""
@@ -185,10 +187,13 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
 
 
 def _told(config: dict[str, Any], path: tuple[Any, ...], old: Any, new: Any) -> str:
-    name = dotted(path, config["students"][0]["name"])
+    name = dotted(path, config["students"][0]["name"] if path[0] == "students" else "0")
     if path == ("students", 0, "name"):
         return f"students.{old} was there, now it is not"
     tag = next((tag for tag in TAGS if isinstance(old, Mapping) and isinstance(new, Mapping) and tag in old), None)
     if tag is not None:
         return f"{name}.{tag} was {old[tag]!r}, now {new[tag]!r}"
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        key = next(iter(new.keys() - old.keys()))
+        return f"{name}.{key} was {old.get(key)!r}, now {new[key]!r}"
     return f"{name} was {old!r}, now {new!r}"
