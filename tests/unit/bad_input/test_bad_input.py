@@ -51,7 +51,8 @@ RIGHT = [
     tables("answers-are-numbers", config=TABLES, pool=[file_cases.question(n, answer=n) for n in range(3)]),
     tables(
         "a-mixture-names-a-skill-in-another-spelling",
-        config=TABLES | {"students": [{"name": "a", "curriculum": {"type": "mixture", "parts": [{"skills": ["Sums"]}]}}]},
+        config=TABLES
+        | {"students": [{"name": "a", "curriculum": {"type": "mixture", "parts": [{"skills": ["Sums"]}]}}]},
     ),
     tables("ids-are-numbers-and-texts", pool=[file_cases.question(1, question_id=1), file_cases.question(2)]),
     tables("answers-are-numbers-and-texts", pool=[file_cases.question(1, answer=2), file_cases.question(2)]),
