@@ -9,7 +9,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -123,7 +123,7 @@ def _cells(file: IO[bytes], path: str) -> Iterator[tuple[int, Row]]:
 def _binary(path: str) -> IO[bytes]:
     source: Any = io.BytesIO(read_bytes(path)) if is_url(path) else path
     if path.endswith(".gz"):
-        return gzip.open(source)  # type: ignore[return-value]  (a file of bytes all the same)
+        return cast(IO[bytes], gzip.open(source))
     return open(source, "rb") if source is path else source
 
 
