@@ -1,4 +1,6 @@
-"""skillray run | plan | report | profile | graph | doctor. Exit codes: 0 done, 2 change something, 1 anything else.
+"""skillray run | plan | report | profile | graph | data | doctor.
+
+Exit codes: 0 done, 2 change something, 1 anything else.
 
 A command imports what it needs when it is called, its settings first: help and a wrong word come at once.
 """
@@ -32,6 +34,8 @@ app = typer.Typer(
 )
 graphs = typer.Typer(help="Skill graphs: build one, show it, check it.", no_args_is_help=True)
 app.add_typer(graphs, name="graph")
+datasets = typer.Typer(help="Tables of questions: what a run would read of them.", no_args_is_help=True)
+app.add_typer(datasets, name="data")
 
 
 @app.command()
@@ -130,6 +134,22 @@ def graph_check(where: Where) -> None:
     from skillray.cli.graph import check
 
     check(where)
+
+
+@datasets.command("check")
+def data_check(
+    path: Annotated[str, typer.Argument(help="A file, a folder of files, or a Hugging Face data set id")],
+    split: Annotated[str | None, typer.Option(help="Of a data set or a folder, for example train")] = None,
+    subset: Annotated[str | None, typer.Option(help="Of a data set")] = None,
+    revision: Annotated[str | None, typer.Option(help="Of a data set: a branch, tag or commit")] = None,
+) -> None:
+    """Rows, columns, answers, three samples, and what a run would refuse and why: exit code 2 where there is such."""
+    from skillray.config.model import QuestionSource
+
+    source = QuestionSource(path=path, split=split, subset=subset, revision=revision)
+    from skillray.cli.data import check_data
+
+    check_data(source)
 
 
 def _known(run_dir: str) -> RunFolder:

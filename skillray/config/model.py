@@ -30,17 +30,23 @@ from skillray.types import Value
 
 
 class QuestionSource(Value):
-    """A table of questions: a Hugging Face data set id, or a path to a Parquet or JSONL file.
+    """A table of questions: a Hugging Face data set id, a path to a Parquet, JSON (lines or a list) or CSV file, the
+    latter two also with .gz, or a folder of such files of one kind.
 
     Columns: question; answer, or an answer after '####' in the solution; and, where there are, solution, skills,
-    subject, level and question_id. MATH's own columns (problem, solution with a boxed answer, level, type) do as well.
+    subject, level and question_id. MATH's own columns (problem, solution with a boxed answer, level, type) do as well,
+    and chats (messages, or conversations as ShareGPT's: the first question and its answer) and Alpaca's instruction,
+    input and output. `skillray data check` says what would be read.
     """
 
     path: DataPath
     subset: str | None = None
     """Of a Hugging Face data set: its configuration."""
     split: str | None = None
-    """Of a Hugging Face data set."""
+    """Of a Hugging Face data set, or in a folder of files that are named after it."""
+    revision: str | None = None
+    """Of a Hugging Face data set: a branch, tag or commit, whose own files are read. None: the newest, as the hub
+    converts it to Parquet."""
 
 
 class TextSource(QuestionSource):

@@ -25,6 +25,7 @@ from skillray.errors import DataError
 from skillray.loop.prm import NEURAL
 from skillray.loop.skill_graph import files_of
 from skillray.loop.sources import paths_of
+from skillray.loop.table_files import shards
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json, sha256_of
 from skillray.store.layout import RunFolder
@@ -183,7 +184,9 @@ def _files(source: Input) -> list[str]:
             files = local_files(source)
         case Templates():
             files = source.files()
-        case QuestionSource() | GraphSource():
+        case QuestionSource():
+            files = shards(source.path, source.split) if os.path.isdir(source.path) else [source.path]
+        case GraphSource():
             files = [source.path]
     return [path for path in files if os.path.isfile(path)]
 

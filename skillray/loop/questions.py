@@ -15,9 +15,10 @@ from skillray.grading.extract import split_hashes, stated_answer
 from skillray.grading.numbers import as_text, is_rounded
 from skillray.loop.columns import ID, TEXT, WHOLE, check_columns, refuse_repeated
 from skillray.loop.planted import plant
-from skillray.loop.sources import open_table, read_source
+from skillray.loop.sources import read_source
 from skillray.loop.spelling import spelled_alike
 from skillray.loop.subjects import by_subject
+from skillray.loop.table_files import open_table
 from skillray.skills.graph import SkillGraph
 from skillray.store.schemas import QUESTIONS, RECORDED
 from skillray.types import Question, content_id, seed_for
@@ -142,6 +143,11 @@ def recorded_answers(path: str) -> pa.Table:
     if smallest < 0 or largest > MAX_SAMPLE:
         raise DataError(f"{path}: sample must be 0 to {MAX_SAMPLE}; it has {smallest} to {largest}")
     return table.select(RECORDED.names)
+
+
+def as_question(row: Mapping[str, Any]) -> Row:
+    """One row of `read_source` as it is kept; `DataError` where that cannot be."""
+    return _normal(row, {})
 
 
 def as_table(rows: list[Row]) -> pa.Table:
