@@ -34,6 +34,7 @@ from skillray.domains.arithmetic.reference import (
     reference_of,
     true_value,
 )
+from skillray.thoughts import without_thoughts
 from skillray.types import Question, StepScore
 
 MAX_STEPS = 64
@@ -82,7 +83,7 @@ def check(question: Question, response: str) -> tuple[StepScore, ...]:
 def read(question: Question, response: str) -> Reading:
     """The scores of `check`, and how many lines that work with figures are not among them. In the terse form none is
     left out: a line that cannot be read is wrong there, for only a student that was trained on it writes it."""
-    reference = reference_of(question)
+    reference, response = reference_of(question), without_thoughts(response)
     if is_terse(response):
         return Reading(_check_terse(reference, response), 0)
     return read_prose(question, reference, response)
