@@ -269,7 +269,7 @@ def _figures(answers: Sequence[Answer], places: Sequence[int], flag: Flag) -> st
 
 def resamples(questions: int) -> Floats:
     """[NUM_RESAMPLES, questions] how often each question is drawn; the same for all filters."""
-    drawn: Floats = np.random.default_rng(0).multinomial(questions, [1 / questions] * questions, NUM_RESAMPLES)
+    drawn = np.random.default_rng(0).multinomial(questions, [1 / questions] * questions, NUM_RESAMPLES)
     return drawn.astype(np.float64)
 
 
