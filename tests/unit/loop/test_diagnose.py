@@ -74,10 +74,11 @@ def test_labels_stand_in_for_a_teacher():
 
 def test_labels_to_blame_are_those_that_fail_elsewhere(tmp_path):
     """`times` is done 9 times of 10 by itself; of the question that needs both, `order` is to blame."""
-    rows = graded("algebra").to_pylist() * 11
-    for n, row in enumerate(rows):
-        row |= {"question_id": content_id(n), "skills": ["order", "times"] if n == 0 else ["times"]}
-        row |= {"difficult": n < 2, "judged": True}
+    [row] = graded("algebra").to_pylist()
+    rows = [
+        row | {"question_id": content_id(n), "skills": ["times", "order"][: 1 if n else 2], "difficult": n < 2}
+        for n in range(11)
+    ]
     rows.append(rows[0] | {"judged": False, "difficult": False})  # another sample of it says nothing
     table = Table(str(tmp_path / "graded"))
     table.write(pa.Table.from_pylist(rows, schema=GRADED), fence=UNFENCED)
