@@ -105,7 +105,7 @@ def make_step_scorer(
             return _one_by_one(_outcome_scorer(grade))
         case ConsistencyStep():
             assert same is not None, "the consistency scorer is given a way to compare"
-            return _by_question(lambda responses: float(votes_of(responses, same) >= settings.min_votes))
+            return _by_question(lambda responses: float(_votes(responses, same) >= settings.min_votes))
         case LengthStep():
             return _by_question(lambda responses: float(_mean_words(responses) < settings.max_words))
         case ChatPrm() | TagPrm() | TokenPrm():
@@ -162,7 +162,7 @@ def _paired(texts: Sequence[str], scores: Scored) -> tuple[StepScore, ...] | str
     return tuple(StepScore(text=text, score=score) for text, score in zip(texts, scores, strict=True))
 
 
-def votes_of(responses: Iterable[str], same: Same) -> int:
+def _votes(responses: Iterable[str], same: Same) -> int:
     """Samples with the most common final answer; those without one vote for none."""
     votes: Counter[str] = Counter()
     for answers in map(read_answers, responses):

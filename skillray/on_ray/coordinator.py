@@ -78,6 +78,11 @@ class Coordinator:
         """What runs now, for the driver's display."""
         return await self._verbs.progress()
 
+    async def warnings(self) -> list[str]:
+        """One line each, of all students, as far as they are known."""
+        students = self._status.value["students"].items()
+        return [f"WARNING {name}, {text}" for name, student in students for text in student.get("warnings", ())]
+
 
 class RayVerbs:
     """The verbs, each in a runner of its own."""
@@ -142,11 +147,6 @@ class RayVerbs:
     async def _warn(self, student: StudentConfig) -> None:
         """A profile that means nothing is told before anything is trained on it."""
         self._status.student(student.name, warnings=await asyncio.to_thread(warnings_of, self._run, student.name))
-
-    async def warnings(self) -> list[str]:
-        """One line each, of all students, as far as they are known."""
-        students = self._status.value["students"].items()
-        return [f"WARNING {name}, {text}" for name, student in students for text in student.get("warnings", ())]
 
     async def study(self, student: StudentConfig, round_index: int) -> Stop | None:
         if not is_studied(self._run.round(student.name, round_index), student.stage(round_index)):

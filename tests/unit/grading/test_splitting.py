@@ -27,6 +27,8 @@ from skillray.grading.splitting import StepSplit
         ("a\n\n\\[\n\n1\n\n\\]\n\n```python\n\nc\n\n```\n\n---", ("a", "1", "c")),
         ("\\begin{array}{cc}\na & b\n\\end{array}\n$\\begin{b}x\\end{b}$", ("a & b", "$\\begin{b}x\\end{b}$")),
         ("\\[\n\\]", ()),
+        ("<think>\n9\n\nno\n</think>\n\na\n\nb", ("a", "b")),
+        ("<think>it never came to an end", ()),
         ("so it is \\boxed{\\frac12}", ("so it is \\boxed{\\frac12}", "The final answer is: \\boxed{\\frac12}.")),
     ],
 )
