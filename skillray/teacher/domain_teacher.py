@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from skillray.protocols import Domain
 from skillray.teacher.tasks import (
+    MAX_SKILLS,
     Compose,
     Decompose,
     LabelSkills,
@@ -28,8 +29,6 @@ from skillray.types import Question
 
 REVISION = 2
 """Raised when the same request gets another reply, so that kept replies are not mixed."""
-MAX_SKILLS = 5
-"""Labels of a question (STAT, arXiv 2510.10023, C.3.1)."""
 
 
 @dataclass(frozen=True)

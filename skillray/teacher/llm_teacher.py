@@ -29,7 +29,7 @@ from skillray.teacher.tasks import (
     reply_key,
 )
 
-PARSER = 2
+PARSER = 3
 """Raised when the same text is read otherwise: replies are kept as they were read."""
 SAMPLING: Mapping[Task, Mapping[str, Any]] = {
     Task.LABEL_SKILLS: {"temperature": 0.0, "max_tokens": 512},
