@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from skillray.store.paths import DataPath
+from skillray.teacher.tasks import Task
 from skillray.types import Value
 
 EXECUTION = (
@@ -60,6 +61,11 @@ class _LlmTeacher(_Teacher):
     """Which weights, where one name may have several: of a Hugging Face model its branch, tag or commit."""
     prompts: DataPath | None = None
     """A folder of Jinja templates (`solve.j2` ...) that replace the built-in ones of the same name."""
+    max_tokens: dict[Task, PositiveInt] = Field(default_factory=dict)
+    """Longest reply by task, thoughts included; tasks that are not named have 512 (labels) to 8,192 (families). A model
+    that thinks before it solves needs more than solve's 2,048."""
+    greedy: bool = True
+    """Ask at temperature 0 what is asked once. False sends no temperature there: some models take none."""
     timeout_s: PositiveFloat = 600.0
     """For one call, retries included; it begins when the call is sent."""
     concurrency: PositiveInt = 64
