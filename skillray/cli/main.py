@@ -1,4 +1,6 @@
-"""skillray run | plan | report | profile | graph | doctor. Exit codes: 0 done, 2 change something, 1 anything else.
+"""skillray run | plan | report | profile | graph | teacher | doctor.
+
+Exit codes: 0 done, 2 change something, 1 anything else.
 
 A command imports what it needs when it is called, its settings first: help and a wrong word come at once.
 """
@@ -32,6 +34,8 @@ app = typer.Typer(
 )
 graphs = typer.Typer(help="Skill graphs: build one, show it, check it.", no_args_is_help=True)
 app.add_typer(graphs, name="graph")
+teachers = typer.Typer(help="Teachers: how far one can be believed.", no_args_is_help=True)
+app.add_typer(teachers, name="teacher")
 
 
 @app.command()
@@ -130,6 +134,26 @@ def graph_check(where: Where) -> None:
     from skillray.cli.graph import check
 
     check(where)
+
+
+@teachers.command("check")
+def teacher_check(
+    config: Config,
+    run_dir: Annotated[
+        str | None, typer.Option(help="Run folder; runs/NAME by default. Its replies are found there later")
+    ] = None,
+    set_: Sets = None,
+) -> None:
+    """Ask the teacher of CONFIG what is known: judgements, labels, solutions, rewrites, new questions.
+
+    Exit code 2 where it is below a bound of `teacher_check` that the run makes use of.
+    """
+    from skillray.config import load_config
+
+    asked = load_config(config, set_ or [])
+    from skillray.cli.teacher import check_teacher_of
+
+    sys.exit(check_teacher_of(asked, run_dir))
 
 
 def _known(run_dir: str) -> RunFolder:

@@ -38,7 +38,7 @@ from skillray.skills.graph_json import graph_from_json
 from skillray.store.files import exists, is_url, read_json
 from skillray.store.layout import RunFolder
 from skillray.teacher.prompting import Prompts
-from skillray.teacher.settings import VllmTeacherConfig
+from skillray.teacher.settings import TeacherConfig, VllmTeacherConfig
 from skillray.training.checkpoint import ADAPTER, is_adapter, need_quantizer
 from skillray.training.model_folder import (
     check_language_model,
@@ -67,7 +67,8 @@ def preflight(config: RunConfig, run: RunFolder | None = None) -> None:
         if folder is not None:
             _check_model_settings(config, model, folder)
     _check_scorer(config)
-    _check_teacher(config)
+    for teacher in config.teachers:
+        _check_teacher(config, teacher)
     lora = config.training.lora
     if lora is not None and lora.quantize and config.cluster.address == "local":  # elsewhere the worker says it
         need_quantizer("here")
@@ -120,8 +121,7 @@ def _check_scorer(config: RunConfig) -> None:
             check_single_tokens(folder, marks, f"model {scorer.model}")
 
 
-def _check_teacher(config: RunConfig) -> None:
-    teacher = config.teacher
+def _check_teacher(config: RunConfig, teacher: TeacherConfig) -> None:
     if teacher.type == "domain":
         return
     Prompts(teacher.prompts)
@@ -138,7 +138,7 @@ def _check_teacher(config: RunConfig) -> None:
 def _check_context(config: RunConfig, teacher: VllmTeacherConfig, folder: str | None) -> None:
     """An engine refuses every call whose prompt and longest answer do not fit together."""
     settings = {} if folder is None else read_settings(folder, "config.json", f"model {teacher.model}")
-    most, asked = settings.get("max_position_embeddings"), longest_task(config)
+    most, asked = settings.get("max_position_embeddings"), longest_task(config, teacher)
     room = teacher.max_model_len or most
     if isinstance(most, int) and (teacher.max_model_len or 0) > most:
         raise ConfigError(f"teacher.max_model_len is {room}, and {teacher.model} has room for {most} tokens; lower it")

@@ -9,7 +9,7 @@ _TEXT = frozenset({"text", "output_text", ""})
 
 
 def content_of(content: Any) -> tuple[str, str]:
-    """(text of the reply, words with which it was declined). Parts of other types, thoughts among them, are left out."""
+    """(text of the reply, words with which it was declined); parts of other types, such as thoughts, are left out."""
     if not isinstance(content, list):
         return ("" if content is None else str(content)), ""
     parts = [_as_fields(part) for part in content]

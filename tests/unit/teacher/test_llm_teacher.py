@@ -124,7 +124,7 @@ def test_a_reply_that_could_only_be_sampled_is_not_kept_as_a_greedy_one() -> Non
     missing = NameMissingSkills(question=SUMS, response="1+1=3", allowed=("sums", "products"))
     answer = Completion(text='{"judge": "incorrect", "skills": ["sums"]}', without=frozenset({"temperature"}))
     with pytest.raises(
-        TeacherError, match="takes no temperature, and name_missing_skills is asked at 0.*teacher.greedy"
+        TeacherError, match=r"takes no temperature, and name_missing_skills is asked at 0.*teacher.greedy"
     ):
         ask(Table([answer]), Task.NAME_MISSING_SKILLS, missing)
     table, sampling = Table([answer]), ReplySampling(greedy=False)
