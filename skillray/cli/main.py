@@ -1,4 +1,4 @@
-"""skillray run | plan | report | profile | graph | data | doctor.
+"""skillray run | plan | report | profile | graph | data | teacher | doctor.
 
 Exit codes: 0 done, 2 change something, 1 anything else.
 
@@ -36,6 +36,8 @@ graphs = typer.Typer(help="Skill graphs: build one, show it, check it.", no_args
 app.add_typer(graphs, name="graph")
 datasets = typer.Typer(help="Tables of questions: what a run would read of them.", no_args_is_help=True)
 app.add_typer(datasets, name="data")
+teachers = typer.Typer(help="Teachers: how far one can be believed.", no_args_is_help=True)
+app.add_typer(teachers, name="teacher")
 
 
 @app.command()
@@ -150,6 +152,26 @@ def data_check(
     from skillray.cli.data import check_data
 
     check_data(source)
+
+
+@teachers.command("check")
+def teacher_check(
+    config: Config,
+    run_dir: Annotated[
+        str | None, typer.Option(help="Run folder; runs/NAME by default. Its replies are found there later")
+    ] = None,
+    set_: Sets = None,
+) -> None:
+    """Ask the teacher of CONFIG what is known: judgements, labels, solutions, rewrites, new questions.
+
+    Exit code 2 where it is below a bound of `teacher_check` that the run makes use of.
+    """
+    from skillray.config import load_config
+
+    asked = load_config(config, set_ or [])
+    from skillray.cli.teacher import check_teacher_of
+
+    sys.exit(check_teacher_of(asked, run_dir))
 
 
 def _known(run_dir: str) -> RunFolder:

@@ -11,9 +11,11 @@ from skillray.curriculum.dynamics import Dynamics
 from skillray.domains import DOMAINS
 from skillray.grading.steps import ConsistencyStep
 from skillray.skills.names import written
+from skillray.teacher.tasks import Task
 
 if TYPE_CHECKING:  # the model asks here, so it cannot be imported
     from skillray.config.model import Placement, RunConfig, TableData
+    from skillray.teacher.settings import Budget, TeacherConfig
     from skillray.training.settings import TrainingSettings
 
 
@@ -37,8 +39,9 @@ def contradictions(config: RunConfig) -> Iterator[str]:
     yield from _graph(config)
     yield from _training(config)
     yield from _dynamics(config)
-    yield from _teacher(config)
-    if config.diagnosis.votes > 1 and (config.teacher.type == "domain" or config.diagnosis.source == "labels"):
+    yield from _teachers(config)
+    by_domain = config.teacher_for(Task.NAME_MISSING_SKILLS).type == "domain"
+    if config.diagnosis.votes > 1 and (by_domain or config.diagnosis.source == "labels"):
         who = "labels say" if config.diagnosis.source == "labels" else "a domain teacher says"
         yield f"diagnosis.votes is {config.diagnosis.votes}: {who} the same every time; set it to 1"
     address = config.cluster.address
@@ -87,18 +90,18 @@ def _tables(config: RunConfig, data: TableData) -> Iterator[str]:
         yield f"data.pool and data.probe are both {data.pool.path}: no question would be left to train on"
     if data.labelling is not None and data.labels is not None:
         yield "data.labelling and data.labels: the teacher labels questions that have none; leave one of the two out"
-    if config.teacher.type != "domain":
-        return
-    if data.labelling is not None:
+    if data.labelling is not None and _is_domain(config, Task.LABEL_SKILLS):
         yield (
             "data.labelling: a domain teacher knows only its own questions; set teacher.type to 'vllm', 'serve' or "
             "'openai', or give data.labels"
         )
-    if config.diagnosis.source == "teacher":
+    if config.diagnosis.source == "teacher" and _is_domain(config, Task.NAME_MISSING_SKILLS):
         yield (
             "diagnosis.source must be 'labels': a domain teacher knows only its own questions; or set teacher.type to "
             "'vllm', 'serve' or 'openai'"
         )
+    if not _is_domain(config, Task.WRITE_QUESTIONS, Task.SOLVE, Task.WRITE_EXERCISES, Task.WRITE_TEXTBOOK):
+        return
     if writing := _of_curricula(config, asks_teacher):
         yield (
             f"student {writing[0][0]!r}: curriculum {writing[0][1]!r} has a teacher write, and a domain "
@@ -151,13 +154,26 @@ def _dynamics(config: RunConfig) -> Iterator[str]:
                 )
 
 
-def _teacher(config: RunConfig) -> Iterator[str]:
-    teacher, budget = config.teacher, config.budget
+def _is_domain(config: RunConfig, *tasks: Task) -> bool:
+    """Whether an exact teacher does one of the tasks."""
+    return any(config.teacher_for(task).type == "domain" for task in tasks)
+
+
+def _teachers(config: RunConfig) -> Iterator[str]:
+    named = [task for other in config.teacher_by_task for task in other.tasks]
+    if twice := [task for task in named if named.count(task) > 1]:
+        yield f"teacher_by_task: {twice[0]} stands twice; give each task to one teacher"
+    yield from _teacher(config, config.teacher, config.budget, "")
+    for place, other in enumerate(config.teacher_by_task):
+        yield from _teacher(config, other.teacher, other.budget, f"teacher_by_task.{place}.")
+
+
+def _teacher(config: RunConfig, teacher: TeacherConfig, budget: Budget, where: str) -> Iterator[str]:
     if teacher.type == "domain":
         if budget.max_usd is not None or budget.max_tokens is not None:
-            yield "budget: a domain teacher costs neither money nor tokens; leave out max_usd and max_tokens"
+            yield f"{where}budget: a domain teacher costs neither money nor tokens; leave out max_usd and max_tokens"
     elif budget.max_usd is not None and teacher.price is None:
-        yield "budget.max_usd needs teacher.price: prompt and completion, in USD for a million tokens"
+        yield f"{where}budget.max_usd needs {where}teacher.price: prompt and completion, in USD for a million tokens"
     if teacher.type == "openai" and teacher.api_key_env in config.placement.teacher.runtime_env.get("env_vars", {}):
         yield (
             f"placement.teacher.runtime_env.env_vars.{teacher.api_key_env}: a key in a config gets into logs and the "
@@ -167,21 +183,24 @@ def _teacher(config: RunConfig) -> Iterator[str]:
         room = teacher.calls_per_replica * teacher.replicas
         if teacher.concurrency * teacher.shards <= room:
             yield (
-                f"teacher.max_replicas would never be reached: {teacher.replicas} of them take {room} calls at once; "
-                f"raise teacher.concurrency above {room}"
+                f"{where}teacher.max_replicas would never be reached: {teacher.replicas} of them take {room} calls at "
+                f"once; raise {where}teacher.concurrency above {room}"
             )
     on_gpu = config.placement.teacher.num_gpus
     if teacher.type == "vllm" and 0 < on_gpu < 1 < teacher.tensor_parallel_size:
-        yield f"teacher.tensor_parallel_size needs whole GPUs; placement.teacher.num_gpus is {on_gpu:g}, set it to 1"
+        yield (
+            f"{where}teacher.tensor_parallel_size needs whole GPUs; placement.teacher.num_gpus is {on_gpu:g}, set "
+            "it to 1"
+        )
     if teacher.type == "vllm" and on_gpu > 1:
         yield (
             f"placement.teacher.num_gpus is of one worker of an engine, so 1 at most; got {on_gpu:g}: set "
-            "teacher.tensor_parallel_size instead"
+            f"{where}teacher.tensor_parallel_size instead"
         )
 
 
 def _graph(config: RunConfig) -> Iterator[str]:
-    graph, teacher = config.graph, config.teacher
+    graph, teacher = config.graph, config.teacher_for(Task.DECOMPOSE)
     if graph is None or graph.type != "decompose":
         return
     if not written(graph.topic):

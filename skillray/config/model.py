@@ -24,7 +24,8 @@ from skillray.domains import DOMAINS
 from skillray.grading.difficulty import AdaptmiFilter, StatFilter
 from skillray.grading.steps import DomainSteps, StepScorerSettings
 from skillray.store.paths import DataPath
-from skillray.teacher.settings import AnyTeacher, Budget, DomainTeacherConfig
+from skillray.teacher.settings import AnyTeacher, Budget, DomainTeacherConfig, TaskTeacher, TeacherCheck, TeacherConfig
+from skillray.teacher.tasks import Task
 from skillray.training.settings import TrainingSettings
 from skillray.types import Value
 
@@ -169,6 +170,9 @@ class DiagnosisSettings(Value):
     """
     max_difficult: PositiveInt = 500
     """Uniform sample of the difficult questions; STAT's 500 (arXiv 2510.10023, C)."""
+    judged_correct: Literal["no_gap", "named_skills"] = "no_gap"
+    """What a difficult answer misses that the teacher judges correct: nothing, or the skills that it names all the
+    same, as AdaptMI's released code takes them (arXiv 2505.00147)."""
     votes: PositiveInt = 1
     """Times that the teacher is asked about each: the first time greedily, then sampled. A skill counts as missing when
     more than half name it, and the report says how far they agree. STAT asks once."""
@@ -280,6 +284,10 @@ class RunConfig(Value):
     students: tuple[StudentConfig, ...] = Field(min_length=1)
     teacher: AnyTeacher = DomainTeacherConfig()
     budget: Budget = Budget()
+    teacher_by_task: tuple[TaskTeacher, ...] = ()
+    """Other teachers, for the tasks that they name; `teacher` does the rest."""
+    teacher_check: TeacherCheck | None = TeacherCheck()
+    """What a language model must be right about before it is believed; null believes it unmeasured."""
     rollout: RolloutSettings = RolloutSettings()
     grading: GradingSettings = GradingSettings()
     diagnosis: DiagnosisSettings = DiagnosisSettings()
@@ -288,6 +296,14 @@ class RunConfig(Value):
     training: TrainingSettings = TrainingSettings()
     placement: Placements = Placements()
     cluster: ClusterSettings = Field(default_factory=ClusterSettings)
+
+    @property
+    def teachers(self) -> tuple[TeacherConfig, ...]:
+        """All of them, the run's first."""
+        return (self.teacher, *(other.teacher for other in self.teacher_by_task))
+
+    def teacher_for(self, task: Task) -> TeacherConfig:
+        return next((other.teacher for other in self.teacher_by_task if task in other.tasks), self.teacher)
 
     @property
     def prepare_asks(self) -> bool:

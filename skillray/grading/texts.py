@@ -123,6 +123,15 @@ def _overlap(words: Words) -> int:
     return OVERLAP_UNSPACED if 2 * unspaced > len(words) else OVERLAP
 
 
+def same_question(text: str, other: str) -> bool:
+    """Whether two questions are one in the same or nearly the same words: other numbers make another question."""
+    some, others = words_of(text), words_of(other)
+    if some == others:
+        return True
+    numbers = [Counter(word for word in words if any(char.isdigit() for char in word)) for words in (some, others)]
+    return numbers[0] == numbers[1] and similarity(shingles_of(some), shingles_of(others)) >= SAME
+
+
 class Leaks:
     """What may not be trained on: questions of evaluation sets, with their final answers."""
 

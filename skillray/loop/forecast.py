@@ -14,13 +14,13 @@ from skillray.curriculum.draw import num_kept
 from skillray.curriculum.dynamics import SOLUTIONS
 from skillray.curriculum.sws import Sws
 from skillray.domains import DOMAINS
+from skillray.loop.asked import most_tokens
 from skillray.loop.chats import chat_notes
 from skillray.loop.concepts import JUDGES
 from skillray.loop.needs import needs_of
 from skillray.loop.skill_graph import files_of, read_draft
 from skillray.loop.sources import num_rows
 from skillray.loop.write import PER_CALL
-from skillray.teacher.llm_teacher import SAMPLING
 from skillray.teacher.tasks import Task
 
 ROLES = ("rollout", "teacher", "train", "embed")
@@ -126,7 +126,9 @@ def _labelling(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:
 
 def _uncounted(config: RunConfig, step: Step) -> Step:
     """A step whose calls depend on what is not known yet. An exact teacher writes no tokens."""
-    return replace(step, teacher_calls=None, tokens=0 if config.teacher.type == "domain" else None)
+    return replace(
+        step, teacher_calls=None, tokens=0 if all(teacher.type == "domain" for teacher in config.teachers) else None
+    )
 
 
 def _graph(config: RunConfig) -> list[Step]:
@@ -191,9 +193,7 @@ def _evidence(config: RunConfig, student: StudentConfig, index: int, sizes: dict
 
 def _written(config: RunConfig, calls: dict[Task, int]) -> int:
     """Tokens that a language model writes at most for so many calls; an exact teacher writes none."""
-    if config.teacher.type == "domain":
-        return 0
-    return sum(count * int(SAMPLING[task]["max_tokens"]) for task, count in calls.items())
+    return sum(count * most_tokens(config.teacher_for(task), task) for task, count in calls.items())
 
 
 def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | None) -> Step:

@@ -102,10 +102,12 @@ def _inputs(config: RunConfig) -> dict[str, Input]:
         found["grading.scorer.model"] = config.grading.scorer.source
     if config.embedding is not None:
         found["embedding.model"] = config.embedding.model
-    if config.teacher.type == "vllm" and os.path.isdir(config.teacher.model):
-        found["teacher.model"] = config.teacher.model
-    if config.teacher.type != "domain" and config.teacher.prompts is not None:
-        found["teacher.prompts"] = Templates(config.teacher.prompts)
+    for place, teacher in enumerate(config.teachers, -1):
+        field = "teacher" if place < 0 else f"teacher_by_task.{place}.teacher"
+        if teacher.type == "vllm" and os.path.isdir(teacher.model):
+            found[f"{field}.model"] = teacher.model
+        if teacher.type != "domain" and teacher.prompts is not None:
+            found[f"{field}.prompts"] = Templates(teacher.prompts)
     return found | {_model_field(student.name): student.model for student in config.students}
 
 

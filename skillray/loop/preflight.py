@@ -41,7 +41,7 @@ from skillray.skills.names import key
 from skillray.store.files import exists, is_url, read_json
 from skillray.store.layout import RunFolder
 from skillray.teacher.prompting import Prompts
-from skillray.teacher.settings import VllmTeacherConfig
+from skillray.teacher.settings import TeacherConfig, VllmTeacherConfig
 from skillray.training.checkpoint import ADAPTER, is_adapter, load_tokenizer, need_quantizer
 from skillray.training.model_folder import (
     check_language_model,
@@ -77,7 +77,8 @@ def _check_settings(config: RunConfig, run: RunFolder | None) -> None:
             _check_model_settings(config, model, folder)
     rehearse_chats(config)
     _check_scorer(config)
-    _check_teacher(config)
+    for teacher in config.teachers:
+        _check_teacher(config, teacher)
     lora = config.training.lora
     if lora is not None and lora.quantize and config.cluster.address == "local":  # elsewhere the worker says it
         need_quantizer("here")
@@ -131,8 +132,7 @@ def _check_scorer(config: RunConfig) -> None:
             encode(scorer, load_tokenizer(folder), "1+1=?", ["2"])
 
 
-def _check_teacher(config: RunConfig) -> None:
-    teacher = config.teacher
+def _check_teacher(config: RunConfig, teacher: TeacherConfig) -> None:
     if teacher.type == "domain":
         return
     Prompts(teacher.prompts)
@@ -149,7 +149,7 @@ def _check_teacher(config: RunConfig) -> None:
 def _check_context(config: RunConfig, teacher: VllmTeacherConfig, folder: str | None) -> None:
     """An engine refuses every call whose prompt and longest answer do not fit together."""
     most = None if folder is None else room_of(folder, f"model {teacher.model}")
-    asked = longest_task(config)
+    asked = longest_task(config, teacher)
     room = teacher.max_model_len or most
     if isinstance(most, int) and (teacher.max_model_len or 0) > most:
         raise ConfigError(f"teacher.max_model_len is {room}, and {teacher.model} has room for {most} tokens; lower it")

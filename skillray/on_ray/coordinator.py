@@ -29,6 +29,7 @@ from skillray.loop.health import warnings_of
 from skillray.loop.notes import notes_of
 from skillray.loop.outcome import is_studied, study_result
 from skillray.loop.rounds import Stop, Verb
+from skillray.loop.teacher_check import read_checks
 from skillray.on_ray.placement_groups import release_orphans, this_job
 from skillray.on_ray.reply_logs import start_log
 from skillray.on_ray.runner import Attempts, end_all, log_to, namespace_of, replaced, start_runner, teacher_of
@@ -37,7 +38,9 @@ from skillray.on_ray.training_group import Trainer
 from skillray.store.fence import Fence
 from skillray.store.files import remove_tree
 from skillray.store.layout import RunFolder
-from skillray.teacher.spending import report, summed
+from skillray.teacher.identity import identify
+from skillray.teacher.settings import TaskTeacher
+from skillray.teacher.spending import combined, report, summed
 from skillray.training.progress import progress_folder, settled
 
 GRACE_S = 30.0
@@ -96,7 +99,8 @@ class RayVerbs:
         self._attempts = Attempts(config.name, self._namespace, status)
         self._trainer = Trainer(run, config, status, self._namespace, self._attempts)
         self._running: dict[str, tuple[Ask, float]] = {}
-        self._logs: list[Any] = []
+        self._logs: dict[str, list[Any]] = {}
+        """Reply logs of each teacher."""
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -125,7 +129,8 @@ class RayVerbs:
         await asyncio.to_thread(remove_tree, self._run.file("train"))  # queues, all done or of workers that are gone
         from skillray.on_ray.teacher import stop_teacher
 
-        await asyncio.to_thread(stop_teacher, self._app)
+        for app in (self._app, *map(self._app_of, self._config.teacher_by_task)):
+            await asyncio.to_thread(stop_teacher, app)
         await asyncio.to_thread(end_all, self._namespace)
         await asyncio.to_thread(release_orphans, self._status.jobs)
 
@@ -280,23 +285,35 @@ class RayVerbs:
         from skillray.on_ray.teacher import start_teacher
 
         config, limit = self._config, self._config.cluster.start_timeout_s
-        log = partial(log_to, self._run, "teacher-start")
-        start = asyncio.to_thread(start_teacher, self._app, config.teacher, config.placement.teacher, limit, log)
-        await within(limit + GRACE_S, start, f"teacher app {self._app} did not start in {limit + GRACE_S:.0f} s")
-        self._logs = [
-            start_log(self._namespace, shard, self._run.replies(shard), self._fence, self._app, config)
-            for shard in range(config.teacher.shards)
-        ]
+        for by in (None, *config.teacher_by_task):
+            teacher, name, app = (
+                (config.teacher, "", self._app) if by is None else (by.teacher, by.name, self._app_of(by))
+            )
+            log = partial(log_to, self._run, "-".join(filter(None, ["teacher-start", name])))
+            start = asyncio.to_thread(start_teacher, app, teacher, config.placement.teacher, limit, log)
+            await within(limit + GRACE_S, start, f"teacher app {app} did not start in {limit + GRACE_S:.0f} s")
+            self._logs[name or "teacher"] = [
+                start_log(self._namespace, shard, self._run.replies(shard, name), self._fence, app, config, by)
+                for shard in range(teacher.shards)
+            ]
+
+    def _app_of(self, by: TaskTeacher) -> str:
+        return f"{self._app}-{by.name}"
 
     async def _save_usage(self) -> None:
-        usage = [await log.usage.remote() for log in self._logs]
-        if not usage:
-            return
-        known = sum((Counter(cached) for _, cached in usage), Counter[str]())
-        teacher = self._config.teacher
-        price = None if teacher.type == "domain" else teacher.price
-        prices = (price.prompt, price.completion) if price else (0.0, 0.0)
-        self._status.value["usage"] = {"teacher": report(summed(spent for spent, _ in usage), known, *prices)}
+        by_teacher = {}
+        names = ["teacher", *(by.name for by in self._config.teacher_by_task)]
+        for name, teacher in zip(names, self._config.teachers, strict=True):
+            if not (logs := self._logs.get(name)):
+                return
+            usage = [await log.usage.remote() for log in logs]
+            known = sum((Counter(cached) for _, cached in usage), Counter[str]())
+            price = None if teacher.type == "domain" else teacher.price
+            prices = (price.prompt, price.completion) if price else (0.0, 0.0)
+            by_teacher[name] = report(summed(spent for spent, _ in usage), known, *prices)
+            by_teacher[name]["model"] = identify(teacher).model
+        self._status.value["usage"] = {"teacher": combined(by_teacher)}
+        self._status.value["teacher_check"] = await asyncio.to_thread(read_checks, self._run)
         self._status.save()
 
     async def _runner(

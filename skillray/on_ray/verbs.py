@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 from skillray.config import RunConfig, StudentConfig, identity_hash
 from skillray.config.students import Stage
 from skillray.curriculum.base import Need, Plan
+from skillray.grading.pool import AnswerPool
 from skillray.loop.diagnose import Diagnose, choose_difficult, label_failure_rates
 from skillray.loop.grade import Grade
 from skillray.loop.inputs import model_content, note_inputs, scorer_content
@@ -25,22 +26,25 @@ from skillray.loop.roll_out import Recorded, RollOut
 from skillray.loop.rounds import Verb
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
+from skillray.loop.teacher_check import Known, check_teacher
 from skillray.on_ray import counting
 from skillray.on_ray.counting import RollOutHere
 from skillray.on_ray.data import Job, Link, Progress, run_chain
 from skillray.on_ray.drafting import Drafting
 from skillray.on_ray.neighbours import embed_questions, find_neighbours
 from skillray.on_ray.questions import make_questions
-from skillray.on_ray.reply_logs import ServedTeacher, served_teacher
+from skillray.on_ray.reply_logs import teachers_of
 from skillray.on_ray.runner import namespace_of
 from skillray.on_ray.segments import edit_segments, write_probe
 from skillray.on_ray.targets import ask_questions, sample_answers
+from skillray.protocols import OpenTeacher
 from skillray.skills.graph_json import graph_from_json, graph_json
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import Table
 from skillray.teacher.identity import identify
+from skillray.teacher.tasks import Task
 from skillray.training.examples import as_schedule, as_segment
 from skillray.training.settings import TrainingSettings
 from skillray.types import seed_for
@@ -152,12 +156,20 @@ class Runner:
             return
         folder, settings = self._profile_folder(), self.config.diagnosis
         graded = folder.table("graded")
+        if settings.source == "teacher" and not folder.table("gaps").complete():
+            self._check_teacher(["judgement"], graded)
         with self.timed("diagnose"):
             chosen = choose_difficult(graded, settings.max_difficult, self.config.seed)
             graph = graph_from_json(read_json(self.run.graph))
             by_labels = settings.source == "labels"
-            rates = label_failure_rates(graded) if by_labels and settings.labels == "to_blame" else None
-            stage = Diagnose(chosen, graph, None if by_labels else self.teacher(), settings.votes, rates)
+            stage = Diagnose(
+                chosen,
+                graph,
+                None if by_labels else self.teacher(),
+                settings.votes,
+                rates=label_failure_rates(graded) if by_labels and settings.labels == "to_blame" else None,
+                judged_correct=settings.judged_correct,
+            )
             links = [Link(stage, self.config.placement.grade, here=True)]
             self.chain([Job(graded, (folder.table("gaps"),))], links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
@@ -184,6 +196,8 @@ class Runner:
         """plan, fulfil and the schedule of the round's first segment, and what its dynamics measures errors by."""
         plan = self.plan()
         if plan.orders:
+            if not self._segment().table("examples").complete():
+                self._check_teacher(["labels", "solutions", "rewrites", "new_questions"], None)
             with self.timed("fulfil"):
                 self.fulfil(0, plan)
                 self.write_schedule(0)
@@ -200,6 +214,17 @@ class Runner:
         with self.timed("summarise"):
             self.fence.commit_json(self.run.summary, summarise(self.run, self.config))
             write_report(self.run)
+
+    def _check_teacher(self, parts: Sequence[str], graded: Table | None) -> None:
+        """Before its replies are paid for: is it right where that is known?"""
+
+        def known() -> Known:
+            rows = {split: self.run.questions(split).read().to_pylist() for split in ("profile", "pool") if not graded}
+            return Known(answers=graded.read().to_pylist() if graded else (), **rows)
+
+        with self.timed("check_teacher"), closing(AnswerPool(1, self.config.grading.answer_timeout_s)) as answers:
+            graph, ask = graph_from_json(read_json(self.run.graph)), self.teacher()
+            check_teacher(self.run, parts, self.config, known, graph, ask, answers.same, self.fence)
 
     def _find_neighbours(self, segment: RoundFolder) -> None:
         limit = self.config.diagnosis.max_difficult
@@ -295,9 +320,9 @@ class Runner:
     def chain(self, jobs: Sequence[Job], links: Sequence[Link], unit_rows: int) -> None:
         run_chain(jobs, links, unit_rows=unit_rows, fence=self.fence, progress=self.report_progress)
 
-    def teacher(self) -> ServedTeacher:
+    def teacher(self) -> OpenTeacher:
         asked_by = f"{self.student.name}/round-{self.round:03d}"
-        return served_teacher(namespace_of(self.config.name, self.fence), self.config.teacher, asked_by)
+        return teachers_of(namespace_of(self.config.name, self.fence), self.config, asked_by)
 
     def _recorded_names(self) -> list[str]:
         return [student.recorded for student in self.config.students if student.recorded]
@@ -342,7 +367,7 @@ class Runner:
             scorer_content(self.run),
             config.grading.filter,
             config.diagnosis,
-            identify(config.teacher).model,
+            identify(config.teacher_for(Task.NAME_MISSING_SKILLS)).model,
         )
         return self.run.shared(identity_hash(source, questions, settings))
 

@@ -140,5 +140,10 @@ class RunFolder:
         """Tables that several students link to; `key` is the hash of all they depend on."""
         return RoundFolder(self.file("shared", key))
 
-    def replies(self, shard: int) -> str:
-        return self.file("teacher", "replies", f"{shard:03d}")
+    def replies(self, shard: int, teacher: str = "") -> str:
+        """Of the run's teacher, or of another one by its name."""
+        return self.file("teacher", "replies", *filter(None, [teacher]), f"{shard:03d}")
+
+    def teacher_check(self, part: str) -> str:
+        """What a part of the measurement of a teacher found."""
+        return self.file("teacher", "check", f"{part}.json")

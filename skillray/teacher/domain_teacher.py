@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from skillray.protocols import Domain
 from skillray.teacher.tasks import (
+    MAX_SKILLS,
     Compose,
     Decompose,
     LabelSkills,
@@ -30,8 +31,6 @@ REVISION = 3
 """Raised when the same request gets another reply, so that kept replies are not mixed."""
 DRAWN = 2
 """The revision whose random draws are still the same: what it writes has not changed since."""
-MAX_SKILLS = 5
-"""Labels of a question (STAT, arXiv 2510.10023, C.3.1)."""
 
 
 @dataclass(frozen=True)

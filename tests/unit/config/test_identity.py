@@ -21,6 +21,7 @@ MAY_CHANGE = {
     "cluster",
     "placement",
     "rounds",
+    "teacher_check",
     "budget",
     "grading.scorer.max_batch_tokens",
     "teacher.replicas",

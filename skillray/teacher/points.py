@@ -1,0 +1,52 @@
+"""Points by criterion out of a teacher's reply."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from skillray.skills.names import normalised
+from skillray.teacher.fields import field_of
+
+_WORDS = {"1": 1, "true": 1, "yes": 1, "met": 1, "pass": 1, "0": 0, "false": 0, "no": 0, "not met": 0, "fail": 0}
+_LIST = re.compile(r"[`\s]*(?:json\s)?(\[\s*[01](?:\s*,\s*[01])*\s*,?\s*\])[`.\s]*")
+
+
+def list_alone(text: str) -> str | None:
+    """A bare list of points where a text is nothing else; elsewhere it may be of what was graded."""
+    match = _LIST.fullmatch(text)
+    return match[1] if match else None
+
+
+def points_of(value: Any, criteria: Sequence[str]) -> list[int] | None:
+    """0 or 1 for each criterion, in order; None where one is missing or is neither: a grade with a hole is none."""
+    if isinstance(value, str):
+        value = value.strip().strip("[]").rstrip(", ").split(",")
+    values = [_point(point) for point in _in_order(value, criteria)]
+    points = [value for value in values if value is not None]
+    return points if len(points) == len(values) == len(criteria) else None
+
+
+def _in_order(value: Any, criteria: Sequence[str]) -> list[Any]:
+    """Points in the order of the criteria: as they stand, or by the words or numbers of the criteria."""
+    if isinstance(value, list) and value and all(isinstance(point, dict) for point in value):
+        names = [field_of(point, "criterion") for point in value]
+        if None in names or len(set(map(str, names))) < len(names):
+            return [field_of(point, "point") for point in value] if None in names else []
+        value = {str(name): field_of(point, "point") for name, point in zip(names, value, strict=True)}
+    if not isinstance(value, dict):
+        return value if isinstance(value, list) else []
+    points = {normalised(str(name)).removeprefix("criterion ").strip(): point for name, point in value.items()}
+    for keys in ([normalised(one) for one in criteria], [str(number) for number, _ in enumerate(criteria, 1)]):
+        if all(key in points for key in keys):
+            return [points[key] for key in keys]
+    return []
+
+
+def _point(point: Any) -> int | None:
+    if isinstance(point, dict):
+        point = field_of(point, "point")
+    if isinstance(point, bool | int | float):
+        return {0: 0, 1: 1}.get(point)
+    return _WORDS.get(normalised(str(point).strip().removesuffix(".0")))
