@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from skillray.curriculum.answers import asks_teacher
+from skillray.curriculum.answers import answers_of, asks_teacher
 from skillray.curriculum.base import Curriculum, Need
 from skillray.curriculum.dynamics import Dynamics
 from skillray.domains import DOMAINS
@@ -36,6 +36,7 @@ def contradictions(config: RunConfig) -> Iterator[str]:
             "embedding.model, a Hugging Face id or folder"
         )
     yield from _profiles(config)
+    yield from _answers(config)
     yield from _graph(config)
     yield from _training(config)
     yield from _dynamics(config)
@@ -113,6 +114,17 @@ def _tables(config: RunConfig, data: TableData) -> Iterator[str]:
             f"{editing[0]}.actions has a teacher write, and a domain teacher knows only its own questions; leave out "
             "'augment_hard' and 'compose_easy', or set teacher.type to 'vllm', 'serve' or 'openai'"
         )
+
+
+def _answers(config: RunConfig) -> Iterator[str]:
+    for student in config.students:
+        for where, curriculum in student.named_curricula():
+            answers = answers_of(curriculum)
+            if answers.source != "human" and getattr(curriculum, "keep", 1.0) == 0.0 and curriculum.writes:
+                yield (
+                    f"student {student.name!r}: {where}.answers is {answers.source!r}, and nothing is drawn of the "
+                    f"pool; set {where}.keep above 0, or leave answers out"
+                )
 
 
 def _profiles(config: RunConfig) -> Iterator[str]:

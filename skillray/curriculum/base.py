@@ -83,7 +83,7 @@ class Order:
 
     def order_id(self, index: int) -> Id:
         """`index` is the order's place in the plan: the same draw may be wanted twice."""
-        wanted = (self.skill or "", self.parent_id or b"", *self.question_ids, *self.concepts)
+        wanted: list[str | bytes] = [self.skill or "", self.parent_id or b"", *self.question_ids, *self.concepts]
         return content_id(self.kind, *wanted, self.count, index)
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import PositiveInt, model_validator
 
+from skillray.curriculum.answers import AnyAnswers, HumanAnswers
 from skillray.curriculum.base import Curriculum, Evidence, Memory, Need, Order, OrderKind, Plan
 from skillray.curriculum.draw import KeepShare, Pair, check_agreement, draw_ids, keep_orders, missing_pairs
 from skillray.types import Id
@@ -41,6 +42,8 @@ class StatSyn(Curriculum):
     """QA pairs, keep included; STAT's 9.5k. The plan's `target` is what of it a teacher has to write."""
     keep: KeepShare = 0.0
     """Share of the target spent on pool questions of all skills alike, against forgetting; 0 is the paper's."""
+    answers: AnyAnswers = HumanAnswers()
+    """To what `keep` draws; new questions have the teacher's solutions."""
 
     @model_validator(mode="after")
     def _agreement_can_happen(self) -> Self:

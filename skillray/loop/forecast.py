@@ -198,7 +198,7 @@ def _written(config: RunConfig, calls: dict[Task, int]) -> int:
 
 def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | None) -> Step:
     curriculum: Any = student.stage(index).curriculum
-    wanted = getattr(curriculum, "num_examples", None)
+    wanted: Any = getattr(curriculum, "num_examples", None)
     rows = "one for each order" if wanted is None else f"at most {wanted} examples"
     calls: dict[Task, int] = {}
     if curriculum.type in ("stat-syn", "embed-syn"):
@@ -212,30 +212,44 @@ def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | No
         calls = {Task.SOLVE: min([wanted, *([] if pool is None else [pool * curriculum.rewrites])])}
     elif curriculum.type in ("textbooks", "exercises"):
         rows, calls = _by_skill(config, curriculum)
-    elif isinstance(answers := answers_of(curriculum), Rewrites):
-        most = [count for count in (wanted, None if pool is None else pool * answers.count) if count is not None]
-        calls = {Task.SOLVE: min(most)} if most else {}
+    if (rewrites := _rewrites(curriculum, pool)) is not None:
+        calls[Task.SOLVE] = calls.get(Task.SOLVE, 0) + rewrites
     step = Step(student=student.name, round=index, verb="study", rows=rows, role="teacher")
     if asks_teacher(curriculum) and not calls:
         return _uncounted(config, step)
     return replace(step, teacher_calls=sum(calls.values()), tokens=_written(config, calls))
 
 
+def _rewrites(curriculum: Any, pool: int | None) -> int | None:
+    """Calls for rewritten answers to drawn pool questions, at most; None where there are none, or nobody can tell."""
+    if not isinstance(answers := answers_of(curriculum), Rewrites):
+        return None
+    drawn = curriculum.num_examples
+    if curriculum.writes:
+        drawn = round(drawn * curriculum.keep)
+    most = [count for count in (drawn, None if pool is None else pool * answers.count) if count is not None]
+    return min(most, default=None)
+
+
 def _sampling(config: RunConfig, student: StudentConfig, index: int, pool: int | None) -> list[Step]:
     """The student's own answers to what is drawn of the pool, or to new questions that are to be within its reach."""
     curriculum: Any = student.stage(index).curriculum
+    step, answers = (
+        Step(student=student.name, round=index, verb="sample", rows="?", role="rollout"),
+        answers_of(curriculum),
+    )
     if isinstance(curriculum, Sws):
         count = curriculum.num_examples * curriculum.samples
         rows = f"{curriculum.samples} answers to each new question, {count} at least"
-        tokens = count * config.rollout.max_new_tokens
-        return [Step(student=student.name, round=index, verb="sample", rows=rows, role="rollout", tokens=tokens)]
-    if not isinstance(answers := answers_of(curriculum), OwnAnswers):
+        return [replace(step, rows=rows, tokens=count * config.rollout.max_new_tokens)]
+    if not isinstance(answers, OwnAnswers):
         return []
-    sizes = [count for count in (curriculum.num_examples, pool) if count is not None]
-    questions = min(sizes) if sizes else None
-    rows = "?" if questions is None else f"at most {questions * answers.samples} answers to {questions} pool questions"
-    tokens = None if questions is None else questions * answers.samples * config.rollout.max_new_tokens
-    return [Step(student=student.name, round=index, verb="sample", rows=rows, role="rollout", tokens=tokens)]
+    sizes = [size for size in (curriculum.num_examples, pool) if size is not None]
+    if not sizes:
+        return [replace(step, tokens=None)]
+    count = min(sizes) * answers.samples
+    rows = f"at most {count} answers to {min(sizes)} pool questions"
+    return [replace(step, rows=rows, tokens=count * config.rollout.max_new_tokens)]
 
 
 def _same(config: RunConfig, student: StudentConfig, step: Step) -> tuple[Any, ...] | None:

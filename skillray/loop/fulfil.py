@@ -61,6 +61,7 @@ class Fulfil:
         from skillray.training.checkpoint import load_tokenizer
 
         tokenizer, ask, answers = load_tokenizer(self.model), self.teacher(), AnswerPool()
+        writers = {**WRITERS, OrderKind.CONCEPTS: write_of_concepts}
         seeds, leaks = Seeds(self.pool, self.previous, self.graph), leaks_of(self.evaluation)
 
         def fulfil(orders: pa.Table) -> pa.Table:
@@ -77,7 +78,7 @@ class Fulfil:
                 all_solutions=self.previous is None,
             )
             drafts: list[Row] = []
-            for kind, write in (WRITERS | {OrderKind.CONCEPTS: write_of_concepts}).items():
+            for kind, write in writers.items():
                 if to_write := [row for row in rows if row["kind"] == kind]:
                     drafts += write(to_write, desk)
             return as_drafts(

@@ -126,29 +126,29 @@ def _drafts(
 ) -> pa.Table:
     """A question's draws are spread over its targets; without any, one draft says so and has no tokens."""
     shares = [
-        [(place, target, times) for target, times in _shared_out(texts, draws["multiplicity"][place].as_py())]
-        for place, texts in enumerate(targets)
+        (place, text, times)
+        for place, (texts, drawn) in enumerate(zip(targets, draws["multiplicity"].to_pylist(), strict=True))
+        for text, times in _shared_out(texts, drawn)
     ]
-    flat = [share for of_question in shares for share in of_question]
-    owners = pa.array([place for place, _, _ in flat], pa.int64())
-    rows, draws = rows.take(owners), draws.take(owners)
-    chats = list(zip(rows["question"].to_pylist(), [target for _, target, _ in flat], strict=True))
-    studied = [chat for chat in chats if chat[1] is not None]
+    owners = pa.array([place for place, _, _ in shares], pa.int64())
+    rows, draws, texts = rows.take(owners), draws.take(owners), [text for _, text, _ in shares]
+    chats = [(question, text or "") for question, text in zip(rows["question"].to_pylist(), texts, strict=True)]
+    studied = [chat for chat, text in zip(chats, texts, strict=True) if text is not None]
     encoded = iter(encode_chats(tokenizer, studied, prompt))
     columns = {
-        "example_id": [content_id(question, response or "") for question, response in chats],
+        "example_id": [content_id(question, response) for question, response in chats],
         "question_id": rows["question_id"],
         "question": rows["question"],
-        "response": [response or "" for _, response in chats],
+        "response": [response for _, response in chats],
         "skills": rows["skills"],
         "parents": [[]] * len(chats),
-        "multiplicity": pa.array([times for _, _, times in flat], pa.int32()),
+        "multiplicity": pa.array([times for _, _, times in shares], pa.int32()),
         "origin": draws["origin"],
         "weight": draws["weight"],
         "unit": draws["unit"],
-        "refused": pa.array([NO_ANSWER if response is None else None for _, response in chats], pa.string()),
+        "refused": pa.array([NO_ANSWER if text is None else None for text in texts], pa.string()),
     }
-    tokens = [NO_TOKENS if response is None else next(encoded) for _, response in chats]
+    tokens = [NO_TOKENS if text is None else next(encoded) for text in texts]
     return pa.table(columns | token_columns(tokens), schema=DRAFTS)
 
 

@@ -49,7 +49,8 @@ def make_plan(
 ) -> Plan:
     """What `curriculum` wants, given the tables; those that it does not need are not read, and need not be there."""
     found: tuple[Gap, ...] = ()
-    failures, categories = (), dict[Id, str]()
+    failures: tuple[Failures, ...] = ()
+    categories: dict[Id, str] = {}
     if graded is not None and Need.FAILURES in curriculum.needs:
         failures, categories = failures_of(graded)
     if Need.GAPS in curriculum.needs:

@@ -96,8 +96,8 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
         "judged_correct": profile.outcomes.get(Outcome.JUDGED_CORRECT, 0),
         "outcomes": profile.outcomes,
         "agreement": pc.mean(rows["agreement"]).as_py(),
-        "steps": None if steps is None else {"read": steps[0], "unread": steps[1]},
         "overlap": pc.mean(rows["overlap"]).as_py(),
+        "steps": None if steps is None else {"read": steps[0], "unread": steps[1]},
     }
 
 

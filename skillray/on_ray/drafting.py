@@ -79,8 +79,8 @@ class Drafting:
         is_general = isinstance(self.runner.stage.curriculum, Textbooks) and self.runner.config.data.replay is not None
         if OrderKind.SELECT in kinds or (OrderKind.KEEP in kinds and not is_general):
             source, counted = answers_for(self.runner, self._segment)
-            select = Select(orders, self.runner.student.model, answers_of(self.runner.stage.curriculum), self._prompt)
-            found.append(self._made("selected", select, source))
+            model, answers = self.runner.student.model, answers_of(self.runner.stage.curriculum)
+            found.append(self._made("selected", Select(orders, model, answers, self._prompt), source))
         if OrderKind.CARRY in kinds:
             found.append(self._made("carried", Carry(orders), self._previous))
         if OrderKind.KEEP in kinds and is_general:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from skillray.curriculum.sws import Sws
@@ -21,15 +20,11 @@ def within_reach(runner: Runner, curriculum: Sws, wave: RoundFolder) -> Table:
     config, drafts, asked = runner.config, wave.table("drafts"), wave.table("asked")
     here = config.placement.grade
     runner.chain([Job(drafts, (asked,))], [Link(Asked(), here, here=True)], PART_ROWS)
-    roll_out = replace(
-        runner.roll_out(),
-        samples=curriculum.samples,
-        temperature=curriculum.temperature,
-        seed=seed_for(config.seed, "reach", runner.round),
-    )
+    seed = seed_for(config.seed, "reach", runner.round)
+    answered = runner.sampling(curriculum.samples, curriculum.temperature, seed)
     measured = Link(Measured(config.grading.answer_timeout_s), here)
     tables = (wave.table("rollouts"), wave.table("accuracies"))
-    runner.chain([Job(asked, tables)], [runner.by_engine(roll_out), measured], config.rollout.batch_size)
+    runner.chain([Job(asked, tables)], [answered, measured], config.rollout.batch_size)
     least, most = curriculum.accuracy
     kept = wave.folder("reached").table("drafts")
     stage = WithinReach(tables[1].folder, least, most)

@@ -7,7 +7,6 @@ and draw the same questions, however else they are trained, link to one table.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from skillray.config import identity_hash
@@ -46,14 +45,9 @@ def sample_answers(runner: Runner) -> None:
     if not isinstance(answers, OwnAnswers) or not segment.targets.table("asked").complete():
         return
     shared = segment.shared_targets
-    roll_out = replace(
-        runner.roll_out(),
-        samples=answers.samples,
-        temperature=answers.temperature,
-        seed=seed_for(runner.config.seed, "own answers"),
-    )
+    answered = runner.sampling(answers.samples, answers.temperature, seed_for(runner.config.seed, "own answers"))
     verified = Verified(runner.config.grading.answer_timeout_s)
-    links = [runner.by_engine(roll_out), Link(verified, runner.config.placement.grade)]
+    links = [answered, Link(verified, runner.config.placement.grade)]
     made = tuple(shared.table(name) for name in ("rollouts", "answers"))
     runner.chain([Job(shared.table("asked"), made)], links, runner.config.rollout.batch_size)
     for table in made:

@@ -284,9 +284,9 @@ class Runner:
         if self.round == 0 and self.student.recorded is not None:
             recorded = Recorded(self.run.recorded().folder, self.student.recorded)
             return Link(recorded, self.config.placement.rollout)
-        return self.by_engine(self.roll_out())
+        return self._by_engine(self._roll_out())
 
-    def roll_out(self) -> RollOut:
+    def _roll_out(self) -> RollOut:
         """How the checkpoint that the round starts from answers questions."""
         settings = self.config.rollout
         return RollOut(
@@ -299,7 +299,12 @@ class Runner:
             dtype="bf16" if settings.dtype == "bf16" else "fp32",
         )
 
-    def by_engine(self, roll_out: RollOut) -> Link:
+    def sampling(self, samples: int, temperature: float, seed: int) -> Link:
+        """The same checkpoint answers otherwise than where it is scored."""
+        changed = {"samples": samples, "temperature": temperature, "seed": seed}
+        return self._by_engine(self._roll_out().model_copy(update=changed))
+
+    def _by_engine(self, roll_out: RollOut) -> Link:
         """`roll_out`, by the engine of the run."""
         if self.config.rollout.engine != "vllm":
             return Link(RollOutHere(roll_out, self.told), self.config.placement.rollout)

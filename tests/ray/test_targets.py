@@ -1,4 +1,5 @@
-"""Answers to the drawn pool questions on real Ray: the embedded student's own, and a teacher's rewrites."""
+"""What the student itself answers on real Ray: its own right answers and a teacher's rewrites as targets, and SwS's new
+questions that are within its reach."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from skillray.store.fence import UNFENCED
 from skillray.store.files import read_json
 from skillray.store.layout import RunFolder
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 OWN = {"source": "student", "count": 2, "samples": 3}
 CONFIG: dict[str, Any] = {
     "name": "targets",
@@ -26,8 +27,9 @@ CONFIG: dict[str, Any] = {
             "curriculum": {"type": "uniform", "num_examples": 60, "answers": OWN | {"otherwise": "human"}},
         },
         {"name": "rewritten", "curriculum": {"type": "uniform", "num_examples": 90, "answers": {"source": "rewrites"}}},
+        {"name": "sws", "curriculum": {"type": "sws", "num_examples": 8, "samples": 4, "concepts": 2}},
     ],
-    "rollout": {"max_new_tokens": 48, "batch_size": 18},
+    "rollout": {"max_new_tokens": 48, "batch_size": 64},
     "placement": {"grade": {"max_workers": 1, "num_cpus": 0.1}, "rollout": {"max_workers": 1}},
     "training": {"max_tokens": 2000, "max_length": 256},
 }
@@ -47,6 +49,9 @@ def studied(local_ray, tmp_path_factory) -> RunFolder:
     start_teacher("teacher-targets", config.teacher, config.placement.teacher, 120.0, print)
     log = start_log(namespace_of("targets", UNFENCED), 0, run.replies(0), UNFENCED, "teacher-targets", config)
     try:
+        looking = Runner(run, config, config.students[-1:], round=0, fence=UNFENCED)
+        looking.answer()
+        looking.diagnose()
         for student in config.students:
             Runner(run, config, (student,), round=0, fence=UNFENCED).study()
     finally:
@@ -101,3 +106,17 @@ def test_rewrites_are_right_and_asked_for_as_often_as_they_are_drawn(studied):
     for row in rows:
         steps = DOMAINS["arithmetic"].check(pool[row["question_id"]], row["response"])
         assert {step.score for step in steps} == {1.0} and row["origin"] == "select"
+
+
+def test_new_questions_are_within_the_students_reach(studied):
+    segment = studied.round("sws", 0).segment()
+    wave = segment.folder("wave-00")
+    rows = wave.table("accuracies").read().to_pylist()
+    assert rows and all(row["answers"] == 4 for row in rows)
+    reached = {row["question_id"] for row in rows if 0.125 <= row["accuracy"] <= 0.875}
+    drafts = wave.folder("reached").table("drafts").read().to_pylist()
+    assert {row["question_id"] for row in drafts if row["refused"] is None} == reached
+    counted = notes(studied, "sws")
+    assert counted["refused_too_easy_for_student"] + counted.get("refused_too_hard_for_student", 0) > 0
+    examples = segment.table("examples").read().to_pylist()
+    assert {row["origin"] for row in examples} <= {"concepts"} and len(examples) <= 8

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skillray.chat.render import open_format, stop_tokens
 from skillray.loop.roll_out import as_answer
-from skillray.training.checkpoint import load_model, load_tokenizer, whole_folder
+from skillray.training.checkpoint import load_model, load_tokenizer
 
 TIE = 1e-3
 """Logits. The two engines round differently; where the best two tokens are nearer than this, either may win."""

@@ -175,6 +175,11 @@ CONTRADICTIONS = [
         "count 9 needs at least as many samples, not 4",
     ),
     field(
+        "answers-to-nothing",
+        "students.0.curriculum={type: stat-syn, answers: {source: student}}",
+        "curriculum.answers is 'student', and nothing is drawn of the pool; set curriculum.keep above 0",
+    ),
+    field(
         "rewrites-by-a-domain-of-tables",
         "students.0.curriculum.answers={source: rewrites}",
         "student 'a': curriculum 'stat-sel' has a teacher write",

@@ -43,7 +43,7 @@ MAY_CHANGE = {
 """Execution, as it was decided; all else decides what comes out."""
 ON_GPUS: dict[str, Any] = {
     "name": "r",
-    "students": [{"name": "a", "curriculum": {"type": "stat-syn"}}],
+    "students": [{"name": "a", "curriculum": {"type": "stat-syn", "keep": 0.25}}],
     "rollout": {"temperature": 0.5, "samples": 3},
     "training": {"zero_stage": 3},
     "placement": {role: {"num_gpus": 1} for role in ("rollout", "grade", "embed", "train", "teacher", "prm")},
@@ -60,7 +60,8 @@ REPLAY = {"type": "textbooks", "replay": 0.1}
 STAGES = [
     {"curriculum": {"type": "uniform"}},  # a number of tokens is right without dynamics alone
     {"curriculum": REPLAY},  # its passages have no error baseline
-    *({"curriculum": {"type": name}, "dynamics": {}} for name in CURRICULA if name != "textbooks"),
+    *({"curriculum": {"type": name}, "dynamics": {}} for name in CURRICULA if name not in ("textbooks", "stat-syn")),
+    {"curriculum": {"type": "stat-syn", "keep": 0.25}, "dynamics": {}},
     {"curriculum": {"type": "uniform"}, "training": {"epochs": 9}, "dynamics": {"actions": ["downweight_easy"]}},
 ]
 STAGED = ON_GPUS | {"students": [{"name": "a", "stages": STAGES}], "training": {"zero_stage": 3, "epochs": 9}}
@@ -111,7 +112,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
 @pytest.fixture
 def found() -> list[Change]:
     starts = [ON_GPUS, ASKED, PAID, IN_STAGE_2, STAGED, ANY_DATA, TABLES, RECORDED, LABELLED, REPLAYED, TAKEN_APART]
-    starts += [CONTINUAL]
+    starts.append(CONTINUAL)
     return [*changes(starts), WITH_RECORDED]
 
 

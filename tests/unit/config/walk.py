@@ -190,10 +190,8 @@ def _told(config: dict[str, Any], path: tuple[Any, ...], old: Any, new: Any) -> 
     name = dotted(path, config["students"][0]["name"] if path[0] == "students" else "0")
     if path == ("students", 0, "name"):
         return f"students.{old} was there, now it is not"
-    tag = next((tag for tag in TAGS if isinstance(old, Mapping) and isinstance(new, Mapping) and tag in old), None)
-    if tag is not None:
-        return f"{name}.{tag} was {old[tag]!r}, now {new[tag]!r}"
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        key = next(iter(new.keys() - old.keys()))
+        tag = next((tag for tag in TAGS if tag in old), None)
+        key = tag or next(iter(new.keys() - old.keys()))
         return f"{name}.{key} was {old.get(key)!r}, now {new[key]!r}"
     return f"{name} was {old!r}, now {new!r}"

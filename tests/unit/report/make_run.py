@@ -139,6 +139,7 @@ def order(kind: str, skill: str | None, count: int) -> dict[str, Any]:
         "count": count,
         "weight": 1.0,
         "unit": 0,
+        "concepts": [],
     }
 
 
