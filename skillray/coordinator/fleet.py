@@ -42,6 +42,7 @@ class Status:
             "training": known.get("training", {}),
             "teacher_check": known.get("teacher_check", {}),
             "jobs": known.get("jobs", []),
+            "running": [],
         }
 
     @property

@@ -47,6 +47,8 @@ GRACE_S = 30.0
 """For the teacher's start to say itself that it takes too long."""
 SWEEP_S = 5.0
 """Seconds between two looks for what dead processes still hold."""
+NOTED_EVERY_S = 30.0
+"""Seconds from one note in status.json of how far things are to the next."""
 Ask = Callable[[], Awaitable[tuple[int, int, str]]]
 """How far something is: (done, total, unit)."""
 
@@ -74,6 +76,7 @@ class Coordinator:
             raise
         finally:
             await self._verbs.stop()
+            status.value["running"] = []
             status.save()
         return good
 
@@ -99,6 +102,7 @@ class RayVerbs:
         self._attempts = Attempts(config.name, self._namespace, status)
         self._trainer = Trainer(run, config, status, self._namespace, self._attempts)
         self._running: dict[str, tuple[Ask, float]] = {}
+        self._noted = time.monotonic()
         self._logs: dict[str, list[Any]] = {}
         """Reply logs of each teacher."""
         self._sweeper: asyncio.Task[None] | None = None
@@ -246,7 +250,15 @@ class RayVerbs:
                 done, total, unit = await asyncio.wait_for(ask(), 5.0)
             return {"name": name, "seconds": time.monotonic() - since, "done": done, "total": total, "unit": unit}
 
-        return await asyncio.gather(*(one(name, *entry) for name, entry in list(self._running.items())))
+        running = await asyncio.gather(*(one(name, *entry) for name, entry in list(self._running.items())))
+        if time.monotonic() - self._noted >= NOTED_EVERY_S:
+            self._noted = time.monotonic()
+            self._status.value["running"] = [
+                {key: value for key, value in entry.items() if key != "name"} | {"place": entry["name"]}
+                for entry in running
+            ]
+            self._status.save()
+        return running
 
     @contextlib.contextmanager
     def _shown(self, place: str, ask: Ask) -> Iterator[None]:
