@@ -20,6 +20,7 @@ from skillray.domains import DOMAINS
 from skillray.errors import ConfigError, DataError, MissingExtraError
 from skillray.grading.prm import BAD, GOOD, ChatPrm, TagPrm, TokenPrm
 from skillray.loop.asked import longest_task
+from skillray.loop.evaluation_sets import read_set, source_of
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
 from skillray.loop.replay import check_texts
@@ -78,6 +79,7 @@ def preflight(config: RunConfig, run: RunFolder | None = None) -> None:
         _check_made(config, graph_from_json(read_json(run.graph)))
         return
     check_graph(config)
+    _check_sets(config)
     if config.data.replay is not None:
         with _naming("data.replay"):
             check_texts(config.data.replay)
@@ -168,6 +170,14 @@ def _check_model_settings(config: RunConfig, model: str, folder: str) -> None:
         )
 
 
+def _check_sets(config: RunConfig) -> None:
+    """Sets in files are read as the run will do it; what would have to be downloaded is left to the run."""
+    for place, one in enumerate(config.evaluation.sets):
+        if _rows(f"evaluation.sets.{place}", source_of(one)) is not None:
+            with _naming(f"evaluation.sets.{place}"):
+                read_set(one)
+
+
 def check_graph(config: RunConfig) -> None:
     """What its files make, without what a teacher or embeddings would add."""
     for field, path in files_of(config.graph).items():
@@ -202,7 +212,7 @@ def _check_tables(config: RunConfig, data: TableData) -> None:
         _check_recorded(config)
         return
     with _naming("data"):
-        splits, graph = from_tables(data)
+        splits, graph = from_tables(data, seed=config.seed)
     _check_levels(config, pc.max(splits["pool"]["level"]).as_py())
     by_split = {split: set(pc.unique(table["subject"]).to_pylist()) - {None, ""} for split, table in splits.items()}
     subjects = sorted(by_split["pool"]) if len(set().union(*by_split.values())) > 1 else []

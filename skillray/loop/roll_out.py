@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skillray.config.evaluation import EvaluationSet
+from skillray.config.model import RunConfig
 from skillray.errors import DataError
 from skillray.store.schemas import ROLLOUTS
 from skillray.store.tables import Table
@@ -68,6 +70,19 @@ class RollOut:
                 **sampling,
             )
         return [as_answer(tokenizer, row, stop) for row in output[:, batch["input_ids"].shape[1] :].tolist()]
+
+
+def roll_out_of(config: RunConfig, one: EvaluationSet, model: str) -> RollOut:
+    """How `model` answers an evaluation set: by what the set says, which was completed by the run's settings."""
+    assert one.sampling is not None and one.samples is not None, "a run's config fills them in"
+    return RollOut(
+        model=model,
+        samples=one.samples,
+        temperature=one.sampling.temperature,
+        max_new_tokens=one.sampling.max_new_tokens,
+        threads=config.rollout.threads,
+        seed=seed_for(config.seed, "evaluate"),
+    )
 
 
 def as_prompts(tokenizer: Any, questions: Sequence[str], model: str) -> list[str]:

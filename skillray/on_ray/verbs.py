@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from skillray.config import RunConfig, StudentConfig, identity_hash
+from skillray.config.evaluation import EvaluationSet
 from skillray.config.students import Stage
 from skillray.curriculum.base import Need, Plan
+from skillray.grading.pool import AnswerPool
+from skillray.loop.decontaminate import evaluation_tables, overlap_notes, without_leaks
 from skillray.loop.diagnose import Diagnose, choose_difficult
 from skillray.loop.grade import Grade
 from skillray.loop.inputs import model_content, note_inputs
@@ -21,12 +26,13 @@ from skillray.loop.questions import (
     refuse_silent,
 )
 from skillray.loop.replay import read_texts
-from skillray.loop.roll_out import Recorded, RollOut
+from skillray.loop.roll_out import Recorded, RollOut, roll_out_of
 from skillray.loop.rounds import Verb
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
 from skillray.on_ray.data import Job, Link, Progress, run_chain
 from skillray.on_ray.drafting import Drafting
+from skillray.on_ray.evaluation import answer_sets, write_sets
 from skillray.on_ray.neighbours import embed_questions, find_neighbours
 from skillray.on_ray.questions import make_questions
 from skillray.on_ray.reply_logs import ServedTeacher, served_teacher
@@ -93,8 +99,13 @@ class Runner:
     def _make_questions(self) -> None:
         notes = list[str]()
         tables, graph = make_questions(self.run, self.config, self.teacher(), self.chain, self.fence, notes.append)
+        write_sets(self.run, self.config.evaluation.sets, self.fence)
         for split in SPLITS:
-            self.run.questions(split).write(tables[split], fence=self.fence)
+            if split != "pool":
+                self.run.questions(split).write(tables[split], fence=self.fence)
+        pool, found = self._decontaminated(tables["pool"])
+        self.run.questions("pool").write(pool, fence=self.fence)
+        notes += found
         if self.config.rollout.recorded is not None:
             answers = recorded_rollouts(self.config.rollout.recorded.path, self._recorded_names(), tables)
             self.run.recorded().write(answers, fence=self.fence)
@@ -103,6 +114,13 @@ class Runner:
         if notes:
             self.fence.commit_json(self.run.data_notes, notes)
         self.fence.commit_json(self.run.graph, graph_json(graph))
+
+    def _decontaminated(self, pool: pa.Table) -> tuple[pa.Table, list[str]]:
+        tables = [table.read(["question", "answer"]) for table in evaluation_tables(self.run, self.config)]
+        if not tables:
+            return pool, []
+        with AnswerPool(deadline_s=self.config.grading.answer_timeout_s) as answers:
+            return without_leaks(pool, tables, answers.same, remove=self.config.evaluation.decontaminate)
 
     def _check_recorded(self) -> None:
         """A student that was added may be one whose answers nobody recorded."""
@@ -133,6 +151,20 @@ class Runner:
             if self._needs(student):
                 for name in ("rollouts", "graded"):
                     self._link(profile.table(name), self.run.round(student.name, 0).table(name))
+
+    def evaluate(self) -> None:
+        """Answer the evaluation sets with the checkpoint that the round starts from.
+
+        Before any training the tables go to a shared folder, keyed by all they depend on, as those of `answer` do.
+        """
+        sets = self.config.evaluation.sets
+        questions = {one.name: self.run.evaluation_set(one.name) for one in sets}
+        folder = self.run.round(self.student.name, self.round - 1) if self.round else self._shared_evaluation(questions)
+        with self.timed("evaluate"):
+            answer_sets(self.config, questions, folder, self._answering_set, self.chain)
+        for student in self.students if not self.round else ():
+            for one in sets:
+                self._link(folder.answers(one.name), self.run.base(student.name).answers(one.name))
 
     def diagnose(self) -> None:
         if not self._needs_gaps():
@@ -210,6 +242,15 @@ class Runner:
             known = read_json(segment.study)
             self.fence.commit_json(segment.study, known | {"notes": {**known["notes"], **notes}})
             examples.write_all(parts, fence=self.fence)
+        self._note_overlap(segment, examples)
+
+    def _note_overlap(self, segment: RoundFolder, examples: Table) -> None:
+        """How much of what is trained on holds words of evaluation questions: for every method, once."""
+        known = read_json(segment.study)
+        if "texts_trained_on" not in known["notes"]:
+            found = overlap_notes(examples, evaluation_tables(self.run, self.config))
+            if found:
+                self.fence.commit_json(segment.study, known | {"notes": {**known["notes"], **found}})
 
     def write_schedule(self, index: int) -> None:
         segment = self.folder().segment(index)
@@ -228,16 +269,24 @@ class Runner:
         settings, placement = self.config.rollout, self.config.placement.rollout
         if self.round == 0 and self.student.recorded is not None:
             return Link(Recorded(self.run.recorded().folder, self.student.recorded), placement)
-        roll_out = RollOut(
-            model=self.checkpoint(self.round),
-            samples=settings.samples,
-            temperature=settings.temperature,
-            max_new_tokens=settings.max_new_tokens,
-            threads=settings.threads,
-            seed=seed_for(self.config.seed, "answer", self.round),
+        return self._engine_link(
+            RollOut(
+                model=self.checkpoint(self.round),
+                samples=settings.samples,
+                temperature=settings.temperature,
+                max_new_tokens=settings.max_new_tokens,
+                threads=settings.threads,
+                seed=seed_for(self.config.seed, "answer", self.round),
+            )
         )
-        if settings.engine != "vllm":
-            return Link(roll_out, placement)
+
+    def _answering_set(self, one: EvaluationSet) -> Link:
+        """With a seed that no round changes: the same random numbers before and after."""
+        return self._engine_link(roll_out_of(self.config, one, self.checkpoint(self.round)))
+
+    def _engine_link(self, roll_out: RollOut) -> Link:
+        if self.config.rollout.engine != "vllm":
+            return Link(roll_out, self.config.placement.rollout)
         from skillray.on_ray.rollout_engine import by_engines
 
         return by_engines(roll_out, self.config, self.fence)
@@ -301,6 +350,12 @@ class Runner:
             identify(config.teacher).model,
         )
         return self.run.shared(identity_hash(source, questions, settings))
+
+    def _shared_evaluation(self, questions: Mapping[str, Table]) -> RoundFolder:
+        """Keyed by everything that the answers to the evaluation sets depend on."""
+        asked = [(one, questions[one.name].fingerprint()) for one in self.config.evaluation.sets]
+        model = model_content(self.run, self.student.name)
+        return self.run.shared(identity_hash("evaluation", model, asked, self.config.seed, self.config.rollout))
 
     def _link(self, source: Table, place: Table) -> None:
         if source.complete() and not place.complete():

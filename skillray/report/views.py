@@ -13,7 +13,7 @@ from skillray.skills.graph import bare
 
 HEAT_STEPS = 20
 """Shades of the table by skill: one for every five percent."""
-STAGES = ("prepare", "answer", "diagnose", "plan", "fulfil", "fine_tune", "summarise")
+STAGES = ("prepare", "answer", "evaluate", "diagnose", "plan", "fulfil", "fine_tune", "summarise")
 """The loop's stages in their order; others come after them, by name."""
 MAX_BARS = 15
 """Skills shown in one student's profile; the JSON and the text table have all."""

@@ -41,6 +41,10 @@ class RoundFolder:
         """Where the tables of `probe` are, of all students whose fit is the same."""
         return RoundFolder(os.path.dirname(self.probe.table("schedule").source().folder))
 
+    def answers(self, evaluation_set: str) -> Table:
+        """The student's graded answers to an evaluation set, with this round's checkpoint."""
+        return self.folder("evaluation").folder(evaluation_set).table("answers")
+
     def segment(self, index: int = 0) -> RoundFolder:
         return RoundFolder(os.path.join(self.path, f"segment-{index:03d}"))
 
@@ -78,6 +82,10 @@ class RunFolder:
     def questions(self, split: str) -> Table:
         """`split`: profile, pool or held_out."""
         return Table(self.file("data", split))
+
+    def evaluation_set(self, name: str) -> Table:
+        """Questions of an evaluation set."""
+        return Table(self.file("data", "evaluation", name, "questions"))
 
     def embeddings(self, split: str) -> Table:
         """Of the questions of a split; only where a curriculum looks at what is similar."""

@@ -58,6 +58,16 @@ GRADED = pa.schema(
     ]
 )
 
+ANSWERS = pa.schema(
+    [
+        *ROLLOUTS,
+        pa.field("correct", pa.bool_(), nullable=False),
+        pa.field("verdict", pa.string(), nullable=False),  # grading.answers.Verdict
+        pa.field("vote", pa.int32()),  # first sample of the question with this final answer; null where it has none
+    ]
+)
+"""Of an evaluation set: graded by the final answer alone."""
+
 GAPS = pa.schema(
     [
         pa.field("question_id", ID, nullable=False),
@@ -204,6 +214,8 @@ TABLES: dict[str, pa.Schema] = {
     "recorded": RECORDED,
     "texts": TEXTS,
     "rollouts": ROLLOUTS,
+    "questions": QUESTIONS,  # of an evaluation set
+    "answers": ANSWERS,
     "graded": GRADED,
     "scores": GRADED,
     "gaps": GAPS,
