@@ -9,6 +9,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from skillray.report.evaluated import (
+    ONE_RUN,
+    SELECTED,
+    contrast_rows,
+    gains,
+    plain,
+    set_table,
+    subject_rows,
+)
 from skillray.report.inputs import Inputs, Profile, Student, read_inputs
 from skillray.report.learnt import CATEGORIES, EDITS, read_learnt, size_rows
 from skillray.report.text import NONE, after_name, line, percent, visible
@@ -22,7 +31,8 @@ WIDTH = 200
 def tables(run: RunFolder) -> str:
     """Accuracy by student and round, then every profile; plain text without colours. `TableError`: no such run."""
     inputs = read_inputs(run)
-    return "\n".join([*_head(inputs), _accuracy(inputs), *_arms(inputs), *_learnt(run, inputs), *_profiles(inputs)])
+    measured = [_accuracy(inputs), *_gains(inputs), *_sets(inputs), *_contrasts(inputs), *_subjects(inputs)]
+    return "\n".join([*_head(inputs), *measured, *_arms(inputs), *_learnt(run, inputs), *_profiles(inputs)])
 
 
 def profile_table(run: RunFolder) -> str:
@@ -77,6 +87,40 @@ def _accuracy(inputs: Inputs) -> str:
         rows,
         texts=2,
     )
+
+
+def _gains(inputs: Inputs) -> list[str]:
+    rows = [[g.name, plain(g.change), g.won, plain(g.difficult), plain(g.rest)] for g in gains(inputs.students)]
+    headers = ["student", "change", "questions won / lost", "difficult", "rest"]
+    title = "Gained and lost since before training, in points [paired 95% interval]"
+    said = [SELECTED, *([ONE_RUN] if len(rows) > 1 else [])]
+    return [_text(title, headers, rows, texts=1) + "".join(f"{text}\n" for text in said)] if rows else []
+
+
+def _sets(inputs: Inputs) -> list[str]:
+    found = set_table(inputs.students, inputs.sets)
+    if found is None:
+        return []
+    rows = [[name, when, *map(plain, cells)] for name, when, cells in found.rows]
+    return [_text("Evaluation sets in percent [95% interval]", ["student", "", *found.columns], rows, texts=2)]
+
+
+def _contrasts(inputs: Inputs) -> list[str]:
+    rows = [
+        [row.arm, row.control, row.on, row.verdict, plain(row.difference), row.p_value, row.adjusted]
+        for row in contrast_rows(inputs.contrasts)
+    ]
+    headers = ["arm", "control", "on", "verdict", "difference", "p", "p by Holm"]
+    title = "Contrasts that the config named: arm minus control in points [paired 95% interval]"
+    return [_text(title, headers, rows, texts=4)] if rows else []
+
+
+def _subjects(inputs: Inputs) -> list[str]:
+    rows = [
+        [subject, *(plain(cell) for pair in cells for cell in pair)] for subject, cells in subject_rows(inputs.students)
+    ]
+    headers = ["subject", *(f"{name}, {what}" for name in inputs.students for what in ("accuracy", "difficult"))]
+    return [_text("By subject: accuracy and share difficult, in percent", headers, rows, texts=1)] if rows else []
 
 
 def _arms(inputs: Inputs) -> list[str]:

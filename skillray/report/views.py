@@ -149,9 +149,10 @@ def profile_table(student: Student, limit: int = MAX_BARS) -> ProfileTable | Non
 
 
 def comparison_words(found: Comparison) -> str:
+    """A pair that nobody named beforehand is one of many: its interval is told, and no verdict."""
     if found.low > 0:
-        return f"{found.a} is ahead"
-    return f"{found.b} is ahead" if found.high < 0 else "no clear difference"
+        return f"{found.a} higher, not adjusted"
+    return f"{found.b} higher, not adjusted" if found.high < 0 else "no clear difference"
 
 
 @dataclass(frozen=True, slots=True)
