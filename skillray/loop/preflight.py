@@ -60,13 +60,7 @@ def preflight(config: RunConfig, run: RunFolder | None = None) -> None:
     Raises:
         ConfigError, DataError: one line with the field or file, and what to do.
     """
-    _check_engine(config)
-    first_of = {student.model: place for place, student in reversed(list(enumerate(config.students)))}
-    for model, place in first_of.items():
-        with _naming(f"students.{place}.model"):
-            folder = check_model(model)
-        if folder is not None:
-            _check_model_settings(config, model, folder)
+    check_answering(config)
     _check_scorer(config)
     _check_teacher(config)
     lora = config.training.lora
@@ -79,7 +73,7 @@ def preflight(config: RunConfig, run: RunFolder | None = None) -> None:
         _check_made(config, graph_from_json(read_json(run.graph)))
         return
     check_graph(config)
-    _check_sets(config)
+    check_sets(config)
     if config.data.replay is not None:
         with _naming("data.replay"):
             check_texts(config.data.replay)
@@ -87,6 +81,17 @@ def preflight(config: RunConfig, run: RunFolder | None = None) -> None:
         _check_domain(config, config.data)
     else:
         _check_tables(config, config.data)
+
+
+def check_answering(config: RunConfig) -> None:
+    """Whether every student's model can answer."""
+    _check_engine(config)
+    first_of = {student.model: place for place, student in reversed(list(enumerate(config.students)))}
+    for model, place in first_of.items():
+        with _naming(f"students.{place}.model"):
+            folder = check_model(model)
+        if folder is not None:
+            _check_model_settings(config, model, folder)
 
 
 def _check_engine(config: RunConfig) -> None:
@@ -170,7 +175,7 @@ def _check_model_settings(config: RunConfig, model: str, folder: str) -> None:
         )
 
 
-def _check_sets(config: RunConfig) -> None:
+def check_sets(config: RunConfig) -> None:
     """Sets in files are read as the run will do it; what would have to be downloaded is left to the run."""
     for place, one in enumerate(config.evaluation.sets):
         if _rows(f"evaluation.sets.{place}", source_of(one)) is not None:

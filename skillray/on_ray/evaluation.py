@@ -27,17 +27,21 @@ def write_sets(run: RunFolder, sets: Iterable[EvaluationSet], fence: Fence) -> N
 
 
 def answer_sets(
-    config: RunConfig, questions: Mapping[str, Table], folder: RoundFolder, answering: AnsweringOf, chain: Chain
+    config: RunConfig,
+    questions: Mapping[str, Table],
+    folder_of: Callable[[EvaluationSet], RoundFolder],
+    answering: AnsweringOf,
+    chain: Chain,
 ) -> None:
-    """Fill the table of answers of every set in `folder`; complete ones are not touched.
+    """Fill every set's table of answers in its folder; complete ones are not touched.
 
     Sets that are asked and sampled alike are one chain, so that their model is loaded once. A unit has as many answers
     as one of the other questions, whatever the number of samples: memory is by answers.
     """
-    todo = [one for one in config.evaluation.sets if not folder.answers(one.name).complete()]
+    todo = [one for one in config.evaluation.sets if not folder_of(one).answers(one.name).complete()]
     for _, alike in groupby(sorted(todo, key=_how), key=_how):
         some = list(alike)
-        jobs = [Job(questions[one.name], (_rollouts(folder, one), folder.answers(one.name))) for one in some]
+        jobs = [Job(questions[one.name], _targets(folder_of(one), one.name)) for one in some]
         grading = GradeAnswers(config.grading.answer_timeout_s, votes=some[0].scored_by.kind == "maj")
         rows = max(1, config.rollout.batch_size * config.rollout.samples // (some[0].samples or 1))
         chain(jobs, [answering(some[0]), Link(grading, config.placement.grade)], rows)
@@ -48,5 +52,5 @@ def _how(one: EvaluationSet) -> str:
     return repr((one.prompt, one.sampling, one.samples, one.scored_by.kind == "maj"))
 
 
-def _rollouts(folder: RoundFolder, one: EvaluationSet) -> Table:
-    return folder.folder("evaluation").folder(one.name).table("rollouts")
+def _targets(folder: RoundFolder, name: str) -> tuple[Table, Table]:
+    return folder.folder("evaluation").folder(name).table("rollouts"), folder.answers(name)

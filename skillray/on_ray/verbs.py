@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -159,12 +159,11 @@ class Runner:
         """
         sets = self.config.evaluation.sets
         questions = {one.name: self.run.evaluation_set(one.name) for one in sets}
-        folder = self.run.round(self.student.name, self.round - 1) if self.round else self._shared_evaluation(questions)
         with self.timed("evaluate"):
-            answer_sets(self.config, questions, folder, self._answering_set, self.chain)
+            answer_sets(self.config, questions, self._set_folder, self._answering_set, self.chain)
         for student in self.students if not self.round else ():
             for one in sets:
-                self._link(folder.answers(one.name), self.run.base(student.name).answers(one.name))
+                self._link(self._set_folder(one).answers(one.name), self.run.base(student.name).answers(one.name))
 
     def diagnose(self) -> None:
         if not self._needs_gaps():
@@ -351,11 +350,12 @@ class Runner:
         )
         return self.run.shared(identity_hash(source, questions, settings))
 
-    def _shared_evaluation(self, questions: Mapping[str, Table]) -> RoundFolder:
-        """Keyed by everything that the answers to the evaluation sets depend on."""
-        asked = [(one, questions[one.name].fingerprint()) for one in self.config.evaluation.sets]
-        model = model_content(self.run, self.student.name)
-        return self.run.shared(identity_hash("evaluation", model, asked, self.config.seed, self.config.rollout))
+    def _set_folder(self, one: EvaluationSet) -> RoundFolder:
+        """Where this checkpoint's answers to a set are: before training, where all that decides about them is a key."""
+        if self.round:
+            return self.run.round(self.student.name, self.round - 1)
+        asked, model = self.run.evaluation_set(one.name).fingerprint(), model_content(self.run, self.student.name)
+        return self.run.shared(identity_hash("evaluation", model, asked, one, self.config.seed, self.config.rollout))
 
     def _link(self, source: Table, place: Table) -> None:
         if source.complete() and not place.complete():

@@ -9,8 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from skillray.evaluation.gate import Finding, Gate
 from skillray.report.evaluated import (
     ONE_RUN,
+    OWN_COLUMNS,
     SELECTED,
     contrast_rows,
     gains,
@@ -18,10 +20,10 @@ from skillray.report.evaluated import (
     set_table,
     subject_rows,
 )
-from skillray.report.inputs import Inputs, Profile, Student, read_inputs
+from skillray.report.inputs import Estimate, Inputs, Profile, Student, read_inputs
 from skillray.report.learnt import CATEGORIES, EDITS, read_learnt, size_rows
-from skillray.report.text import NONE, after_name, line, percent, visible
-from skillray.report.views import Cell, accuracy_table, arms, by_subject, short
+from skillray.report.text import NONE, after_name, line, percent, points, visible
+from skillray.report.views import Cell, accuracy_cell, accuracy_table, arms, by_subject, short
 from skillray.store.layout import RunFolder
 
 WIDTH = 200
@@ -121,6 +123,51 @@ def _subjects(inputs: Inputs) -> list[str]:
     ]
     headers = ["subject", *(f"{name}, {what}" for name in inputs.students for what in ("accuracy", "difficult"))]
     return [_text("By subject: accuracy and share difficult, in percent", headers, rows, texts=1)] if rows else []
+
+
+def evaluation_table(found: Mapping[str, Any]) -> str:
+    """What `loop.evaluation_report.evaluation_of` gives, models down and sets across."""
+    models: Mapping[str, Mapping[str, Any]] = found["models"]
+    own = [name for name in ("accuracy", "on_difficult") if any(one[name] for one in models.values())]
+    sets = [name for name in found["sets"] if any(name in one["sets"] for one in models.values())]
+    tasks = sorted({task for one in models.values() for task in one["outside"]})
+    rows = []
+    for name, one in models.items():
+        scores = [
+            *(one[column] for column in own),
+            *(one["sets"].get(each) for each in sets),
+            *(one["outside"].get(each) for each in tasks),
+        ]
+        mean = [percent(one["mean"]) if one["mean"] is not None else NONE] if own else []
+        rows.append([name, *(_estimate(score) for score in scores), *mean])
+    columns = [*OWN_COLUMNS[: len(own)], *(_measured(each, models, "sets") for each in sets)]
+    columns += [*(_measured(each, models, "outside") for each in tasks), *(["mean"] if own else [])]
+    return _text("In percent [95% interval]", ["model", *columns], rows, texts=1)
+
+
+def _estimate(score: Mapping[str, Any] | None) -> str:
+    return NONE if score is None else plain(accuracy_cell(Estimate.model_validate(dict(score))))
+
+
+def _measured(name: str, models: Mapping[str, Mapping[str, Any]], kind: str) -> str:
+    score = next(one[kind][name] for one in models.values() if name in one[kind])
+    return f"{name} {score['metric']} ({score['n']})"
+
+
+def gate_table(student: str, gate: Gate) -> str:
+    """The findings and, in its last line, the verdict."""
+    rows = [
+        [name, str(finding), points(one.difference), f"{points(one.low)} to {points(one.high)}", str(one.num_questions)]
+        for name, one, finding in (gate.task, *gate.others)
+    ]
+    title = f"{student}: after minus before in points [paired 95% interval]; others may lose {percent(gate.margin)}"
+    table = _text(title, ["on", "finding", "difference", "interval", "questions"], rows, texts=2)
+    worse = [name for name, _, finding in gate.others if finding is Finding.WORSE]
+    unsure = sum(finding is Finding.UNSURE for _, _, finding in gate.others)
+    reasons = ["the task is not better"] if gate.task[2] is not Finding.BETTER else []
+    reasons += [f"worse: {', '.join(worse)}"] if worse else []
+    told = f"; {unsure} of {len(gate.others)} others have too few questions to tell" if unsure else ""
+    return f"{table}gate closed: {'; '.join(reasons)}{told}" if reasons else f"{table}gate open{told}"
 
 
 def _arms(inputs: Inputs) -> list[str]:

@@ -45,6 +45,10 @@ class RoundFolder:
         """The student's graded answers to an evaluation set, with this round's checkpoint."""
         return self.folder("evaluation").folder(evaluation_set).table("answers")
 
+    def outside(self, task: str) -> str:
+        """What lm-eval's task gave: its metric, and a value for every question."""
+        return os.path.join(self.path, "outside", f"{task}.json")
+
     def segment(self, index: int = 0) -> RoundFolder:
         return RoundFolder(os.path.join(self.path, f"segment-{index:03d}"))
 
