@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from skillray.errors import DataError, MissingExtraError
+from skillray.errors import DataError, MissingExtraError, StageError
 from skillray.evaluation.samples import Values
 from skillray.training.checkpoint import base_of, is_adapter, resolve_model
 from skillray.types import content_id
@@ -45,18 +45,21 @@ def run_tasks(model: str, asked: Outside, batch_size: int, dtype: str) -> dict[s
 
     Raises:
         MissingExtraError: lm-eval is not installed.
+        StageError: a task broke; its words.
         DataError: there is no such task, or its metric is not one number a question.
     """
     need_harness()
-    import lm_eval
+    import torch
     from lm_eval.tasks import TaskManager
 
     manager = TaskManager(include_path=asked.folder)
     if unknown := [task for task in asked.tasks if task not in manager.all_tasks]:
         raise DataError(f"--tasks: lm-eval has no task {unknown[0]!r}; `lm-eval ls tasks` lists them")
-    found = lm_eval.simple_evaluate(
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    found = _evaluated(
         model="hf",
         model_args=_model_arguments(model, dtype),
+        device=device,
         tasks=list(asked.tasks),
         task_manager=manager,
         batch_size=batch_size,
@@ -68,6 +71,18 @@ def run_tasks(model: str, asked: Outside, batch_size: int, dtype: str) -> dict[s
     )
     leaves = found.get("group_subtasks") or {}
     return {task: values_in(task, _leaves(task, leaves), found["samples"]) for task in asked.tasks}
+
+
+def _evaluated(**arguments: Any) -> dict[str, Any]:
+    import lm_eval
+
+    try:
+        found = lm_eval.simple_evaluate(**arguments)
+    except Exception as error:  # a task may raise anything: a download, its own code, a missing package of its own
+        raise StageError(
+            f"lm-eval broke at {', '.join(arguments['tasks'])}: {' '.join(str(error).split())[:300]}"
+        ) from error
+    return dict(found or {})
 
 
 def _model_arguments(model: str, dtype: str) -> dict[str, Any]:

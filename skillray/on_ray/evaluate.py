@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +12,7 @@ import ray
 from skillray.chat.prompt import StudentPrompt
 from skillray.config import RunConfig
 from skillray.config.evaluation import EvaluationSet
+from skillray.errors import SkillrayError
 from skillray.loop.ask_url import AskUrl
 from skillray.loop.inputs import note_inputs
 from skillray.loop.outside import Outside, run_tasks
@@ -60,6 +63,9 @@ def evaluate_connected(
     shown: Callable[[str], Progress],
 ) -> None:
     """On the Ray that is connected. What is started here ends here."""
+    # Ray Data's own news would stand between our lines: a run has it in the logs of its runners.
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
     run, namespace = RunFolder(fence.run), namespace_of(config.name, fence)
     keeper = ray.remote(num_cpus=0)(_Keeper).options(name=COORDINATOR, namespace=namespace).remote()
     try:
@@ -104,6 +110,9 @@ def _run_outside(run: RunFolder, config: RunConfig, fence: Fence, student: str, 
     placement = config.placement.rollout
     dtype = "bf16" if placement.num_gpus else "fp32"
     work = ray.remote(**worker_resources(placement))(run_tasks)
-    found = ray.get(work.remote(model, asked, config.rollout.batch_size, dtype))
+    try:
+        found = ray.get(work.remote(model, asked, config.rollout.batch_size, dtype))
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause if isinstance(error.cause, SkillrayError) else error from None
     for task, result in found.items():
         fence.commit_json(folder.outside(task), result | {"limit": outside.limit})
