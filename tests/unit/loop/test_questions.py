@@ -127,3 +127,14 @@ def test_the_domain_fills_every_split():
     assert from_domain(data, seed=0)[0]["pool"].equals(splits["pool"])
     assert not from_domain(data, seed=1)[0]["pool"].equals(splits["pool"])
     assert graph_from_json(json.loads(json.dumps(graph_json(graph)))) == graph
+
+
+def test_an_exact_profile_is_drawn_by_the_seed(tmp_path):
+    probe = [question(n) for n in range(50)]
+    data = tables(tmp_path, [question(99)], probe).model_copy(update={"profile": 10})
+    cuts = [set(from_tables(data, seed=seed)[0]["profile"]["question_id"].to_pylist()) for seed in (0, 0, 1)]
+    assert [len(cut) for cut in cuts] == [10, 10, 10] and cuts[0] == cuts[1] != cuts[2]
+    splits, _ = from_tables(data, seed=0)
+    assert splits["held_out"].num_rows == 40 and not cuts[0] & set(splits["held_out"]["question_id"].to_pylist())
+    with pytest.raises(DataError, match="another profile than 50"):
+        from_tables(data.model_copy(update={"profile": 50}))
