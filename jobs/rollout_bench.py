@@ -98,12 +98,12 @@ class Stage:
 
         settings = self._config.rollout
         roll_out = RollOut(
-            self._config.students[0].model,
-            settings.samples,
-            settings.temperature,
-            settings.max_new_tokens,
-            settings.threads,
+            **settings.alone.model_dump(),
+            model=self._config.students[0].model,
+            samples=settings.samples,
+            threads=settings.threads,
             seed=turn,
+            dtype="bf16" if settings.dtype == "bf16" else "fp32",
         )
         answers = Table(self._run.file(f"turn-{turn}", "rollouts"))
         link = by_engines(roll_out, self._config, self._fence)

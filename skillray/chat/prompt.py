@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from skillray.types import Message, Value
 
 DATE = "2024-07-26"
 """The day that Llama 3.1's and 3.2's own templates fall back on when nobody tells them the time."""
+
+
+def _a_day(text: str) -> str:
+    try:
+        return datetime.datetime.strptime(text, "%Y-%m-%d").strftime("%Y-%m-%d")
+    except ValueError:
+        raise ValueError(f"prompt.date must be a day as YYYY-MM-DD; got {text!r}") from None
 
 
 class FewShot(Value):
@@ -30,8 +38,12 @@ class StudentPrompt(Value):
     """Turns before the question, in this order."""
     template: dict[str, bool | int | float | str] = Field(default_factory=dict)
     """Arguments of the chat template, such as enable_thinking: false for Qwen3."""
-    date: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")] = DATE
+    date: Annotated[str, AfterValidator(_a_day)] = DATE
     """YYYY-MM-DD: the day that a template writes which asks for today's, so that no prompt changes over night."""
+
+
+BARE = StudentPrompt()
+"""The question alone."""
 
 
 def messages(prompt: StudentPrompt, question: str) -> tuple[Message, ...]:

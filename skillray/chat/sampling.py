@@ -33,3 +33,8 @@ class Sampling(Value):
     frequency_penalty: Penalty = 0.0
     """Taken off the logit of every token that the answer has, for each time; OpenAI's, -2 to 2."""
     max_new_tokens: PositiveInt = 512
+
+    @property
+    def alone(self) -> Sampling:
+        """Of settings that have more fields, these."""
+        return Sampling(**self.model_dump(include=set(Sampling.model_fields)))

@@ -109,7 +109,12 @@ def _students(asked: Asked) -> list[dict[str, Any]]:
         raise ConfigError(f"--model is the name of a model behind a URL; {asked.target} is none, leave it out")
     if not _is_run(asked.target):
         return [{"name": "model", "model": asked.target, **untrained}]
-    return [{"name": name, "model": model, **untrained} for name, model in models_of(RunFolder(asked.target)).items()]
+    run = RunFolder(asked.target)
+    prompts = {one.name: one.prompt and one.prompt.model_dump(mode="json") for one in load_config(run.config).students}
+    return [
+        {"name": name, "model": model, "prompt": prompts[name.rpartition("-")[0]], **untrained}
+        for name, model in models_of(run).items()
+    ]
 
 
 def models_of(run: RunFolder) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -13,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from skillray.chat.prompt import BARE, StudentPrompt
 from skillray.chat.sampling import Sampling
 from skillray.config.contradictions import contradictions
 from skillray.config.evaluation import EvaluationSettings
@@ -107,17 +109,20 @@ class RecordedRollouts(Value):
     path: DataPath
 
 
-class RolloutSettings(Value):
-    """How students answer."""
+class RolloutSettings(Sampling):
+    """How students are asked, and how they answer."""
 
     engine: Literal["auto", "transformers", "vllm"] = "auto"
-    """'auto' is vllm where `placement.rollout` has GPUs, else transformers. What it is decides what comes out, so that
-    is what the run keeps: with vllm, an engine is a warm actor, and `placement.rollout` is of one of them."""
+    """'auto' is vllm where `placement.rollout` has GPUs, and on a CPU where vllm is installed and a student is another
+    model than the embedded one; else transformers. What it is decides what comes out, so that is what the run keeps.
+    With vllm, an engine is a warm actor, and `placement.rollout` is of one of them."""
+    dtype: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of the weights that answer. 'auto' is bf16 on GPUs, and for vllm on a CPU unless every student is the embedded
+    one; else fp32. The run keeps what it is."""
+    prompt: StudentPrompt = BARE
+    """The words around every question, in answers and in what is trained on."""
     samples: PositiveInt = 1
     """K; the sample with the highest mean step score is judged (AdaptMI, arXiv 2505.00147, released code)."""
-    temperature: NonNegativeFloat = 0.0
-    """0 is greedy, which needs samples = 1. STAT uses 0.1 for pass@1 (C.1)."""
-    max_new_tokens: PositiveInt = 512
     batch_size: PositiveInt = 64
     """Questions answered together. Batches are cut by identity: with the same value, the same batch."""
     threads: PositiveInt = 1
@@ -269,19 +274,33 @@ class RunConfig(Value):
         labels = self.data.type == "tables" and self.data.labelling is not None
         return labels or (self.graph is not None and self.graph.type == "decompose")
 
+    def prompt_of(self, student: StudentConfig) -> StudentPrompt:
+        return self.rollout.prompt if student.prompt is None else student.prompt
+
+    def starts_alike(self, student: StudentConfig) -> tuple[StudentConfig, ...]:
+        """All students whose first answers are one and the same, `student` included."""
+        key = (student.model, student.recorded, self.prompt_of(student))
+        return tuple(one for one in self.students if (one.model, one.recorded, self.prompt_of(one)) == key)
+
     @model_validator(mode="after")
     def _engine_by_hardware(self) -> Self:
         """Said once, here: so a change of it is a change like any other."""
-        if self.rollout.engine == "auto":
-            engine = "vllm" if self.placement.rollout.num_gpus else "transformers"
-            object.__setattr__(self, "rollout", self.rollout.model_copy(update={"engine": engine}))
+        on_gpu, changed = self.placement.rollout.num_gpus > 0, dict[str, str]()
+        real = any(student.model != "embedded" for student in self.students)
+        engine = self.rollout.engine
+        if engine == "auto":
+            # Looked for, not imported: that takes seconds.
+            engine = "vllm" if on_gpu or (real and find_spec("vllm") is not None) else "transformers"
+            changed["engine"] = engine
+        if self.rollout.dtype == "auto":
+            changed["dtype"] = "bf16" if on_gpu or (real and engine == "vllm") else "fp32"
+        object.__setattr__(self, "rollout", self.rollout.model_copy(update=changed))
         return self
 
     @model_validator(mode="after")
     def _sets_sampled(self) -> Self:
         """What a set leaves out is the run's; said once, so that config.yaml holds all of it."""
-        run = Sampling(temperature=self.rollout.temperature, max_new_tokens=self.rollout.max_new_tokens)
-        sets = tuple(one.sampled(run) for one in self.evaluation.sets)
+        sets = tuple(one.sampled(self.rollout.alone) for one in self.evaluation.sets)
         object.__setattr__(self, "evaluation", self.evaluation.model_copy(update={"sets": sets}))
         return self
 

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from skillray.chat.prompt import StudentPrompt
 from skillray.curriculum import (
     Augment,
     Curriculum,
@@ -63,6 +64,8 @@ class StudentConfig(Value):
     """Rounds that differ, in their order; `rounds` repeats the list."""
     model: DataPath = "embedded"
     """'embedded', a Hugging Face id, or a path to a Hugging Face folder."""
+    prompt: StudentPrompt | None = None
+    """The words around every question, instead of `rollout.prompt`."""
     recorded: str | None = None
     """Diagnose the answers of this student of `rollout.recorded` instead of those of `model`, in the first round."""
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import PositiveInt
 
+from skillray.chat.template import fixed_day
 from skillray.errors import ConfigError
 from skillray.grading.splitting import StepSplit
 from skillray.store.paths import DataPath
@@ -137,7 +138,7 @@ def _chat_text(tokenizer: Any, turns: Sequence[tuple[str, str]], *, prompt: bool
     if not tokenizer.chat_template:
         raise ConfigError("grading.scorer: this model has no chat template; check `type`, or use another model")
     messages = [{"role": role, "content": content} for role, content in turns]
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt))
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt, **fixed_day()))
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:

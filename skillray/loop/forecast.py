@@ -68,11 +68,9 @@ def forecast(config: RunConfig) -> Forecast:
         *_labelling(config, sizes),
     ]
     steps += _embedding(config, sizes)
-    shared: set[tuple[str, str | None]] = set()
     known: list[tuple[tuple[Any, ...], Step]] = []
     for student in config.students:
-        first = (student.model, student.recorded) not in shared
-        shared.add((student.model, student.recorded))
+        first = config.starts_alike(student)[0] is student
         steps += [*_evidence(config, student, 0, sizes), *_sets(config, student, -1)] if first else []
         for index in range(student.rounds(config.rounds)):
             study = _study(config, student, index, sizes["pool"])
@@ -152,8 +150,7 @@ def _embedding(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:
 
 def _evidence(config: RunConfig, student: StudentConfig, index: int, sizes: dict[str, int | None]) -> list[Step]:
     """answer and diagnose before round `index`."""
-    sharing = [s for s in config.students if (s.model, s.recorded) == (student.model, student.recorded)]
-    asking = sharing if index == 0 else [student]
+    asking = config.starts_alike(student) if index == 0 else (student,)
     needed = [s.stage(index).curriculum.needs for s in asking]
     gaps = any(Need.GAPS in needs for needs in needed)
     questions = _sum(sizes["held_out"], sizes["profile"] if any(needed) else 0)
@@ -240,7 +237,8 @@ def _same(config: RunConfig, student: StudentConfig, step: Step) -> tuple[Any, .
     if step.verb == "probe" and stages[-1].dynamics is not None:
         baseline = stages[-1].dynamics.baseline
         settings = student.training(step.round, config.training).model_copy(update={"epochs": 0, "max_tokens": None})
-        return "probe", student.model, student.recorded, *stages[:-1], curriculum, baseline, settings
+        start = (student.model, student.recorded, config.prompt_of(student))
+        return "probe", *start, *stages[:-1], curriculum, baseline, settings
     return None
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skillray.chat.prompt import BARE, StudentPrompt
 from skillray.curriculum.base import NEW, WRITTEN, OrderKind
 from skillray.errors import StageError
 from skillray.grading.answers import extract_answer
@@ -56,6 +57,7 @@ class Fulfil:
     """Folders of the tables of questions that no example may give away."""
     checked: Set[OrderKind] = NEW
     """Kinds of which that is seen to."""
+    prompt: StudentPrompt = BARE
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
         from skillray.training.checkpoint import load_tokenizer
@@ -83,6 +85,7 @@ class Fulfil:
             return as_drafts(
                 tokenizer,
                 [without_leaks(row, leaks, answers.same) if row["origin"] in self.checked else row for row in drafts],
+                prompt=self.prompt,
             )
 
         return fulfil
@@ -145,16 +148,16 @@ def without_leaks(row: Row, leaks: Leaks, same: SameAnswer) -> Row:
     return row | {"refused": "evaluation_answer"} if leaked else row
 
 
-def as_drafts(tokenizer: Any, rows: list[Row], cut: int | None = None) -> pa.Table:
+def as_drafts(tokenizer: Any, rows: list[Row], cut: int | None = None, prompt: StudentPrompt = BARE) -> pa.Table:
     """With tokens: questions as chats, passages as plain texts, and none for what was refused.
 
-    `cut`: tokens of a passage, behind which it ends.
+    `cut`: tokens of a passage, behind which it ends. `prompt`: the words around questions; by default none.
     """
     chats = [row for row in rows if row["refused"] is None and row["question"]]
     passages = [row for row in rows if row["refused"] is None and not row["question"]]
     refused = [row for row in rows if row["refused"] is not None]
     encoded = [
-        *encode_chats(tokenizer, [(row["question"], row["response"]) for row in chats]),
+        *encode_chats(tokenizer, [(row["question"], row["response"]) for row in chats], prompt),
         *((ids[:cut], start) for ids, start in _encode_passages(tokenizer, passages)),
     ]
     ordered = [*chats, *passages, *refused]

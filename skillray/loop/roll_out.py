@@ -2,105 +2,160 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import PositiveInt
 
+from skillray.chat.prompt import BARE, StudentPrompt
+from skillray.chat.render import ChatFormat, open_format, stop_tokens
+from skillray.chat.sampling import Sampling
 from skillray.config.evaluation import EvaluationSet
 from skillray.config.model import RunConfig
-from skillray.errors import DataError
+from skillray.loop.sampling import choose, has_penalties, penalised, uniform
 from skillray.store.schemas import ROLLOUTS
 from skillray.store.tables import Table
-from skillray.types import as_chat, seed_for, user_turn
+from skillray.types import seed_for
+
+Told = Callable[[int, int], None]
+"""Hears of answers that have ended, and of tokens that were written, while a batch is under way."""
 
 
-@dataclass(frozen=True)
-class RollOut:
+def ignore(answers: int, tokens: int) -> None:
+    """A `Told` that nobody listens to."""
+
+
+class RollOut(Sampling):
     """Stage: questions to rollouts, K rows a question, next to each other.
 
-    Sampling is seeded by the run's seed and the unit's questions, so the same unit gives the same answers.
+    Every answer is sampled by a seed of its own, so that it is the same whatever is answered beside it.
     """
 
     model: str
-    samples: int
-    temperature: float
-    max_new_tokens: int
-    threads: int
+    samples: PositiveInt
+    threads: PositiveInt
     seed: int
+    prompt: StudentPrompt = BARE
+    dtype: Literal["fp32", "bf16"] = "fp32"
 
-    def open(self) -> Callable[[pa.Table], pa.Table]:
+    def open(self, tell: Told = ignore) -> Callable[[pa.Table], pa.Table]:
         import torch
 
-        from skillray.training.checkpoint import load_model, load_tokenizer
-
         torch.set_num_threads(self.threads)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        tokenizer = load_tokenizer(self.model)
-        tokenizer.padding_side = "left"
-        model = load_model(self.model, dtype="bf16" if device == "cuda" else "fp32").to(device).eval()
+        writer = Writer.open(self, "cuda" if torch.cuda.is_available() else "cpu", tell)
 
         def roll_out(questions: pa.Table) -> pa.Table:
-            ids = questions["question_id"].to_pylist()
-            torch.manual_seed(seed_for(self.seed, "roll_out", *ids))
-            answers = self._generate(model, tokenizer, questions["question"].to_pylist(), device)
-            return with_answers(questions, answers, self.samples)
+            ids, texts = questions["question_id"].to_pylist(), questions["question"].to_pylist()
+            return with_answers(questions, writer.answer(ids, texts), self.samples)
 
         return roll_out
 
-    def _generate(self, model: Any, tokenizer: Any, questions: list[str], device: str) -> list[dict[str, Any]]:
+    def seeds(self, ids: Sequence[bytes]) -> list[int]:
+        """One an answer, those to a question next to each other."""
+        return [seed_for(self.seed, question_id, sample) for question_id in ids for sample in range(self.samples)]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A model of transformers that answers, and what ends its answers."""
+
+    settings: RollOut
+    model: Any
+    form: ChatFormat
+    stops: frozenset[int]
+    tell: Told
+
+    @classmethod
+    def open(cls, settings: RollOut, device: str, tell: Told = ignore) -> Writer:
+        from transformers import GenerationConfig
+
+        from skillray.training.checkpoint import load_model, load_tokenizer, whole_folder
+
+        form = open_format(load_tokenizer(settings.model), settings.prompt)
+        model = load_model(settings.model, dtype=settings.dtype).to(device).eval()
+        # What the model's own file says of sampling would be in force wherever we say nothing.
+        model.generation_config = GenerationConfig()
+        return cls(settings, model, form, stop_tokens(form, whole_folder(settings.model)), tell)
+
+    def answer(self, ids: Sequence[bytes], questions: Sequence[str]) -> list[dict[str, Any]]:
+        """`settings.samples` rows a question, next to each other."""
+        import torch
+        from transformers import GenerationConfig
+
+        prompts, device = self.form.prompt_ids(questions), self.model.device
+        length, stops = max(map(len, prompts)), sorted(self.stops)
+        padded = [[stops[0]] * (length - len(prompt)) + prompt for prompt in prompts]  # on the left, and masked
+        mask = [[0] * (length - len(prompt)) + [1] * len(prompt) for prompt in prompts]
+        greedy = GenerationConfig(
+            max_new_tokens=self.settings.max_new_tokens,
+            num_return_sequences=1,
+            do_sample=False,
+            eos_token_id=stops,
+            pad_token_id=stops[0],
+            use_cache=True,
+        )
+        repeated = [row for row in range(len(prompts)) for _ in range(self.settings.samples)]
+        with torch.inference_mode():
+            output = self.model.generate(
+                input_ids=torch.tensor(padded, device=device)[repeated],
+                attention_mask=torch.tensor(mask, device=device)[repeated],
+                generation_config=greedy,
+                logits_processor=self._picking([prompts[row] for row in repeated], self.settings.seeds(ids), length),
+                stopping_criteria=[self._counting(len(repeated))],
+            )
+        return [as_answer(self.form, self.stops, row) for row in output[:, length:].tolist()]
+
+    def _picking(self, prompts: list[list[int]], seeds: list[int], length: int) -> list[Callable[[Any, Any], Any]]:
+        """Leaves greedy decoding no choice but the token that is sampled; nothing where greedy is what is meant."""
+        if self.settings.temperature == 0.0 and not has_penalties(self.settings):
+            return []
+
+        def pick(input_ids: Any, scores: Any) -> Any:
+            written = input_ids[:, length:].tolist()
+            numbers = [uniform(seed, len(tokens)) for seed, tokens in zip(seeds, written, strict=True)]
+            tokens = choose(penalised(scores, self.settings, prompts, written), self.settings, numbers)
+            return scores.scatter(-1, tokens[:, None], float("inf"))
+
+        return [pick]
+
+    def _counting(self, rows: int) -> Callable[[Any, Any], Any]:
+        """Stops nothing: hears of every token."""
         import torch
 
-        prompts = as_prompts(tokenizer, questions, self.model)
-        batch = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False).to(device)
-        greedy = self.temperature == 0.0
-        sampling = {"do_sample": False} if greedy else {"do_sample": True, "temperature": self.temperature}
-        stop = tokenizer.eos_token_id
-        with torch.inference_mode():
-            output = model.generate(
-                input_ids=batch["input_ids"],
-                attention_mask=batch["attention_mask"],
-                max_new_tokens=self.max_new_tokens,
-                num_return_sequences=self.samples,
-                pad_token_id=tokenizer.pad_token_id,
-                eos_token_id=stop,
-                use_cache=True,
-                **sampling,
-            )
-        return [as_answer(tokenizer, row, stop) for row in output[:, batch["input_ids"].shape[1] :].tolist()]
+        ended, stops = torch.zeros(rows, dtype=torch.bool), torch.tensor(sorted(self.stops))
+
+        def count(input_ids: Any, scores: Any) -> Any:
+            writing = ~ended
+            ended.logical_or_(torch.isin(input_ids[:, -1].cpu(), stops))
+            self.tell(int((writing & ended).sum()), int(writing.sum()))
+            return torch.zeros(rows, dtype=torch.bool, device=input_ids.device)
+
+        return count
 
 
-def roll_out_of(config: RunConfig, one: EvaluationSet, model: str) -> RollOut:
-    """How `model` answers an evaluation set: by what the set says, which was completed by the run's settings."""
+def roll_out_of(config: RunConfig, one: EvaluationSet, model: str, prompt: StudentPrompt) -> RollOut:
+    """How `model`, which is asked by `prompt` unless the set has its own, answers an evaluation set."""
     assert one.sampling is not None and one.samples is not None, "a run's config fills them in"
     return RollOut(
+        **one.sampling.model_dump(),
         model=model,
         samples=one.samples,
-        temperature=one.sampling.temperature,
-        max_new_tokens=one.sampling.max_new_tokens,
         threads=config.rollout.threads,
         seed=seed_for(config.seed, "evaluate"),
+        prompt=one.prompt or prompt,
+        dtype="bf16" if config.rollout.dtype == "bf16" else "fp32",
     )
 
 
-def as_prompts(tokenizer: Any, questions: Sequence[str], model: str) -> list[str]:
-    """Each question as the one turn of a chat, in the words of the model's own template."""
-    if not tokenizer.chat_template:
-        raise DataError(f"model {model}: its tokenizer has no chat template; use an instruction-tuned model")
-    return [
-        tokenizer.apply_chat_template(as_chat(user_turn(text)), tokenize=False, add_generation_prompt=True)
-        for text in questions
-    ]
-
-
-def as_answer(tokenizer: Any, tokens: list[int], stop: int) -> dict[str, Any]:
-    """Row of what a model wrote; `stop` is the token that ends an answer."""
-    finished = stop in tokens
-    written = tokens[: tokens.index(stop)] if finished else tokens
-    text = tokenizer.decode(written, skip_special_tokens=True)
-    return {"response": text.strip(), "num_tokens": len(written) + finished, "finished": finished}
+def as_answer(form: ChatFormat, stops: Collection[int], tokens: list[int]) -> dict[str, Any]:
+    """Row of what a model wrote; the first of `stops` ends it. Thoughts that the prompt began have their beginning."""
+    end = next((place for place, token in enumerate(tokens) if token in stops), None)
+    written = tokens if end is None else tokens[:end]
+    text = form.opened + form.tokenizer.decode(written, skip_special_tokens=True)
+    return {"response": text.strip(), "num_tokens": len(written) + (end is not None), "finished": end is not None}
 
 
 def with_answers(questions: pa.Table, answers: list[dict[str, Any]], samples: int) -> pa.Table:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skillray.chat.prompt import BARE, StudentPrompt
 from skillray.curriculum.base import OrderKind
 from skillray.store.schemas import DRAFTS
 from skillray.store.tables import Table
@@ -28,6 +29,7 @@ class Select:
     """Folder of the orders table."""
     model: str
     """Whose tokenizer and chat template."""
+    prompt: StudentPrompt = BARE
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
         from skillray.training.checkpoint import load_tokenizer
@@ -36,7 +38,7 @@ class Select:
 
         def select(pool: pa.Table) -> pa.Table:
             places = pc.index_in(pool["question_id"], value_set=draws["question_id"].combine_chunks())
-            return _drafts(tokenizer, pool.filter(pc.is_valid(places)), draws.take(places.drop_null()))
+            return _drafts(tokenizer, self.prompt, pool.filter(pc.is_valid(places)), draws.take(places.drop_null()))
 
         return select
 
@@ -92,7 +94,7 @@ def response_of(row: dict[str, Any]) -> str:
     return f"{solution}\n#### {row['answer']}"
 
 
-def _drafts(tokenizer: Any, rows: pa.Table, draws: pa.Table) -> pa.Table:
+def _drafts(tokenizer: Any, prompt: StudentPrompt, rows: pa.Table, draws: pa.Table) -> pa.Table:
     chats = [(row["question"], response_of(row)) for row in rows.select(["question", "solution", "answer"]).to_pylist()]
     columns = {
         "example_id": [content_id(question, response) for question, response in chats],
@@ -107,4 +109,4 @@ def _drafts(tokenizer: Any, rows: pa.Table, draws: pa.Table) -> pa.Table:
         "unit": draws["unit"],
         "refused": pa.nulls(len(chats), pa.string()),
     }
-    return pa.table(columns | token_columns(encode_chats(tokenizer, chats)), schema=DRAFTS)
+    return pa.table(columns | token_columns(encode_chats(tokenizer, chats, prompt)), schema=DRAFTS)

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pyarrow as pa
 
+from skillray.chat.prompt import BARE, StudentPrompt
 from skillray.curriculum.dynamics import BaselineSettings
 from skillray.diagnosis.corruption import corrupt
 from skillray.training.examples import encode_chats, token_columns
@@ -16,7 +17,14 @@ SPOILT = "spoilt"
 """Origin of an example that was made wrong."""
 
 
-def spoilt(examples: pa.Table, settings: BaselineSettings, tokenizer: object, max_length: int, seed: int) -> pa.Table:
+def spoilt(
+    examples: pa.Table,
+    settings: BaselineSettings,
+    tokenizer: object,
+    max_length: int,
+    seed: int,
+    prompt: StudentPrompt = BARE,
+) -> pa.Table:
     """`examples` with some responses exchanged for wrong ones: new ids, new tokens, origin SPOILT. Passages, which
     answer nothing, stay as they are, and so does what would have more than `max_length` tokens.
     """
@@ -27,7 +35,7 @@ def spoilt(examples: pa.Table, settings: BaselineSettings, tokenizer: object, ma
     places = [asked[place] for place, _ in changed]
     questions = examples["question"].take(pa.array(places, pa.int64())).to_pylist()
     chats = [(question, response) for question, (_, response) in zip(questions, changed, strict=True)]
-    encoded = encode_chats(tokenizer, chats)
+    encoded = encode_chats(tokenizer, chats, prompt)
     fits = [n for n, (ids, _) in enumerate(encoded) if len(ids) <= max_length]
     columns = {
         "example_id": pa.array([content_id(*chats[n]) for n in fits], pa.binary(16)),

@@ -234,8 +234,8 @@ class RayVerbs:
         if round_index:
             await self._runner(verb, (student,), round_index)
             return
-        group = tuple(s for s in self._config.students if (s.model, s.recorded) == (student.model, student.recorded))
-        key = f"{verb}/{student.model}/{student.recorded}"
+        group = self._config.starts_alike(student)
+        key = f"{verb}/{group[0].name}"
         if key not in self._shared:
             self._shared[key] = asyncio.create_task(self._runner(verb, group, 0))
         await asyncio.shield(self._shared[key])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from skillray.chat.prompt import StudentPrompt
 from skillray.curriculum.base import NEW, WRITTEN, OrderKind, Plan
 from skillray.curriculum.dynamics import MIN_AGREEMENT, SOLUTIONS
 from skillray.curriculum.textbooks import Textbooks
@@ -70,7 +71,8 @@ class Drafting:
         found = []
         is_general = isinstance(self.runner.stage.curriculum, Textbooks) and self.runner.config.data.replay is not None
         if OrderKind.SELECT in kinds or (OrderKind.KEEP in kinds and not is_general):
-            found.append(self._made("selected", Select(orders, self.runner.student.model), run.questions("pool")))
+            select = Select(orders, self.runner.student.model, self._prompt)
+            found.append(self._made("selected", select, run.questions("pool")))
         if OrderKind.CARRY in kinds:
             found.append(self._made("carried", Carry(orders), self._previous))
         if OrderKind.KEEP in kinds and is_general:
@@ -93,6 +95,7 @@ class Drafting:
             previous=self._previous.folder if self.index else None,
             evaluation=self._evaluation,
             checked=self._screened,
+            prompt=self._prompt,
         )
         rows = self.runner.config.rollout.batch_size
         if self.index:
@@ -135,6 +138,10 @@ class Drafting:
         """
         config = self.runner.config
         return WRITTEN if config.data.type == "tables" or config.evaluation.sets else self._checked
+
+    @property
+    def _prompt(self) -> StudentPrompt:
+        return self.runner.config.prompt_of(self.runner.student)
 
     @property
     def _segment(self) -> RoundFolder:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import ray
 
-from skillray.chat.prompt import StudentPrompt
 from skillray.config import RunConfig
 from skillray.config.evaluation import EvaluationSet
 from skillray.errors import SkillrayError
@@ -89,7 +88,7 @@ def _ask_endpoint(run: RunFolder, config: RunConfig, fence: Fence, endpoint: End
 
     def answering(one: EvaluationSet) -> Link:
         assert one.sampling is not None and one.samples is not None, "a run's config fills them in"
-        prompt, seed = one.prompt or StudentPrompt(), seed_for(config.seed, "evaluate")
+        prompt, seed = one.prompt or config.rollout.prompt, seed_for(config.seed, "evaluate")
         stage = AskUrl(endpoint.url, endpoint.model, prompt, one.sampling, one.samples, seed)
         return Link(stage, config.placement.rollout)
 

@@ -24,6 +24,8 @@ from skillray.config import load_config
 from skillray.coordinator.fleet import Status, one_line
 from skillray.errors import SkillrayError, StageError, StaleWriterError
 from skillray.loop.rounds import Verb
+from skillray.on_ray import counting
+from skillray.on_ray.counting import Written
 from skillray.store.fence import Fence
 from skillray.store.files import commit
 from skillray.store.layout import RunFolder
@@ -117,7 +119,9 @@ class StageRunner:
         self._name = name
         self._result: Future[dict[str, float]] = Future()
         self._started = threading.Lock()
+        self._namespace = namespace
         self._progress: tuple[int, int, str] = (0, 0, "")
+        self._written = Written()
         hold_lease(fence, namespace)
 
     def run(self, verb: Verb, students: list[str], round_index: int) -> dict[str, float]:
@@ -132,14 +136,19 @@ class StageRunner:
 
     def progress(self) -> tuple[int, int, str]:
         """(done, total, unit)"""
-        return self._progress
+        return self._written.shown(self._progress, time.monotonic())
+
+    def count(self, answers: int, tokens: int) -> None:
+        """Told by whoever writes answers for this runner."""
+        self._written.add(answers, tokens, time.monotonic())
 
     def _do(self, verb: Verb, students: list[str], round_index: int) -> dict[str, float]:
         from skillray.on_ray.verbs import Runner  # late: it brings Ray Data and Ray Train, seconds of import
 
         config = load_config(self._run.config)
         chosen = tuple(student for student in config.students if student.name in students)
-        runner = Runner(self._run, config, chosen, round_index, self._fence, report_progress=self._report)
+        told = counting.Runner(self._namespace, self._name)
+        runner = Runner(self._run, config, chosen, round_index, self._fence, self._report, told)
         return runner.do(verb)
 
     def _report(self, done: int, total: int, unit: str) -> None:

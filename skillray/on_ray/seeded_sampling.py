@@ -6,23 +6,36 @@ of the speed of a model of 110M parameters, and fails on a prompt that is read i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor
 from vllm.v1.sample.logits_processor.builtin import process_dict_updates
 
-from skillray.loop.sampling import choose, uniform
+from skillray.chat.sampling import Sampling
+from skillray.loop.sampling import choose, penalised, uniform
 
-SEED, TEMPERATURE = "skillray_seed", "skillray_temperature"
-"""Extra arguments of a request that is to be sampled so."""
+SEED, SAMPLING = "skillray_seed", "skillray_sampling"
+"""Extra arguments of a request that is to be sampled so: its seed, and a `Sampling`."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One answer under way."""
+
+    seed: int
+    sampling: Sampling
+    prompt: list[int]
+    written: list[int]
+    """vLLM's own list, which grows."""
 
 
 class SeededSampling(LogitsProcessor):
-    """Rows of a batch that have a seed, with what they have written so far."""
+    """Rows of a batch that have a seed."""
 
     def __init__(self, vllm_config: Any, device: Any, is_pin_memory: bool) -> None:
-        self._rows: dict[int, tuple[int, float, list[int]]] = {}
+        self._rows: dict[int, Row] = {}
 
     def is_argmax_invariant(self) -> bool:
         return False
@@ -31,15 +44,18 @@ class SeededSampling(LogitsProcessor):
         process_dict_updates(self._rows, batch_update, _row)
 
     def apply(self, logits: Any) -> Any:
-        if self._rows:
-            rows = sorted(self._rows)
-            found = [self._rows[row] for row in rows]
-            numbers = [uniform(seed, len(written)) for seed, _, written in found]
-            tokens = choose(logits[rows], [temperature for _, temperature, _ in found], numbers)
-            logits[rows, tokens] = float("inf")
+        """Rows with the same sampling are picked together: usually all of them."""
+        alike: dict[Sampling, list[int]] = {}
+        for place in sorted(self._rows):
+            alike.setdefault(self._rows[place].sampling, []).append(place)
+        for sampling, places in alike.items():
+            rows = [self._rows[place] for place in places]
+            numbers = [uniform(row.seed, len(row.written)) for row in rows]
+            values = penalised(logits[places], sampling, [row.prompt for row in rows], [row.written for row in rows])
+            logits[places, choose(values, sampling, numbers)] = float("inf")
         return logits
 
 
-def _row(params: SamplingParams, prompt: list[int] | None, written: list[int]) -> tuple[int, float, list[int]] | None:
+def _row(params: SamplingParams, prompt: list[int] | None, written: list[int]) -> Row | None:
     extra = params.extra_args or {}
-    return (extra[SEED], extra[TEMPERATURE], written) if SEED in extra else None
+    return Row(extra[SEED], extra[SAMPLING], prompt or [], written) if SEED in extra else None

@@ -55,7 +55,9 @@ def write_probe(runner: Runner, settings: BaselineSettings) -> None:
     examples, schedule = shared.table("examples"), shared.table("schedule")
     if not examples.complete():
         tokenizer = load_tokenizer(runner.student.model)
-        examples.write(spoilt(source.read(), settings, tokenizer, once.max_length, seed), fence=runner.fence)
+        prompt = runner.config.prompt_of(runner.student)
+        wrong = spoilt(source.read(), settings, tokenizer, once.max_length, seed, prompt)
+        examples.write(wrong, fence=runner.fence)
     if not schedule.complete():
         schedule.write(as_schedule(examples, once, seed), fence=runner.fence)
     for name in ("examples", "schedule"):

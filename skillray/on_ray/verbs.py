@@ -30,6 +30,8 @@ from skillray.loop.roll_out import Recorded, RollOut, roll_out_of
 from skillray.loop.rounds import Verb
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
+from skillray.on_ray import counting
+from skillray.on_ray.counting import RollOutHere
 from skillray.on_ray.data import Job, Link, Progress, run_chain
 from skillray.on_ray.drafting import Drafting
 from skillray.on_ray.evaluation import answer_sets, write_sets
@@ -60,6 +62,8 @@ class Runner:
     round: int
     fence: Fence
     report_progress: Progress = lambda done, total, unit: None
+    told: counting.Runner | None = None
+    """Whom answers are counted by while they are written."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     def do(self, verb: Verb) -> dict[str, float]:
@@ -144,8 +148,15 @@ class Runner:
         if any(self._needs(student) for student in self.students):
             jobs.append(Job(self.run.questions("profile"), (profile.table("rollouts"), profile.table("graded"))))
         links = [self._answering(), self._grading()]
+        total = sum(job.source.num_rows() for job in jobs) * self.config.rollout.samples
+
+        def in_answers(done: int, units: int, _: str) -> None:
+            self.report_progress(total * done // units, total, counting.ANSWERS)
+
+        in_answers(0, 1, "")
         with self.timed("answer"):
-            self.chain(jobs, links, self.config.rollout.batch_size)
+            size = self.config.rollout.batch_size
+            run_chain(jobs, links, unit_rows=size, fence=self.fence, progress=in_answers)
         for student in self.students if self.round == 0 else ():
             self._link(held_out.table("scores"), self.run.base(student.name).table("scores"))
             if self._needs(student):
@@ -270,25 +281,27 @@ class Runner:
             return Link(Recorded(self.run.recorded().folder, self.student.recorded), placement)
         return self._engine_link(
             RollOut(
+                **settings.alone.model_dump(),
                 model=self.checkpoint(self.round),
                 samples=settings.samples,
-                temperature=settings.temperature,
-                max_new_tokens=settings.max_new_tokens,
                 threads=settings.threads,
                 seed=seed_for(self.config.seed, "answer", self.round),
+                prompt=self.config.prompt_of(self.student),
+                dtype="bf16" if settings.dtype == "bf16" else "fp32",
             )
         )
 
     def _answering_set(self, one: EvaluationSet) -> Link:
         """With a seed that no round changes: the same random numbers before and after."""
-        return self._engine_link(roll_out_of(self.config, one, self.checkpoint(self.round)))
+        prompt = self.config.prompt_of(self.student)
+        return self._engine_link(roll_out_of(self.config, one, self.checkpoint(self.round), prompt))
 
     def _engine_link(self, roll_out: RollOut) -> Link:
         if self.config.rollout.engine != "vllm":
-            return Link(roll_out, self.config.placement.rollout)
+            return Link(RollOutHere(roll_out, self.told), self.config.placement.rollout)
         from skillray.on_ray.rollout_engine import by_engines
 
-        return by_engines(roll_out, self.config, self.fence)
+        return by_engines(roll_out, self.config, self.fence, self.told)
 
     def _grading(self) -> Link:
         config = self.config
@@ -343,6 +356,7 @@ class Runner:
         settings = (
             config.seed,
             config.rollout,
+            config.prompt_of(self.student),
             config.grading.scorer.model_dump(mode="json", exclude={"max_batch_tokens"}),
             config.grading.filter,
             config.diagnosis,
@@ -355,7 +369,8 @@ class Runner:
         if self.round:
             return self.run.round(self.student.name, self.round - 1)
         asked, model = self.run.evaluation_set(one.name).fingerprint(), model_content(self.run, self.student.name)
-        return self.run.shared(identity_hash("evaluation", model, asked, one, self.config.seed, self.config.rollout))
+        config, prompt = self.config, self.config.prompt_of(self.student)
+        return self.run.shared(identity_hash("evaluation", model, asked, one, config.seed, config.rollout, prompt))
 
     def _link(self, source: Table, place: Table) -> None:
         if source.complete() and not place.complete():

@@ -13,14 +13,16 @@ import itertools
 import os
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from importlib.util import find_spec
 from socket import gethostname
 from typing import Any, TypeVar
 
+from skillray.chat.sampling import Sampling
 from skillray.errors import MissingExtraError
+from skillray.loop.sampling import has_penalties
 
 T = TypeVar("T")
 ENVIRONMENT = {
@@ -42,6 +44,8 @@ class Weights:
     """What an engine holds: a whole model, with room for adapters of up to `lora_rank` (0: none)."""
 
     folder: str
+    dtype: str = "fp32"
+    """'fp32' or 'bf16'."""
     lora_rank: int = 0
 
 
@@ -59,14 +63,6 @@ class Request:
     seed: int
 
 
-@dataclass(frozen=True)
-class Sampling:
-    temperature: float
-    max_new_tokens: int
-    stop: int
-    """Token that ends an answer."""
-
-
 class VllmEngine:
     """An engine that can be loaded once in the life of its process."""
 
@@ -77,10 +73,6 @@ class VllmEngine:
         self._waiting: dict[str, Future[Any]] = {}
         self._numbers = itertools.count()
         threading.Thread(target=self._work, daemon=True).start()
-
-    @property
-    def dtype(self) -> str:
-        return "bf16" if self._num_gpus else "fp32"
 
     def load(self, weights: Weights) -> Future[int]:
         """Start with `weights`; the longest sequence it has room for."""
@@ -110,18 +102,20 @@ class VllmEngine:
 
         return self._do(swap)
 
-    def generate(self, requests: Sequence[Request], sampling: Sampling, adapter: Adapter | None) -> list[Future[Any]]:
-        """One future a request, of the ids of the tokens written, the stop token included."""
+    def generate(
+        self, requests: Sequence[Request], sampling: Sampling, stops: Collection[int], adapter: Adapter | None
+    ) -> list[Future[Any]]:
+        """One future a request, of the ids of the tokens written; the first of `stops` ends them, and is included."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
         def params(request: Request) -> Any:
             return SamplingParams(
                 max_tokens=sampling.max_new_tokens,
-                stop_token_ids=[sampling.stop],
+                stop_token_ids=sorted(stops),
                 detokenize=False,
                 output_kind=RequestOutputKind.FINAL_ONLY,
-                **seeded(sampling.temperature, request.seed, on_gpu=self._num_gpus > 0),
+                **picking(sampling, request.seed, on_gpu=self._num_gpus > 0),
             )
 
         return [
@@ -204,7 +198,7 @@ def engine_arguments(weights: Weights, num_gpus: float) -> dict[str, Any]:
             "model": weights.folder,
             "skip_tokenizer_init": True,  # token ids in, token ids out
             "generation_config": "vllm",  # nothing but what a request says
-            "dtype": "bfloat16" if num_gpus else "float32",
+            "dtype": {"bf16": "bfloat16", "fp32": "float32"}[weights.dtype],
             "max_model_len": -1,  # the model's own, or what fits
             "gpu_memory_utilization": GPU_SHARE * min(1.0, num_gpus or 1.0),
             "tensor_parallel_size": workers,
@@ -216,15 +210,25 @@ def engine_arguments(weights: Weights, num_gpus: float) -> dict[str, Any]:
     )
 
 
-def seeded(temperature: float, seed: int, on_gpu: bool) -> dict[str, Any]:
-    """Arguments of `vllm.SamplingParams`."""
-    if temperature == 0.0:
-        return {"temperature": 0.0}
+def picking(sampling: Sampling, seed: int, on_gpu: bool) -> dict[str, Any]:
+    """Arguments of `vllm.SamplingParams`; what stands nowhere here is neutral in them."""
     if on_gpu:
-        return {"temperature": temperature, "seed": seed}
-    from skillray.on_ray.seeded_sampling import SEED, TEMPERATURE
+        neutral_k = -1
+        return {
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k or neutral_k,
+            "min_p": sampling.min_p,
+            "repetition_penalty": sampling.repetition_penalty,
+            "presence_penalty": sampling.presence_penalty,
+            "frequency_penalty": sampling.frequency_penalty,
+            "seed": seed,
+        }
+    if sampling.temperature == 0.0 and not has_penalties(sampling):
+        return {"temperature": 0.0}
+    from skillray.on_ray.seeded_sampling import SAMPLING, SEED
 
-    return {"temperature": 0.0, "extra_args": {SEED: seed, TEMPERATURE: temperature}}
+    return {"temperature": 0.0, "extra_args": {SEED: seed, SAMPLING: sampling}}
 
 
 def room_for(rank: int) -> int:

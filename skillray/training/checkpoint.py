@@ -19,6 +19,8 @@ from skillray.training.settings import Lora, TrainingSettings
 
 MANIFEST = "manifest.json"
 ADAPTER = "adapter_config.json"
+PROCESSOR_TEMPLATE = "chat_template.json"
+"""Where models that see keep their chat template: transformers reads it into a processor, and into no tokenizer."""
 EMBEDDED = Path(__file__).parents[1] / "domains" / "arithmetic" / "student"
 _WEIGHTS = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 """What is downloaded of a model, and decides what it answers: no other weight formats."""
@@ -54,6 +56,12 @@ def is_adapter(folder: str) -> bool:
 def base_of(adapter: str) -> str:
     """The model that a PEFT adapter folder belongs to."""
     return str(_read(adapter, ADAPTER)["base_model_name_or_path"])
+
+
+def whole_folder(model: str) -> str:
+    """The folder of a model; of an adapter, that of its base."""
+    folder = resolve_model(model)
+    return resolve_model(base_of(folder)) if is_adapter(folder) else folder
 
 
 def checkpoint_complete(folder: str) -> bool:
@@ -120,6 +128,8 @@ def load_tokenizer(model: str) -> Any:
         tokenizer = _tokenizer_class(folder).from_pretrained(folder, trust_remote_code=False)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if not tokenizer.chat_template and os.path.isfile(os.path.join(folder, PROCESSOR_TEMPLATE)):
+        tokenizer.chat_template = _read(folder, PROCESSOR_TEMPLATE).get("chat_template")
     return tokenizer
 
 

@@ -94,10 +94,11 @@ def accuracy(visible: str | None) -> tuple[str, float]:
 
     questions = ARITHMETIC.questions("held_out", 10, seed=0)
     columns = {"question_id": [q.question_id for q in questions], "question": [q.question for q in questions]}
-    stage = RollOut(model=STUDENT_FOLDER, samples=1, temperature=0.0, max_new_tokens=96, threads=2, seed=0)
+    settings = {"model": STUDENT_FOLDER, "samples": 1, "max_new_tokens": 96, "threads": 2, "seed": 0}
 
     def answer() -> tuple[str, list[str]]:
         device = "cuda" if torch.cuda.is_available() else "cpu"
+        stage = RollOut(**settings, dtype="bf16" if device == "cuda" else "fp32")
         return device, stage.open()(pa.table(columns))["response"].to_pylist()
 
     hidden = {} if visible is None else {"env_vars": {"CUDA_VISIBLE_DEVICES": visible}}

@@ -73,7 +73,13 @@ STAGES = [
     {"curriculum": {"type": "uniform"}, "training": {"epochs": 9}, "dynamics": {"actions": ["downweight_easy"]}},
 ]
 STAGED = ON_GPUS | {"students": [{"name": "a", "stages": STAGES}], "training": {"zero_stage": 3, "epochs": 9}}
+AS_ON_A_CPU = {"engine": "transformers", "dtype": "fp32"}
 REPLAYED = LABELLED | {"students": [{"name": "a", "curriculum": REPLAY}]}
+EXAMPLE = {"examples": [{"question": "1+1?", "answer": "2"}]}
+ASKED = ON_GPUS | {
+    "rollout": {"temperature": 0.5, "prompt": EXAMPLE},
+    "students": [{"name": "a", "curriculum": {"type": "uniform"}, "prompt": EXAMPLE}],
+}
 IN_STAGE_2 = {"name": "r", "students": ON_GPUS["students"], "training": {"lora": {}}}
 """Where four bits are right."""
 ANY_DATA = {name: value for name, value in TABLES.items() if name != "data"}
@@ -108,7 +114,8 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
 
 @pytest.fixture
 def found() -> list[Change]:
-    starts = [ON_GPUS, PAID, IN_STAGE_2, STAGED, ANY_DATA, TABLES, RECORDED, LABELLED, REPLAYED, TAKEN_APART, EVALUATED]
+    starts = [ON_GPUS, ASKED, PAID, IN_STAGE_2, STAGED, ANY_DATA, TABLES, RECORDED, LABELLED, REPLAYED, TAKEN_APART]
+    starts += [EVALUATED]
     return [*changes(starts), WITH_RECORDED]
 
 
@@ -161,8 +168,19 @@ def test_so_does_the_command(found, capsys) -> None:
 def test_what_auto_is_by_hardware_is_identity_although_the_hardware_is_not() -> None:
     before = parse(ANY_DATA | {"placement": {"rollout": {"num_gpus": 0}}}, "before")
     now = parse(ANY_DATA | {"placement": {"rollout": {"num_gpus": 1}}}, "now")
-    with pytest.raises(ConfigError, match=r"rollout\.engine was 'transformers', now 'vllm'\. Use a new --run-dir"):
+    changed = r"rollout\.dtype was 'fp32', now 'bf16'; rollout\.engine was 'transformers', now 'vllm'\. Use a new"
+    with pytest.raises(ConfigError, match=changed):
         refuse_changes(before, now, "RUN")
-    said = parse(ANY_DATA | {"placement": {"rollout": {"num_gpus": 1}}, "rollout": {"engine": "transformers"}}, "said")
+    said = parse(ANY_DATA | {"placement": {"rollout": {"num_gpus": 1}}, "rollout": AS_ON_A_CPU}, "said")
     refuse_changes(before, said, "RUN")
     assert parse(json.loads(json.dumps(before.model_dump(mode="json"))), "again").rollout.engine == "transformers"
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_real_model_answers_by_vllm_where_it_is_installed(monkeypatch, installed: bool) -> None:
+    monkeypatch.setattr("skillray.config.model.find_spec", lambda name: installed or None)
+    real = [{"name": "a", "model": "some/model", "curriculum": {"type": "uniform"}}]
+    rollout = parse({"name": "r", "students": real}, "real").rollout
+    assert (rollout.engine, rollout.dtype) == (("vllm", "bf16") if installed else ("transformers", "fp32"))
+    embedded = parse({"name": "r", "students": ON_GPUS["students"]}, "embedded").rollout
+    assert (embedded.engine, embedded.dtype) == ("transformers", "fp32")

@@ -15,6 +15,8 @@ from skillray.errors import ConfigError
 VALUES: dict[str, Any] = {
     "cluster.address": "auto",
     "teacher.max_replicas": 1,
+    "rollout.prompt.date": "2026-12-01",
+    "students.*.prompt.date": "2026-12-01",
     "students.*.stages.*.dynamics.actions": ["drop_error"],
     "evaluation.sets.*.benchmark": "gsm8k",
     "evaluation.sets.*.metric": "pass@1",

@@ -56,9 +56,9 @@ def test_config_yaml_says_all_of_it_and_reads_back_the_same() -> None:
 
 def test_a_set_is_answered_as_it_says_with_seeds_of_the_run() -> None:
     made = config({"benchmark": "aime24"}, max_new_tokens=99)
-    stage = roll_out_of(made, made.evaluation.sets[0], "m")
+    stage = roll_out_of(made, made.evaluation.sets[0], "m", made.rollout.prompt)
     assert (stage.samples, stage.model) == (64, "m")
-    assert stage.seed == roll_out_of(made, made.evaluation.sets[0], "other").seed  # common random numbers
+    assert stage.seed == roll_out_of(made, made.evaluation.sets[0], "other", stage.prompt).seed  # common random numbers
 
 
 def test_every_benchmark_with_a_data_set_is_a_set() -> None:
