@@ -108,9 +108,7 @@ def values_in(task: str, leaves: Sequence[str], samples: Mapping[str, Sequence[M
             metric = metric or next(iter(sample.get("metrics", ())), "")
             value = sample.get(metric)
             if not isinstance(value, bool | int | float | np.number):
-                raise DataError(
-                    f"--tasks {task}: its metric {metric!r} is not one number a question; it cannot be used"
-                )
+                raise DataError(f"--tasks {task}: its metric {metric!r} is no number of each question; leave it out")
             values.setdefault(f"{leaf}/{sample['doc_id']}", float(value))
     if not values:
         raise DataError(f"--tasks {task}: lm-eval logged no question of it")
