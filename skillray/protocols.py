@@ -30,7 +30,11 @@ class Domain(Protocol):
         ...
 
     def check(self, question: Question, response: str) -> tuple[StepScore, ...]:
-        """Score every written step of `response`, the final answer line included."""
+        """Score every written step of `response` that can be checked, and last the final answer."""
+        ...
+
+    def unread(self, question: Question, response: str) -> int:
+        """Lines of `response` that work with figures and get no score of `check`, for it cannot read them."""
         ...
 
     def rewrite(self, question: Question, rng: random.Random) -> str | None:

@@ -80,7 +80,8 @@ def _nothing_to_do(run: RunFolder, config: RunConfig) -> bool:
     before = _refuse_changes(run, config)
     if before is None:
         return False
-    same = (before.students, before.rounds) == (config.students, config.rounds)
+    names, rounds = {student.name for student in before.students}, before.rounds
+    same = names == {student.name for student in config.students} and rounds == config.rounds
     try:
         return same and read_json(run.status)["state"] == "done" and exists(run.summary) and exists(run.report)
     except TableError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from skillray.curriculum.base import Curriculum, Need
 from skillray.curriculum.dynamics import Dynamics
 from skillray.domains import DOMAINS
+from skillray.grading.steps import ConsistencyStep
 from skillray.skills.names import written
 
 if TYPE_CHECKING:  # the model asks here, so it cannot be imported
@@ -23,6 +24,7 @@ def contradictions(config: RunConfig) -> Iterator[str]:
     """Every pair of fields that cannot both be meant, the first one first."""
     yield from _recorded(config)
     yield from _evaluation(config)
+    yield from _grading(config)
     if config.data.type == "tables":
         yield from _tables(config, config.data)
     if config.data.replay is not None and not _of_curricula(
@@ -90,6 +92,16 @@ def _evaluation(config: RunConfig) -> Iterator[str]:
     pairs = [frozenset((contrast.arm, contrast.control)) for contrast in config.evaluation.contrasts]
     if again := [pair for pair in pairs if pairs.count(pair) > 1]:
         yield f"evaluation.contrasts: {' and '.join(sorted(again[0]))} stand there twice; every pair counts once"
+
+
+def _grading(config: RunConfig) -> Iterator[str]:
+    scorer, samples = config.grading.scorer, config.rollout.samples
+    if isinstance(scorer, ConsistencyStep) and samples < (votes := max(2, scorer.min_votes)):
+        yield (
+            f"grading.scorer 'consistency' compares the samples of a question, and rollout.samples is {samples}: at "
+            f"min_votes {scorer.min_votes} it would tell none from another; set rollout.samples to {votes} or more, "
+            "with a temperature above 0 (STAT: 5), or use 'outcome'"
+        )
 
 
 def _tables(config: RunConfig, data: TableData) -> Iterator[str]:
@@ -204,6 +216,10 @@ def _training(config: RunConfig) -> Iterator[str]:
             yield from _steps(f"student {student.name!r}: stages.{index}.training", stage.training.over(training))
     if not all(0.0 <= beta < 1.0 for beta in training.betas):
         yield f"training.betas: each must be at least 0 and below 1; got {list(training.betas)}"
+    yield from _adapters(training)
+
+
+def _adapters(training: TrainingSettings) -> Iterator[str]:
     if training.lora is not None and training.lora.quantize and training.zero_stage == 3:
         yield (
             "training.lora.quantize: ZeRO 3 cannot partition weights of 4 bits; set training.zero_stage to 0, 1 or 2, "
@@ -211,6 +227,10 @@ def _training(config: RunConfig) -> Iterator[str]:
         )
     if training.lora is not None and not training.lora.target_modules:
         yield "training.lora.target_modules: must name a module, or nothing is trained; leave it out for the usual ones"
+    if training.kl_to_start and training.lora is None:
+        yield "training.kl_to_start needs training.lora, whose base is the start model; set it, or kl_to_start to 0"
+    if training.kl_to_start and training.zero_stage == 3:
+        yield "training.kl_to_start needs training.zero_stage 0, 1 or 2, not 3; lower it, or set kl_to_start to 0"
 
 
 def _steps(where: str, training: TrainingSettings) -> Iterator[str]:

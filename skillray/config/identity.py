@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from skillray.config.model import RunConfig
 from skillray.errors import ConfigError
+from skillray.store.paths import same_place
 from skillray.teacher.settings import EXECUTION as TEACHER
 from skillray.training.settings import EXECUTION as TRAINING
 
@@ -31,8 +32,13 @@ def identity_hash(*values: Any) -> str:
 
 
 def refuse_changes(before: RunConfig, now: RunConfig, where: str) -> None:
-    """`ConfigError` naming each identity field that differs; added students are allowed."""
+    """`ConfigError` naming each identity field that differs; added students are allowed.
+
+    A relative path that leads elsewhere, because the command is given in another folder, is no difference: what is in
+    the files decides (`loop.inputs`).
+    """
     old, new = _identity(before), _identity(now)
+    _follow(old, before.cluster.folder, new, now.cluster.folder)
     old_students, new_students = old.pop("students"), new.pop("students")
     changed = _differences(old, new, "")
     for name, fields in old_students.items():
@@ -54,6 +60,21 @@ def _identity(config: RunConfig) -> dict[str, Any]:
         inner.pop(last, None)  # some are of one kind of teacher or scorer only
     fields["students"] = {student["name"]: student for student in fields["students"]}
     return fields
+
+
+def _follow(old: Any, folder: str, new: Any, new_folder: str) -> None:
+    """Put the new path in the place of the old one, wherever both are the same as seen from their folders."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        pairs = [(key, old[key], new[key]) for key in old if key in new]
+    elif isinstance(old, list) and isinstance(new, list):
+        pairs = [(key, *both) for key, both in enumerate(zip(old, new, strict=False))]
+    else:
+        return
+    for key, before, now in pairs:
+        if isinstance(before, str) and isinstance(now, str) and same_place(before, folder, now, new_folder):
+            old[key] = now
+        else:
+            _follow(before, folder, now, new_folder)
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> list[str]:

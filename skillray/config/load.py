@@ -13,6 +13,7 @@ from skillray.config.problems import first_problem
 from skillray.config.strict_yaml import dump_yaml, parse_yaml
 from skillray.errors import ConfigError, StorageError
 from skillray.store.files import read_bytes
+from skillray.store.paths import FOLDER
 
 MAX_BYTES = 2**20
 """Of a config file; a config of 1,000 students has a tenth of it."""
@@ -37,9 +38,16 @@ def parse(raw: Mapping[str, Any], where: str) -> RunConfig:
     except UnicodeEncodeError:
         raise ConfigError(f"{where}: half of a surrogate pair is no text: remove the \\ud800 to \\udfff") from None
     try:
-        return RunConfig.model_validate_json(text, strict=True)
+        return RunConfig.model_validate_json(text, strict=True, context={FOLDER: _folder(raw)})
     except ValidationError as error:
         raise ConfigError(f"{where}: {first_problem(error)}") from None
+
+
+def _folder(raw: Mapping[str, Any]) -> str | None:
+    """Where relative paths start, if the config says so: other fields are read by it."""
+    cluster = raw.get("cluster")
+    folder = cluster.get("folder") if isinstance(cluster, Mapping) else None
+    return folder if isinstance(folder, str) else None
 
 
 def apply(raw: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

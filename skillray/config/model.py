@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -149,6 +151,10 @@ class DiagnosisSettings(Value):
 
     source: Literal["teacher", "labels"] = "teacher"
     """Ask the teacher (STAT, AdaptMI+), or take the question's own labels (AdaptMI)."""
+    labels: Literal["to_blame", "all"] = "to_blame"
+    """Where source is labels: those that the student fails elsewhere too, by a noisy-or model (`diagnosis.blame`), or
+    all of them (AdaptMI, arXiv 2505.00147), by which a prerequisite counts as missing on every question that needs it.
+    """
     max_difficult: PositiveInt = 500
     """Uniform sample of the difficult questions; STAT's 500 (arXiv 2510.10023, C)."""
     votes: PositiveInt = 1
@@ -244,6 +250,9 @@ class ClusterSettings(Value):
     wait for the group's resources counts."""
     start_timeout_s: PositiveFloat = 600.0
     """For Ray, the teacher and a worker to come up."""
+    folder: Annotated[str, AfterValidator(os.path.abspath)] = Field(default_factory=os.getcwd)
+    """Where relative paths of the config start: the folder in which the command was given. A run goes on from another
+    one, as a job does whose working folder is unpacked anew: what is in the files must be what it was."""
 
 
 class RunConfig(Value):
@@ -266,7 +275,7 @@ class RunConfig(Value):
     """For curricula that look at neighbours, and for `graph`, whose near-duplicate skills it finds."""
     training: TrainingSettings = TrainingSettings()
     placement: Placements = Placements()
-    cluster: ClusterSettings = ClusterSettings()
+    cluster: ClusterSettings = Field(default_factory=ClusterSettings)
 
     @property
     def prepare_asks(self) -> bool:

@@ -41,6 +41,7 @@ class Status:
             "attempts": known.get("attempts", {}),
             "training": known.get("training", {}),
             "jobs": known.get("jobs", []),
+            "running": [],
         }
 
     @property

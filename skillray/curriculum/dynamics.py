@@ -46,8 +46,9 @@ class BaselineSettings(Value):
     """Of the examples: these are spoilt."""
     epochs: int = Field(3, ge=2)
     """One loss of each has no spread, and an error has no more than the mean spread of these."""
-    corruption: Corruption = "answers"
-    """Swap final answers, or whole solutions, between questions."""
+    corruption: Corruption = "auto"
+    """Swap final answers, or whole solutions, between questions; auto: answers where they are a part of a solution that
+    its mean loss can show (`diagnosis.corruption.MIN_SHARE`), else solutions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,4 +250,18 @@ def remark(notes: Mapping[str, float]) -> str | None:
     seen = total - counts[Category.UNSEEN]
     alone = [category for category in Category if counts[category] == seen and category is not Category.UNSEEN]
     which = "" if seen == total else f" with {MIN_OBSERVATIONS} losses"
-    return f"all {seen} examples{which} are {alone[0]}; nothing tells them apart" if alone else None
+    if alone:
+        return f"all {seen} examples{which} are {alone[0]}; nothing tells them apart"
+    return _low_baseline(counts[Category.ERROR], notes)
+
+
+def _low_baseline(errors: int, notes: Mapping[str, float]) -> str | None:
+    """Where wrong examples are no lossier than examples on average, what is as lossy as they are may only be hard."""
+    baseline = notes.get("error_from_mean")
+    if not errors or baseline is None or baseline > notes["hard_above_mean"]:
+        return None
+    return (
+        f"the error baseline ({baseline:.3g} nats) is no higher than the mean loss, so the {errors} examples in error "
+        "may only be hard: what was made wrong is too small a part of a solution; set dynamics.baseline.corruption "
+        "to 'solutions'"
+    )

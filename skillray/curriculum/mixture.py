@@ -12,6 +12,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from skillray.curriculum.base import Curriculum, Evidence, Memory, Order, OrderKind, Plan
 from skillray.curriculum.draw import draw_ids, graph_of
 from skillray.errors import DataError
+from skillray.skills.names import key
 from skillray.types import Id, Value, seed_for
 
 
@@ -79,5 +80,8 @@ def _questions(part: Part, evidence: Evidence) -> Sequence[Id]:
     if not part.skills and part.subject is None:
         return evidence.skill_map.question_ids
     subjects = graph_of(evidence).subjects
-    wanted = part.skills or tuple(skill for skill in by_skill if subjects.get(skill) == part.subject)
+    spelled, subject = {key(skill): skill for skill in by_skill}, key(part.subject or "")
+    wanted = [spelled.get(key(skill), skill) for skill in part.skills]
+    if not wanted:
+        wanted = [skill for skill in by_skill if key(subjects.get(skill, "")) == subject]
     return tuple(dict.fromkeys(chain.from_iterable(by_skill.get(skill, ()) for skill in wanted)))

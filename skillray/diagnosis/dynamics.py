@@ -26,7 +26,7 @@ MIN_OBSERVATIONS = 3
 updates after every three."""
 ROUNDING = 1e-9
 """Relative: an average of equal losses may come out a bit below them, and none of them is hard for that."""
-Corruption = Literal["answers", "solutions"]
+Corruption = Literal["auto", "answers", "solutions"]
 
 
 class Category(StrEnum):

@@ -10,13 +10,14 @@ the steps after it. The authors' code encodes the growing conversation once a st
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import PositiveInt
 
-from skillray.chat.template import fixed_day
+from skillray.chat.template import first_line, fixed_day
 from skillray.errors import ConfigError
 from skillray.grading.splitting import StepSplit
 from skillray.store.paths import DataPath
@@ -66,6 +67,7 @@ class TokenPrm(_Prm):
 
 Prm = ChatPrm | TagPrm | TokenPrm
 GOOD, BAD = "+", "-"
+_NUMBERED = re.compile(r"^[\s#*_]*step\s*\d+[*_]*\s*(?:[:.)]|[-\u2013\u2014](?=\s))[*_]*\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +85,19 @@ def encode(prm: Prm, tokenizer: Any, question: str, steps: Sequence[str]) -> Enc
         case ChatPrm():
             return _encode_chat(tokenizer, question, steps)
         case TagPrm():
-            written = "\n".join(f"Step {n}: {step} {prm.tag}" for n, step in enumerate(steps, start=1))
+            written = "\n".join(f"Step {n}: {unnumbered(step)} {prm.tag}" for n, step in enumerate(steps, start=1))
             return _at_token(tokenizer(f"{question} {written}")["input_ids"], token_id(tokenizer, prm.tag), len(steps))
         case TokenPrm():
             answer = "".join(f"{step}{prm.separator}" for step in steps)
             turns = [("system", prm.system), ("user", question), ("assistant", answer)]
             ids = _ids(tokenizer, _chat_text(tokenizer, turns, prompt=False))
             return _at_token(ids, token_id(tokenizer, prm.separator), len(steps))
+
+
+def unnumbered(step: str) -> str:
+    """A step without the number that its writer gave it (`Step 1:`, `### Step 2.`, `**Step 3:**`): it gets one here."""
+    bare = _NUMBERED.sub("", step, count=1).strip()
+    return bare or step
 
 
 def control_token(tokenizer: Any, texts: Sequence[str]) -> str | None:
@@ -138,7 +146,11 @@ def _chat_text(tokenizer: Any, turns: Sequence[tuple[str, str]], *, prompt: bool
     if not tokenizer.chat_template:
         raise ConfigError("grading.scorer: this model has no chat template; check `type`, or use another model")
     messages = [{"role": role, "content": content} for role, content in turns]
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt, **fixed_day()))
+    options = {"tokenize": False, "add_generation_prompt": prompt} | fixed_day()
+    try:
+        return str(tokenizer.apply_chat_template(messages, **options))
+    except Exception as error:  # whatever the template's author, or Jinja, chose to raise
+        raise ConfigError(f"grading.scorer: this model's chat template fails ({first_line(error)}); mend it") from None
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
@@ -27,8 +28,18 @@ over: the first one finds steps only in what a model wrote that was trained to m
 """
 
 
+_DELIMITER = re.compile(
+    r"\\(?:begin|end)\s*\{[a-zA-Z]+\*?\}(?:\s*(?:\{[^{}]*\}|\[[^\[\]]*\]))?"  # \begin{array}{cc}
+    r"|\\[\[\]()]|\$\$?|```[\w+-]*|~~~[\w+-]*|\\\\|-{3,}|\*{3,}|_{3,}"
+)
+"""What sets a formula or a block of code apart; a line of nothing else says nothing that could be right or wrong."""
+_HASHES = re.compile(r"####(?!#).*")
+
+
 class StepSplit(Value):
-    """A response is cut at its separators; empty pieces are no steps, and one without a separator is one step."""
+    """A response is cut at its separators; empty pieces are no steps, and one without a separator is one step. A piece
+    of nothing but delimiters (`\\[`, `\\begin{align*}`, a code fence) is no step either: how a formula is set is style.
+    """
 
     family: Family = "any"
     """Whose separators."""
@@ -49,8 +60,15 @@ class StepSplit(Value):
         held = (mark for mark in self.separators or SEPARATORS[self.family] if mark in response.strip())
         separator = next(held, None)
         pieces = [response] if separator is None else response.split(separator)
-        steps = [piece.strip() for piece in pieces if piece.strip()]
+        steps = [piece.strip() for piece in pieces if not is_bare(piece)]
         answer = extract_answer(response)
         if steps and self.append_answer and answer is not None:
+            if separator == "\n" and len(steps) > 1 and _HASHES.fullmatch(steps[-1]):
+                steps.pop()  # at blank lines, where AdaptMI cuts, `####` stands in the step before it
             steps.append(f"The final answer is: \\boxed{{{answer}}}.")
         return tuple(steps)
+
+
+def is_bare(text: str) -> bool:
+    """Whether nothing is left of `text` without delimiters and spaces."""
+    return not _DELIMITER.sub("", text).strip()

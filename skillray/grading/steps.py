@@ -9,7 +9,7 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import Field, PositiveInt
 
-from skillray.domains.arithmetic.annotations import check_annotations
+from skillray.domains.arithmetic.annotations import check_annotations, unread_annotations
 from skillray.errors import ConfigError
 from skillray.grading.answers import Verdict, extract_answer
 from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
@@ -103,7 +103,7 @@ def make_step_scorer(
             return _one_by_one(_outcome_scorer(grade))
         case ConsistencyStep():
             assert same is not None, "the consistency scorer is given a way to compare"
-            return _by_question(lambda responses: float(_votes(responses, same) >= settings.min_votes))
+            return _by_question(lambda responses: float(votes_of(responses, same) >= settings.min_votes))
         case LengthStep():
             return _by_question(lambda responses: float(_mean_words(responses) < settings.max_words))
         case ChatPrm() | TagPrm() | TokenPrm():
@@ -111,6 +111,17 @@ def make_step_scorer(
             return _neural(settings.split, prm)
         case _:
             assert_never(settings)
+
+
+def make_reader(settings: Settings, domain: Domain | None) -> Callable[[Question, str], int] | None:
+    """How many worked lines of a response the scorer of `settings` cannot check; None where it reads any text."""
+    match settings:
+        case DomainSteps():
+            return domain.unread if domain is not None else None
+        case AnnotationSteps():
+            return lambda _, response: unread_annotations(response)
+        case _:
+            return None
 
 
 def _one_by_one(score: ScoreOne) -> StepScorer:
@@ -149,7 +160,7 @@ def _paired(texts: Sequence[str], scores: Scored) -> tuple[StepScore, ...] | str
     return tuple(StepScore(text=text, score=score) for text, score in zip(texts, scores, strict=True))
 
 
-def _votes(responses: Iterable[str], same: Same) -> int:
+def votes_of(responses: Iterable[str], same: Same) -> int:
     """Samples with the most common final answer; those without one vote for none."""
     votes: Counter[str] = Counter()
     for answer in map(extract_answer, responses):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
+from skillray.diagnosis.blame import failure_rates, to_blame
 from skillray.diagnosis.profile import cap_difficult, labels_as_missing
 from skillray.diagnosis.votes import Vote, vote
 from skillray.errors import StageError
@@ -17,7 +18,7 @@ from skillray.protocols import Ask, OpenTeacher
 from skillray.skills.graph import SkillGraph
 from skillray.store.schemas import GAPS
 from skillray.store.tables import Table
-from skillray.teacher.tasks import NameMissingSkills, Outcome, Task
+from skillray.teacher.tasks import NameMissingSkills, Outcome, Reply, Task
 from skillray.types import Id
 
 Row = dict[str, Any]
@@ -37,17 +38,23 @@ class Diagnose:
     """None takes the question's own labels (AdaptMI's plain variant, arXiv 2505.00147)."""
     votes: int = 1
     """Samples of the teacher for each question."""
+    rates: Mapping[str, float] | None = None
+    """Where labels are taken: only those to blame by these failure rates (`diagnosis.blame`); None takes all."""
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
         ask = self.teacher() if self.teacher else None
 
         def diagnose(graded: pa.Table) -> pa.Table:
             rows = [row for row in graded.to_pylist() if row["judged"] and row["question_id"] in self.chosen]
-            votes = self._votes(ask, rows) if ask else [Vote(labels_as_missing(row["skills"]), None) for row in rows]
+            votes = self._votes(ask, rows) if ask else [Vote(self._labels(row), None) for row in rows]
             gaps = [_gap(row, vote) for row, vote in zip(rows, votes, strict=True)]
             return pa.Table.from_pylist(gaps, schema=GAPS)
 
         return diagnose
+
+    def _labels(self, row: Row) -> Reply:
+        skills: list[str] = row["skills"]
+        return labels_as_missing(skills if self.rates is None else to_blame(skills, self.rates))
 
     def _votes(self, ask: Ask, rows: list[Row]) -> list[Vote]:
         """All samples of all questions in one call."""
@@ -66,6 +73,13 @@ def choose_difficult(graded: Table, limit: int, seed: int) -> frozenset[Id]:
     rows = graded.read(["question_id", "judged", "difficult"])
     difficult = rows.filter(pa.compute.and_(rows["judged"], rows["difficult"]))["question_id"].to_pylist()
     return frozenset(cap_difficult(difficult, limit=limit, seed=seed))
+
+
+def label_failure_rates(graded: Table) -> dict[str, float]:
+    """Of every label of the profile questions; a question fails where it is difficult."""
+    rows = graded.read(["skills", "judged", "difficult"])
+    judged = rows.filter(rows["judged"])
+    return failure_rates(zip(judged["skills"].to_pylist(), judged["difficult"].to_pylist(), strict=True))
 
 
 def _gap(row: Row, voted: Vote) -> Row:

@@ -13,6 +13,7 @@ from skillray.curriculum.draw import num_kept
 from skillray.curriculum.dynamics import SOLUTIONS
 from skillray.domains import DOMAINS
 from skillray.evaluation.benchmarks import BENCHMARKS
+from skillray.loop.chats import chat_notes
 from skillray.loop.evaluation_sets import source_of
 from skillray.loop.needs import needs_of
 from skillray.loop.skill_graph import files_of, read_draft
@@ -49,6 +50,8 @@ class Forecast:
     """Processors and memory, one line each."""
     problems: tuple[str, ...]
     """Needs that this config does not meet."""
+    notes: tuple[str, ...] = ()
+    """What may go wrong, and is no fault that can be told beforehand."""
 
     @property
     def teacher_calls(self) -> int:
@@ -79,7 +82,7 @@ def forecast(config: RunConfig) -> Forecast:
             steps += _evidence(config, student, index + 1, sizes)
         steps += _sets(config, student, student.rounds(config.rounds) - 1)
     needs, problems = needs_of(config)
-    return Forecast(steps=tuple(steps), needs=tuple(needs), problems=tuple(problems))
+    return Forecast(steps=tuple(steps), needs=tuple(needs), problems=tuple(problems), notes=tuple(chat_notes(config)))
 
 
 def _sizes(config: RunConfig) -> dict[str, int | None]:

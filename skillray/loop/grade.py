@@ -16,10 +16,11 @@ from skillray.grading.answers import Verdict
 from skillray.grading.difficulty import check_scores, judged_sample
 from skillray.grading.pool import AnswerPool
 from skillray.grading.prm_model import Score
-from skillray.grading.steps import make_step_scorer
+from skillray.grading.steps import make_reader, make_step_scorer
 from skillray.loop.questions import question_of
 from skillray.store.schemas import GRADED
-from skillray.types import StepScore
+from skillray.thoughts import without_thoughts
+from skillray.types import Question, StepScore
 
 Row = dict[str, Any]
 
@@ -38,9 +39,12 @@ class Grade:
         pool = AnswerPool(deadline_s=self.settings.answer_timeout_s)
         domain = DOMAINS[self.domain] if self.domain else None
         prm = self.open_prm() if self.open_prm else None
+        unread = make_reader(self.settings.scorer, domain)
 
         def grade(rollouts: pa.Table) -> pa.Table:
-            rows = rollouts.to_pylist()
+            # A student's thoughts are no part of its answer: no step, no final answer, nothing for a teacher to read.
+            replies = [row | {"response": without_thoughts(row["response"])} for row in rollouts.to_pylist()]
+            rows = [row | {"unread_steps": _unread(row, unread)} for row in replies]
             verdicts = dict(zip(pairs := _pairs(rows), pool.grade(pairs), strict=True))
             scorer = make_step_scorer(
                 self.settings.scorer, domain=domain, grade=lambda *pair: verdicts[pair], same=pool.same, prm=prm
@@ -68,7 +72,10 @@ class Grade:
         usable = [place for place, reason in enumerate(refused) if reason is None]
         scores = [[step.score for step in written[place]] for place in usable]
         judged = judged_sample(scores) if usable else None
-        difficult = judged is not None and self.settings.filter.is_difficult(scores[judged])
+        difficult = judged is not None and (
+            # What was cut off has no end that could be right (AdaptMI's code always has one, arXiv 2505.00147).
+            not samples[usable[judged]]["finished"] or self.settings.filter.is_difficult(scores[judged])
+        )
         graded = []
         for place, (row, one, reason) in enumerate(zip(samples, written, refused, strict=True)):
             verdict = verdicts[row["response"], row["answer"]]
@@ -89,6 +96,10 @@ def _refusal(steps: tuple[StepScore, ...]) -> str | None:
     except DataError as error:
         return str(error)
     return None
+
+
+def _unread(row: Row, unread: Callable[[Question, str], int] | None) -> int | None:
+    return None if unread is None else unread(question_of(row), row["response"])
 
 
 def _pairs(rows: list[Row]) -> list[tuple[str, str]]:

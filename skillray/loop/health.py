@@ -10,7 +10,10 @@ import pyarrow.compute as pc
 
 from skillray.curriculum.base import WRITTEN, OrderKind, removed
 from skillray.curriculum.dynamics import remark
+from skillray.diagnosis.profile import profile_of
 from skillray.grading.answers import Verdict
+from skillray.loop.doubts import filter_doubts, flat_doubt, unread_doubt
+from skillray.skills.graph_json import graph_from_json
 from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import Table
@@ -29,6 +32,7 @@ def warnings_of(run: RunFolder, student: str) -> list[str]:
         when = "before training" if index < 0 else f"after round {index}"
         found += [f"round {index}, before epoch {epoch}: {text}" for epoch, text in _of_updates(folder)]
         found += [f"{when}: {text}" for text in _of_answers(folder, run.round(student, index + 1))]
+        found += [f"round {index + 1}: {text}" for text in _of_evidence(run, run.round(student, index + 1))]
         if (skipped := _skipped(run, run.round(student, index + 1))) is not None:
             found.append(f"round {index + 1}: {skipped}")
         found += [f"round {index + 1}{text}" for text in _unwritten(run.round(student, index + 1))]
@@ -91,6 +95,22 @@ def _of_answers(folder: RoundFolder, following: RoundFolder) -> list[str]:
     found: list[str | None] = [broken(scores.read(["question_id", "correct", "verdict", "finished"]))]
     found.append(refused(pa.concat_tables([table.read(["question_id", "refused"]) for table in tables])))
     return [text for text in found if text is not None]
+
+
+def _of_evidence(run: RunFolder, folder: RoundFolder) -> Iterator[str]:
+    """What speaks against the diagnosis of the profile questions, as far as it has come."""
+    graded, gaps = folder.table("graded"), folder.table("gaps")
+    if graded.complete():
+        rows = graded.read(["judged", "difficult", "correct", "step_scores", "unread_steps"])
+        yield from filter_doubts(rows)
+        if (unread := unread_doubt(rows)) is not None:
+            yield unread
+    if gaps.complete() and exists(run.graph):
+        named = gaps.read(["missing_skills", "outcome"])
+        profile = profile_of(named["missing_skills"].to_pylist(), named["outcome"].to_pylist())
+        skills = graph_from_json(read_json(run.graph)).skills
+        if (flat := flat_doubt(profile.counts, skills, profile.num_difficult)) is not None:
+            yield flat
 
 
 def _skipped(run: RunFolder, folder: RoundFolder) -> str | None:

@@ -2,20 +2,22 @@
 
 Their paths are fields of the config; here is what the paths lead to, as the run found it first:
 
-    RUN/data/inputs.json    {"data.pool": {"content": HASH, "seen": HASH}, "students.NAME.model": ...}
+    RUN/data/inputs.json    {"data.pool": {"content": HASH, "seen": HASH, "path": PATH, "files": {NAME: BYTES}},
+                             "students.NAME.model": ...}
 
-`content` is over the bytes, `seen` over sizes and times of local files: while those are the same, none is read again.
-Questions are read once, into RUN/data, models and templates at every round.
+`content` is over the bytes, `seen` over places, sizes and times of local files: while those are the same, none is read
+again. `path` is where it was found last: the same command may be given in another folder. Questions are read once, into
+RUN/data, models and templates at every round.
 """
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from glob import glob
 from typing import Any
 
 from skillray.config.model import QuestionSource, RunConfig
@@ -27,7 +29,11 @@ from skillray.loop.sources import paths_of
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json, sha256_of
 from skillray.store.layout import RunFolder
-from skillray.training.checkpoint import local_files, model_hash
+from skillray.training.checkpoint import local_files, model_hash, resolve_model
+from skillray.training.rehearsal import refuse_weights_not_finite
+
+FEW = 3
+"""Files named in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ class Templates:
     path: str
 
     def files(self) -> list[str]:
-        return sorted(glob(os.path.join(self.path, "*.j2")))
+        return sorted(glob.glob(os.path.join(glob.escape(self.path), "*.j2")))
 
 
 Input = QuestionSource | GraphSource | Templates | str
@@ -71,6 +77,11 @@ def note_inputs(run: RunFolder, config: RunConfig, fence: Fence) -> None:
         fence.commit_json(run.inputs, found)
 
 
+def scorer_content(run: RunFolder) -> str:
+    """The same of the model of `grading.scorer`; empty where it has none."""
+    return str(_known(run).get("grading.scorer.model", {}).get("content", ""))
+
+
 def model_content(run: RunFolder, student: str) -> str:
     """`model_hash` of the student's model, as it was noted."""
     return str(_known(run)[_model_field(student)]["content"])
@@ -91,6 +102,8 @@ def _inputs(config: RunConfig) -> dict[str, Input]:
         found["grading.scorer.model"] = config.grading.scorer.source
     if config.embedding is not None:
         found["embedding.model"] = config.embedding.model
+    if config.teacher.type == "vllm" and os.path.isdir(config.teacher.model):
+        found["teacher.model"] = config.teacher.model
     if config.teacher.type != "domain" and config.teacher.prompts is not None:
         found["teacher.prompts"] = Templates(config.teacher.prompts)
     return found | {_model_field(student.name): student.model for student in config.students}
@@ -105,24 +118,50 @@ def _known(run: RunFolder) -> dict[str, Any]:
 
 
 def _look(
-    run: RunFolder, field: str, source: Input, known: dict[str, str] | None, content: Callable[[Input], str]
-) -> dict[str, str]:
+    run: RunFolder, field: str, source: Input, known: dict[str, Any] | None, content: Callable[[Input], str]
+) -> dict[str, Any]:
     seen = _seen(source)
     if known is not None and seen and seen == known["seen"]:
         return known
-    found = {"content": content(source), "seen": seen}
+    path, sizes = source if isinstance(source, str) else source.path, _sizes(source)
+    found = {"content": content(source), "seen": seen, "path": path, "files": sizes}
     if known is not None and found["content"] != known["content"]:
-        where = source if isinstance(source, str) else source.path
         raise DataError(
-            f"{field}: the content of {where} is not what it was when {run.path} was started; restore it, or use a new "
-            "--run-dir"
+            f"{field}: the content of {path}{_difference(known.get('files', {}), sizes)} is not what it was when "
+            f"{run.path} was started; restore it, or use a new --run-dir"
         )
     return found
 
 
+def _sizes(source: Input) -> dict[str, int]:
+    """Bytes of its local files, by name; of an adapter also those of its base, of which the larger one is told."""
+    sizes: dict[str, int] = {}
+    for path in _files(source):
+        name = os.path.basename(path)
+        sizes[name] = max(os.path.getsize(path), sizes.get(name, 0))
+    return sizes
+
+
+def _difference(before: Mapping[str, int], now: Mapping[str, int]) -> str:
+    """In brackets, as far as names and sizes tell; empty where they were not kept."""
+    if not before or not now:
+        return ""
+    told = [f"{name} is gone" for name in before if name not in now]
+    told += [f"{name} is new" for name in now if name not in before]
+    told += [
+        f"{name} has {size:,} bytes, and had {before[name]:,}"
+        for name, size in now.items()
+        if before.get(name, size) != size
+    ]
+    return f" ({', '.join(told[:FEW]) or 'of the same size, with other bytes'})"
+
+
 def _content(source: Input) -> str:
     if isinstance(source, str):
-        return model_hash(source)
+        content = model_hash(source)
+        if source != "embedded":  # the project's own
+            refuse_weights_not_finite(resolve_model(source), f"model {source}")
+        return content
     if isinstance(source, Templates):
         return _digest(f"{os.path.basename(path)} {sha256_of(path)}" for path in source.files())
     try:
@@ -134,6 +173,12 @@ def _content(source: Input) -> str:
 
 def _seen(source: Input) -> str:
     """Empty for what is not on this machine, or not yet."""
+    found = [(path, os.stat(path)) for path in _files(source)]
+    return _digest(f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in found) if found else ""
+
+
+def _files(source: Input) -> list[str]:
+    """Its files that are on this machine."""
     match source:
         case str():
             files = local_files(source)
@@ -141,8 +186,7 @@ def _seen(source: Input) -> str:
             files = source.files()
         case QuestionSource() | GraphSource():
             files = [source.path]
-    found = [os.stat(path) for path in files if os.path.isfile(path)]
-    return _digest(f"{one.st_size} {one.st_mtime_ns}" for one in found) if found else ""
+    return [path for path in files if os.path.isfile(path)]
 
 
 def _digest(parts: Iterable[str]) -> str:

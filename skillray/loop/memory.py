@@ -15,16 +15,19 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from skillray.store.files import is_url
 from skillray.training.checkpoint import base_of, is_adapter, resolve_model
+from skillray.training.headers import read_headers, weight_files
 from skillray.training.settings import TrainingSettings
+from skillray.training.targets import ALL_LINEAR
 
 WEIGHTS, GRADIENTS, OPTIMIZER = {"fp32": 4, "bf16": 2}, {"fp32": 4, "bf16": 2}, {"fp32": 8, "bf16": 12}
 FOUR_BITS = 0.5 + 4 / 64
 _IN_NAME = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)(b|m)(?![a-z0-9])", re.IGNORECASE)
+_LAYER = re.compile(r"\.\d+\.")
 _UNQUANTIZED = ("embed_tokens", "lm_head")
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -82,8 +85,17 @@ def adapter_parameters(size: Size, settings: TrainingSettings) -> int:
     """rank * (in + out) of every adapted matrix; 0 where the shapes are not known."""
     assert settings.lora is not None
     targets = settings.lora.target_modules
-    adapted = [shape for name, shape in size.shapes.items() if name.removesuffix(".weight").endswith(targets)]
+    adapted = [shape for name, shape in size.shapes.items() if _gets_adapter(name.removesuffix(".weight"), targets)]
     return settings.lora.rank * sum(sum(shape) for shape in adapted if len(shape) == 2)
+
+
+def _gets_adapter(name: str, targets: Sequence[str]) -> bool:
+    """Whether a tensor is of a layer that `targets` mean (`training.targets`), as far as its name tells."""
+    in_layers = _LAYER.search(name) is not None
+    return any(
+        in_layers if target == ALL_LINEAR else name.endswith(target) or re.fullmatch(target, name) is not None
+        for target in targets
+    )
 
 
 def _frozen(size: Size, settings: TrainingSettings) -> float:
@@ -113,11 +125,6 @@ def _on_disk(model: str) -> str | None:
 
 
 def _shapes(folder: str) -> dict[str, tuple[int, ...]]:
-    from safetensors import safe_open
-
-    found: dict[str, tuple[int, ...]] = {}
-    for name in sorted(os.listdir(folder)):
-        if name.endswith(".safetensors"):
-            with safe_open(os.path.join(folder, name), framework="np") as tensors:
-                found |= {key: tuple(tensors.get_slice(key).get_shape()) for key in tensors.keys()}  # noqa: SIM118
-    return found
+    """Of the files that transformers reads; empty for a folder that has none of them."""
+    names = [name for name in weight_files(folder) if os.path.isfile(os.path.join(folder, name))]
+    return {name: header.shape for name, header in read_headers(folder, names).items()}

@@ -18,11 +18,13 @@ from skillray.config.model import DecomposedGraph, DomainData, QuestionSource, R
 from skillray.curriculum import Hard, Mixture
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError, DataError, MissingExtraError
-from skillray.grading.prm import BAD, GOOD, ChatPrm, TagPrm, TokenPrm
+from skillray.grading.prm import BAD, GOOD, ChatPrm, TagPrm, TokenPrm, encode
 from skillray.loop.asked import longest_task
+from skillray.loop.chats import refuse_long_prompts, rehearse_chats
 from skillray.loop.evaluation_sets import read_set, source_of
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
+from skillray.loop.rehearse import rehearse_models
 from skillray.loop.replay import check_texts
 from skillray.loop.skill_graph import (
     by_prefix,
@@ -36,11 +38,12 @@ from skillray.loop.skill_graph import (
 from skillray.loop.sources import check_source, num_rows
 from skillray.skills.graph import SkillGraph
 from skillray.skills.graph_json import graph_from_json
+from skillray.skills.names import key
 from skillray.store.files import exists, is_url, read_json
 from skillray.store.layout import RunFolder
 from skillray.teacher.prompting import Prompts
 from skillray.teacher.settings import VllmTeacherConfig
-from skillray.training.checkpoint import ADAPTER, is_adapter, need_quantizer
+from skillray.training.checkpoint import ADAPTER, is_adapter, load_tokenizer, need_quantizer
 from skillray.training.model_folder import (
     check_language_model,
     check_model,
@@ -48,6 +51,7 @@ from skillray.training.model_folder import (
     check_token_classifier,
     check_weights,
     read_settings,
+    room_of,
 )
 
 MAX_REHEARSED = 12_000
@@ -60,6 +64,11 @@ def preflight(config: RunConfig, run: RunFolder | None = None) -> None:
     Raises:
         ConfigError, DataError: one line with the field or file, and what to do.
     """
+    _check_settings(config, run)
+    rehearse_models(config)  # last: it takes seconds, and what is wrong with a field is said at once
+
+
+def _check_settings(config: RunConfig, run: RunFolder | None) -> None:
     check_answering(config)
     _check_scorer(config)
     _check_teacher(config)
@@ -92,6 +101,7 @@ def check_answering(config: RunConfig) -> None:
             folder = check_model(model)
         if folder is not None:
             _check_model_settings(config, model, folder)
+    rehearse_chats(config)
 
 
 def _check_engine(config: RunConfig) -> None:
@@ -125,6 +135,7 @@ def _check_scorer(config: RunConfig) -> None:
                 folder, marks = check_token_classifier(scorer.source), [scorer.separator]
         if folder is not None:
             check_single_tokens(folder, marks, f"model {scorer.model}")
+            encode(scorer, load_tokenizer(folder), "1+1=?", ["2"])
 
 
 def _check_teacher(config: RunConfig) -> None:
@@ -144,8 +155,8 @@ def _check_teacher(config: RunConfig) -> None:
 
 def _check_context(config: RunConfig, teacher: VllmTeacherConfig, folder: str | None) -> None:
     """An engine refuses every call whose prompt and longest answer do not fit together."""
-    settings = {} if folder is None else read_settings(folder, "config.json", f"model {teacher.model}")
-    most, asked = settings.get("max_position_embeddings"), longest_task(config)
+    most = None if folder is None else room_of(folder, f"model {teacher.model}")
+    asked = longest_task(config)
     room = teacher.max_model_len or most
     if isinstance(most, int) and (teacher.max_model_len or 0) > most:
         raise ConfigError(f"teacher.max_model_len is {room}, and {teacher.model} has room for {most} tokens; lower it")
@@ -167,8 +178,8 @@ def _check_model_settings(config: RunConfig, model: str, folder: str) -> None:
                 f"has {has[0]} and {has[1]}; use the adapter's"
             )
         return
-    room = read_settings(folder, "config.json", f"model {model}").get("max_position_embeddings")
-    if isinstance(room, int) and config.rollout.max_new_tokens >= room:
+    room = room_of(folder, f"model {model}")
+    if room is not None and config.rollout.max_new_tokens >= room:
         raise ConfigError(
             f"rollout.max_new_tokens is {config.rollout.max_new_tokens}, and model {model} has room for {room} tokens, "
             "question included; lower it"
@@ -218,6 +229,7 @@ def _check_tables(config: RunConfig, data: TableData) -> None:
         return
     with _naming("data"):
         splits, graph = from_tables(data, seed=config.seed)
+    refuse_long_prompts(config, [text for part in ("profile", "held_out") for text in splits[part]["question"]])
     _check_levels(config, pc.max(splits["pool"]["level"]).as_py())
     by_split = {split: set(pc.unique(table["subject"]).to_pylist()) - {None, ""} for split, table in splits.items()}
     subjects = sorted(by_split["pool"]) if len(set().union(*by_split.values())) > 1 else []
@@ -264,7 +276,7 @@ def _check_mixtures(config: RunConfig, skills: Sequence[str] | None, subjects: S
                 named = [("skill", skill, skills) for skill in part.skills if skills is not None]
                 named += [] if part.subject is None else [("subject", part.subject, subjects)]
                 for kind, name, known in named:
-                    if name not in known:
+                    if key(name) not in map(key, known):
                         shown = ", ".join(known[:20]) or "none"
                         raise ConfigError(
                             f"students.{place}.{where}.parts.{index}: the pool has no question of the {kind} {name!r}; "

@@ -8,7 +8,7 @@ from typing import Any
 from skillray.errors import ConfigError, DataError
 from skillray.grading.prm import BAD, GOOD, ChatPrm, Prm, TagPrm, TokenPrm, encode, token_id
 from skillray.grading.prm_model import PrmModel
-from skillray.training.checkpoint import load_model, load_tokenizer, resolve_model
+from skillray.training.checkpoint import load_body, load_model, load_tokenizer, resolve_model
 
 NEURAL = (ChatPrm, TagPrm, TokenPrm)
 
@@ -44,10 +44,9 @@ def with_words(model: Any, tokenizer: Any) -> Any:
 def _with_classes(folder: str, settings: TokenPrm) -> tuple[Any, Any]:
     """Qwen2.5-Math-PRM's weights without its code: a Qwen2, and a head of two layers (`score.0`, `score.2`)."""
     import torch
-    from transformers import AutoModel
 
     dtype = torch.float32 if settings.dtype == "fp32" else torch.bfloat16
-    body = AutoModel.from_pretrained(folder, dtype=dtype, trust_remote_code=False)
+    body = load_body(folder, settings.dtype, bidirectional=False)
     weights = _tensors(folder, "score.")
     try:
         first, last = weights["score.0.weight"], weights["score.2.weight"]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import pyarrow as pa
 
 from skillray.grading.answers import extract_answer
 
@@ -19,20 +17,13 @@ def is_published(names: Sequence[str]) -> bool:
     return "question" not in names and "problem" in names
 
 
-def in_our_columns(table: pa.Table) -> pa.Table:
-    """`table` itself, unless it is MATH as published."""
-    if not is_published(table.column_names):
-        return table
-    return pa.Table.from_pylist([our_columns(row) for row in table.to_pylist()])
-
-
-def our_columns(row: Mapping[str, Any]) -> Row:
+def our_columns(row: Row) -> Row:
     r"""`row` with MATH's names and values where it has them: `Level 5` is 5, the answer is the solution's `\boxed`.
 
     A row with the column `question` is ours already.
     """
     if not is_published(list(row)):
-        return dict(row)
+        return row
     renamed = {NAMES.get(name, name): value for name, value in row.items()}
     answer = renamed.get("answer") or extract_answer(str(renamed.get("solution") or ""))
     return renamed | {"answer": answer, "level": _level(renamed.get("level"))}

@@ -11,8 +11,10 @@ import pyarrow.compute as pc
 from skillray.config.model import DomainData, QuestionSource, TableData
 from skillray.domains import DOMAINS
 from skillray.errors import DataError
+from skillray.loop.columns import ID, TEXT, WHOLE, check_columns, refuse_repeated
 from skillray.loop.planted import plant
-from skillray.loop.sources import ID, TEXT, WHOLE, check_columns, open_table, read_source, refuse_repeated
+from skillray.loop.sources import open_table, read_source
+from skillray.loop.spelling import spelled_alike
 from skillray.loop.subjects import by_subject
 from skillray.skills.graph import SkillGraph
 from skillray.store.schemas import QUESTIONS, RECORDED
@@ -87,7 +89,7 @@ def from_tables(
             )
     elif not any(row["skills"] for row in pool):
         raise DataError(f"data.pool {data.pool.path}: no row has skills; add a column `skills` or set data.labels.path")
-    splits, graph = by_subject(splits)
+    splits, graph = by_subject(spelled_alike(splits, tell))
     return {split: as_table([row | {"split": split} for row in rows]) for split, rows in splits.items()}, graph
 
 
@@ -114,8 +116,9 @@ def refuse_silent(path: str, students: Iterable[str], answers: pa.Table) -> None
 
 def recorded_answers(path: str) -> pa.Table:
     """The four columns of a file of recorded answers; `DataError` unless each answer is named once, and is a text."""
-    table = open_table(path, RECORDED.names)
-    check_columns(table, path, RECORDED.names, {"question_id": ID, "student": TEXT, "sample": WHOLE, "response": TEXT})
+    kinds = {"question_id": ID, "student": TEXT, "sample": WHOLE, "response": TEXT}
+    table = open_table(path, kinds, RECORDED.names)
+    check_columns(table, path, RECORDED.names, kinds)
     refuse_repeated(table, path, ("question_id", "student", "sample"))
     smallest, largest = (pc.min_max(table["sample"])[end].as_py() for end in ("min", "max"))
     if smallest < 0 or largest > MAX_SAMPLE:
@@ -140,6 +143,7 @@ def _normal(row: Mapping[str, Any], labels: Mapping[str, list[str]]) -> Row:
     skills = [skills] if isinstance(skills, str) else list(skills)
     if not all(skill and skill.strip() for skill in skills):
         raise DataError(f"{where}: skills holds an empty name; name it or remove it")
+    skills = [" ".join(skill.split()) for skill in skills]
     if (level := row.get("level")) is not None and not 1 <= level <= MAX_LEVEL:
         raise DataError(f"{where}: level must be 1 (easy) to {MAX_LEVEL}; got {level}")
     return {

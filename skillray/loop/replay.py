@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 
 from skillray.config.model import TextSource
 from skillray.errors import DataError
+from skillray.loop.columns import TEXT, check_columns, check_types
 from skillray.loop.fulfil import as_drafts, leaks_of
 from skillray.loop.select import draws_of
-from skillray.loop.sources import TEXT, check_columns, check_types, is_file, open_table, opened, paths_of
+from skillray.loop.sources import is_file, open_table, opened, paths_of
 from skillray.store.files import exists, is_url, read_bytes
 from skillray.store.schemas import TEXTS
 from skillray.store.tables import Table
@@ -53,7 +54,7 @@ def check_texts(source: TextSource) -> None:
 def _paragraphs(path: str) -> Iterable[str]:
     """Cut at blank lines."""
     try:
-        whole = read_bytes(path).decode()
+        whole = read_bytes(path).decode("utf-8-sig")
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; {GIVE}") from None
     except UnicodeDecodeError as error:
@@ -63,7 +64,7 @@ def _paragraphs(path: str) -> Iterable[str]:
 
 def _rows(source: TextSource) -> Iterable[str]:
     for path in paths_of(source):
-        table = open_table(path, [source.column])
+        table = open_table(path, {source.column: TEXT}, [source.column])
         check_columns(table, path, [source.column], {source.column: TEXT})
         yield from (text for text in table[source.column].to_pylist() if text.strip())
 

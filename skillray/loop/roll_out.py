@@ -15,6 +15,7 @@ from skillray.chat.render import ChatFormat, open_format, stop_tokens
 from skillray.chat.sampling import Sampling
 from skillray.config.evaluation import EvaluationSet
 from skillray.config.model import RunConfig
+from skillray.errors import DataError
 from skillray.loop.sampling import choose, has_penalties, penalised, uniform
 from skillray.store.schemas import ROLLOUTS
 from skillray.store.tables import Table
@@ -22,6 +23,10 @@ from skillray.types import seed_for
 
 Told = Callable[[int, int], None]
 """Hears of answers that have ended, and of tokens that were written, while a batch is under way."""
+
+
+PADDING = 0
+"""Any token will do: before a prompt it is masked, behind an answer it is cut off. Not every tokenizer names one."""
 
 
 def ignore(answers: int, tokens: int) -> None:
@@ -87,14 +92,14 @@ class Writer:
 
         prompts, device = self.form.prompt_ids(questions), self.model.device
         length, stops = max(map(len, prompts)), sorted(self.stops)
-        padded = [[stops[0]] * (length - len(prompt)) + prompt for prompt in prompts]  # on the left, and masked
+        padded = [[PADDING] * (length - len(prompt)) + prompt for prompt in prompts]  # on the left, and masked
         mask = [[0] * (length - len(prompt)) + [1] * len(prompt) for prompt in prompts]
         greedy = GenerationConfig(
-            max_new_tokens=self.settings.max_new_tokens,
+            max_new_tokens=min(self.settings.max_new_tokens, room_left(self.model, prompts, self.settings.model)),
             num_return_sequences=1,
             do_sample=False,
             eos_token_id=stops,
-            pad_token_id=stops[0],
+            pad_token_id=PADDING,
             use_cache=True,
         )
         repeated = [row for row in range(len(prompts)) for _ in range(self.settings.samples)]
@@ -148,6 +153,23 @@ def roll_out_of(config: RunConfig, one: EvaluationSet, model: str, prompt: Stude
         prompt=one.prompt or prompt,
         dtype="bf16" if config.rollout.dtype == "bf16" else "fp32",
     )
+
+
+def room_left(model: Any, prompts: Sequence[Sequence[int]], name: str) -> int:
+    """Tokens that a model can write after prompts that are padded to the longest one.
+
+    `DataError` for a prompt that leaves no room, and for one with a token that the embedding has no row for.
+    """
+    longest = max(map(len, prompts))
+    room = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if room is not None and longest >= room:
+        raise DataError(f"a question has {longest} tokens, and model {name} has room for {room}; leave it out")
+    if (rows := model.get_input_embeddings().weight.shape[0]) <= (largest := max(map(max, prompts))):
+        raise DataError(
+            f"a question holds token {largest} of the tokenizer, and the embedding of model {name} has {rows} rows; "
+            "leave it out, or resize the embedding"
+        )
+    return 2**31 if room is None else int(room) - longest
 
 
 def as_answer(form: ChatFormat, stops: Collection[int], tokens: list[int]) -> dict[str, Any]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import glob
-import json
+import io
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from skillray.config.model import QuestionSource
 from skillray.errors import DataError
-from skillray.loop.published import in_our_columns, is_published
+from skillray.loop.columns import QUESTION, Kind, check_columns, check_types, refuse_repeated
+from skillray.loop.json_rows import read_objects
+from skillray.loop.published import is_published, our_columns
+from skillray.loop.rows import table_of
 from skillray.store.files import exists, is_url, read_bytes
 from skillray.store.paths import TABLE_FILES
 
@@ -57,24 +58,53 @@ def num_rows(source: QuestionSource) -> int | None:
         return None
     if source.path.endswith(".parquet"):
         return int(opened(source.path, lambda: pq.ParquetFile(source.path).metadata.num_rows))
-    with opened(source.path, lambda: open(source.path, "rb")) as file:
-        return sum(1 for line in file if line.strip())
+    return int(opened(source.path, lambda: _count_rows(source.path)))
 
 
-def open_table(path: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table at `path`, or those of `columns` that it has. `DataError` when it is not there, or damaged."""
+def _count_rows(path: str) -> int:
+    with _binary(path) as file:
+        if not path.endswith(".json"):
+            return sum(1 for line in file if line.strip())
+        return sum(1 for _ in read_objects(file, path))
+
+
+def open_table(path: str, kinds: Mapping[str, Kind], required: Sequence[str] = ()) -> pa.Table:
+    """Those of the columns `kinds` that the table at `path` has.
+
+    Raises:
+        DataError: it is not there or damaged, has none of the `required` columns, or a row that cannot be read.
+    """
     if path.endswith(".parquet"):
-        table = opened(path, lambda: _parquet(path, columns))
-    else:
-        table = opened(path, lambda: _valid(pj.read_json(_readable(path))))
-    table = in_our_columns(table)
-    return table if columns is None else table.select([name for name in columns if name in table.column_names])
+        return opened(path, lambda: _parquet(path, kinds))
+    return opened(path, lambda: table_of(_rows(path), path, kinds, required))
 
 
-def _parquet(path: str, columns: Sequence[str] | None) -> pa.Table:
+def open_questions(path: str, columns: Sequence[str] = tuple(QUESTION), required: Sequence[str] = ()) -> pa.Table:
+    """Like `open_table`, for questions, which may be in the columns of those who published them."""
+    kinds = {name: QUESTION[name] for name in columns}
+    if not path.endswith(".parquet"):
+        rows = ((where, our_columns(row)) for where, row in _rows(path))
+        return opened(path, lambda: table_of(rows, path, kinds, required))
+    if not is_published(opened(path, lambda: pq.read_schema(_readable(path))).names):
+        return opened(path, lambda: _parquet(path, kinds))
+    published = opened(path, lambda: _valid(pq.ParquetFile(_readable(path)).read())).to_pylist()
+    return table_of(
+        ((f"{path} row {number}", our_columns(row)) for number, row in enumerate(published)), path, kinds, required
+    )
+
+
+def _rows(path: str) -> Iterator[tuple[str, Row]]:
+    with _binary(path) as file:
+        yield from ((f"{path} line {number}", row) for number, row in read_objects(file, path))
+
+
+def _binary(path: str) -> IO[bytes]:
+    return io.BytesIO(read_bytes(path)) if is_url(path) else open(path, "rb")
+
+
+def _parquet(path: str, kinds: Mapping[str, Kind]) -> pa.Table:
     file = pq.ParquetFile(_readable(path))
-    whole = columns is None or is_published(file.schema_arrow.names)
-    return _valid(file.read(None if whole else [name for name in columns or () if name in file.schema_arrow.names]))
+    return _valid(file.read([name for name in file.schema_arrow.names if name in kinds]))
 
 
 def _readable(path: str) -> str | pa.BufferReader:
@@ -88,51 +118,21 @@ def _valid(table: pa.Table) -> pa.Table:
 
 
 def opened(path: str, read: Callable[[], Any]) -> Any:
+    """What `read` returns; `DataError` for a file at `path` that is not there, or cannot be read."""
     if os.path.isdir(path):
         raise DataError(f"{path} is a folder; {_GIVE}")
     try:
         return read()
+    except DataError:  # a ValueError too, and a line already
+        raise
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; {_GIVE}") from None
     except (pa.ArrowException, OSError, ValueError) as error:
-        broken = None if path.endswith(".parquet") or is_url(path) else _first_bad_line(path)
-        raise DataError(broken or f"{path}: cannot be read ({str(error).splitlines()[0]}); restore it") from None
-
-
-def _first_bad_line(path: str) -> str | None:
-    """What is wrong with a JSONL file, and where: Arrow names neither the line nor the column."""
-    kinds: dict[str, str] = {}
-    with open(path, "rb") as file:
-        for number, raw in enumerate(file, 1):
-            if not raw.strip():
-                continue
-            try:
-                row = json.loads(raw)
-            except ValueError as error:
-                return f"{path} line {number}: is no JSON ({error}); write one object a line"
-            if not isinstance(row, dict):
-                return f"{path} line {number}: is no object {{...}}; write one object a line"
-            for key, value in row.items():
-                kind = _kind(value)
-                if kind and kinds.setdefault(key, kind) != kind:
-                    return f"{path} line {number}: {key!r} is {kind} here and {kinds[key]} before; use one type"
-    return None if kinds else f"{path}: has no rows; {_GIVE}"
-
-
-def _kind(value: object) -> str:
-    names = {
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        str: "a text",
-        list: "a list",
-        dict: "an object",
-    }
-    return names.get(type(value), "")
+        raise DataError(f"{path}: cannot be read ({str(error).splitlines()[0]}); restore it") from None
 
 
 def _read_file(path: str, required: Sequence[str]) -> list[Row]:
-    table = open_table(path)
+    table = open_questions(path, required=required)
     _check_questions(table, path, required)
     rows: list[Row] = table.to_pylist()
     return [row | {"_where": f"{path} row {number}"} for number, row in enumerate(rows)]
@@ -142,85 +142,19 @@ def check_source(source: QuestionSource, required: Sequence[str] = ("question",)
     """What `read_source` would refuse of a local file, from the columns that name its rows and the types of all."""
     if num_rows(source) is None:
         return
-    columns = None
+    columns: Sequence[str] = tuple(QUESTION)
     if source.path.endswith(".parquet"):
         schema = opened(source.path, lambda: pq.read_schema(source.path))
         if not is_published(schema.names):
-            check_types(schema, source.path, required, QUESTION_TYPES)
+            check_types(schema, source.path, required, QUESTION)
             columns = [*required, "question_id"]
-    _check_questions(open_table(source.path, columns), source.path, required)
+    _check_questions(open_questions(source.path, columns, required), source.path, required)
 
 
 def _check_questions(table: pa.Table, path: str, required: Sequence[str]) -> None:
-    check_columns(table, path, required, QUESTION_TYPES)
+    check_columns(table, path, required, QUESTION)
     if "question_id" in table.column_names and not pa.types.is_null(table.schema.field("question_id").type):
         refuse_repeated(table, path, ("question_id",))
-
-
-def check_columns(table: pa.Table, path: str, required: Sequence[str], types: Mapping[str, _Kind]) -> None:
-    """`DataError` unless there are rows, every required column without nulls, and every known one of its type."""
-    check_types(table.schema, path, required, types)
-    if not table.num_rows:
-        raise DataError(f"{path}: has no rows; {_GIVE}")
-    for name in required:
-        if table[name].null_count:
-            raise DataError(f"{path} row {_first(pc.is_null(table[name]))}: {name} is null; fill it or remove the row")
-
-
-def check_types(schema: pa.Schema, path: str, required: Sequence[str], types: Mapping[str, _Kind]) -> None:
-    for name in required:
-        if name not in schema.names:
-            raise DataError(f"{path}: column {name!r} is missing; it has {', '.join(schema.names) or 'none'}")
-    for name, (wanted, fits) in types.items():
-        kind = schema.field(name).type if name in schema.names else pa.null()
-        if not fits(kind) and not (pa.types.is_null(kind) and name not in required):
-            raise DataError(f"{path}: column {name!r} must hold {wanted}, not {kind}; convert it")
-
-
-def refuse_repeated(table: pa.Table, path: str, names: Sequence[str]) -> None:
-    """`DataError` for a null in the columns that identify a row, and for two rows that are the same in all of them."""
-    for name in names:
-        if table[name].null_count:
-            raise DataError(f"{path} row {_first(pc.is_null(table[name]))}: {name} is null; give every row one")
-    numbered = table.select(names).append_column("_row", pa.array(range(table.num_rows), pa.int64()))
-    counted = numbered.group_by(list(names)).aggregate([("_row", "count"), ("_row", "min"), ("_row", "max")])
-    repeated = counted.filter(pc.greater(counted["_row_count"], 1)).sort_by("_row_min")
-    if repeated.num_rows:
-        row = repeated.slice(0, 1).to_pylist()[0]
-        what = ", ".join(f"{name} {row[name]!r}" for name in names)
-        raise DataError(f"{path}: {what} stands in row {row['_row_min']} and in row {row['_row_max']}; remove one")
-
-
-def _first(mask: pa.ChunkedArray) -> int:
-    return int(pc.index(mask, True).as_py())
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(plain) or pa.types.is_large_string(plain) or plain == pa.string_view())
-
-
-def _is_texts(kind: pa.DataType) -> bool:
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    return _is_text(kind) or (is_list and (_is_text(kind.value_type) or pa.types.is_null(kind.value_type)))
-
-
-_Kind = tuple[str, Callable[[pa.DataType], bool]]
-TEXT: _Kind = ("text", _is_text)
-WHOLE: _Kind = ("whole numbers", pa.types.is_integer)
-ID: _Kind = ("texts or whole numbers", lambda kind: _is_text(kind) or pa.types.is_integer(kind))
-QUESTION_TYPES: dict[str, _Kind] = {
-    "question": TEXT,
-    "answer": (
-        "texts or numbers",
-        lambda kind: _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind),
-    ),
-    "solution": TEXT,
-    "subject": TEXT,
-    "level": WHOLE,
-    "skills": ("a list of texts, or one text", _is_texts),
-    "question_id": ID,
-}
 
 
 def _from_hub(source: QuestionSource) -> list[str]:
@@ -243,7 +177,7 @@ def _from_hub(source: QuestionSource) -> list[str]:
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         reason = str(error).splitlines()[0][:120]
         raise DataError(f"{source.path}: cannot be downloaded ({reason}); give a local path with --set") from None
-    paths = sorted(glob.glob(f"{folder}/{pattern}"))
+    paths = sorted(glob.glob(f"{glob.escape(folder)}/{pattern}"))
     if not paths:
         raise DataError(f"{source.path}: has no subset {source.subset!r} with split {source.split!r}")
     return paths

@@ -13,6 +13,7 @@ from skillray.config.model import RunConfig
 from skillray.config.students import StudentConfig
 from skillray.diagnosis.profile import profile_of
 from skillray.evaluation.accuracy import accuracy_of, by_column, compare
+from skillray.loop.doubts import steps_of
 from skillray.loop.evaluated import (
     SCORE_COLUMNS,
     both_difficult,
@@ -119,6 +120,7 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
     if not gaps.complete():
         return None
     rows = gaps.read(["missing_skills", "outcome", "agreement"])
+    steps = steps_of(graded.read(["step_scores", "unread_steps"]))
     profile = profile_of(rows["missing_skills"].to_pylist(), rows["outcome"].to_pylist())
     return {
         "counts": profile.counts,
@@ -127,6 +129,7 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
         "judged_correct": profile.outcomes.get(Outcome.JUDGED_CORRECT, 0),
         "outcomes": profile.outcomes,
         "agreement": pc.mean(rows["agreement"]).as_py(),
+        "steps": None if steps is None else {"read": steps[0], "unread": steps[1]},
     }
 
 

@@ -42,6 +42,8 @@ GRACE_S = 30.0
 """For the teacher's start to say itself that it takes too long."""
 SWEEP_S = 5.0
 """Seconds between two looks for what dead processes still hold."""
+NOTED_EVERY_S = 30.0
+"""Seconds from one note in status.json of how far things are to the next."""
 Ask = Callable[[], Awaitable[tuple[int, int, str]]]
 """How far something is: (done, total, unit)."""
 
@@ -69,6 +71,7 @@ class Coordinator:
             raise
         finally:
             await self._verbs.stop()
+            status.value["running"] = []
             status.save()
         return good
 
@@ -89,6 +92,7 @@ class RayVerbs:
         self._attempts = Attempts(config.name, self._namespace, status)
         self._trainer = Trainer(run, config, status, self._namespace, self._attempts)
         self._running: dict[str, tuple[Ask, float]] = {}
+        self._noted = time.monotonic()
         self._logs: list[Any] = []
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -130,7 +134,7 @@ class RayVerbs:
 
     async def answer(self, student: StudentConfig, round_index: int) -> None:
         await self._maybe_shared(Verb.ANSWER, student, round_index)
-        self._status.student(student.name, warnings=await asyncio.to_thread(warnings_of, self._run, student.name))
+        await self._warn(student)
 
     async def evaluate(self, student: StudentConfig, round_index: int) -> None:
         if self._config.evaluation.sets:
@@ -138,7 +142,17 @@ class RayVerbs:
 
     async def diagnose(self, student: StudentConfig, round_index: int) -> None:
         await self._maybe_shared(Verb.DIAGNOSE, student, round_index)
+        await self._warn(student)
         await self._save_usage()
+
+    async def _warn(self, student: StudentConfig) -> None:
+        """A profile that means nothing is told before anything is trained on it."""
+        self._status.student(student.name, warnings=await asyncio.to_thread(warnings_of, self._run, student.name))
+
+    async def warnings(self) -> list[str]:
+        """One line each, of all students, as far as they are known."""
+        students = self._status.value["students"].items()
+        return [f"WARNING {name}, {text}" for name, student in students for text in student.get("warnings", ())]
 
     async def study(self, student: StudentConfig, round_index: int) -> Stop | None:
         if not is_studied(self._run.round(student.name, round_index), student.stage(round_index)):
@@ -217,7 +231,15 @@ class RayVerbs:
                 done, total, unit = await asyncio.wait_for(ask(), 5.0)
             return {"name": name, "seconds": time.monotonic() - since, "done": done, "total": total, "unit": unit}
 
-        return await asyncio.gather(*(one(name, *entry) for name, entry in list(self._running.items())))
+        running = await asyncio.gather(*(one(name, *entry) for name, entry in list(self._running.items())))
+        if time.monotonic() - self._noted >= NOTED_EVERY_S:
+            self._noted = time.monotonic()
+            self._status.value["running"] = [
+                {key: value for key, value in entry.items() if key != "name"} | {"place": entry["name"]}
+                for entry in running
+            ]
+            self._status.save()
+        return running
 
     @contextlib.contextmanager
     def _shown(self, place: str, ask: Ask) -> Iterator[None]:

@@ -70,7 +70,7 @@ def _own_folder() -> str:
 
 def _remove_abandoned() -> None:
     """Folders of this user whose process was killed: sessions and logs of a Ray that is gone."""
-    for path in glob.glob(os.path.join(tempfile.gettempdir(), f"{PREFIX}*{OWNER}")):
+    for path in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{PREFIX}*{OWNER}")):
         try:
             with open(path, "wb") as owner:
                 fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -48,11 +49,15 @@ def supervise(config: RunConfig, fence: Fence, show: Show) -> bool:
 
 def _watch(coordinator: Any, done: Any, config: RunConfig, fence: Fence, show: Show) -> None:
     deadline = time.monotonic() + config.cluster.start_timeout_s
-    seen = False
+    seen, told = False, set[str]()
     while not ray.wait([done], timeout=POLL_S)[0]:
         fence.check()
         with contextlib.suppress(ray.exceptions.RayError, TimeoutError):  # restarting: the next poll tells
             show(ray.get(coordinator.progress.remote(), timeout=30.0))
             seen = True
+            for line in ray.get(coordinator.warnings.remote(), timeout=30.0):
+                if line not in told:  # the moment it is known: a reader can stop a run that learns from nothing
+                    print(line, file=sys.stderr)
+                    told.add(line)
         if not seen and time.monotonic() > deadline:
             raise DeadlineError(f"the coordinator did not start within {config.cluster.start_timeout_s:.0f} s")

@@ -48,6 +48,7 @@ from skillray.training.checkpoint import (
     whole_folder,
 )
 from skillray.training.model_folder import read_settings
+from skillray.training.rehearsal import rehearse_language_model
 
 BATCHES = 8
 """Under way in one engine: enough that it always has a full batch of its own."""
@@ -234,6 +235,8 @@ class RolloutEngine(WarmActor):
         folder, lora, adapter = resolve_model(settings.model), self.config.training.lora, None
         form = open_format(load_tokenizer(folder), settings.prompt)
         stops = stop_tokens(form, whole_folder(folder))
+        # vllm would leave out an adapter's layers without a word.
+        rehearse_language_model(folder, f"model {settings.model}")
         if not self.config.placement.rollout.num_gpus:
             return Student(Weights(folder, settings.dtype), None, form, stops)
         rank = lora.rank if lora else 0

@@ -15,9 +15,9 @@ from skillray.config.students import Stage
 from skillray.curriculum.base import Need, Plan
 from skillray.grading.pool import AnswerPool
 from skillray.loop.decontaminate import evaluation_tables, overlap_notes, without_leaks
-from skillray.loop.diagnose import Diagnose, choose_difficult
+from skillray.loop.diagnose import Diagnose, choose_difficult, label_failure_rates
 from skillray.loop.grade import Grade
-from skillray.loop.inputs import model_content, note_inputs
+from skillray.loop.inputs import model_content, note_inputs, scorer_content
 from skillray.loop.merge import ids_of
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import (
@@ -184,7 +184,9 @@ class Runner:
         with self.timed("diagnose"):
             chosen = choose_difficult(graded, settings.max_difficult, self.config.seed)
             graph = graph_from_json(read_json(self.run.graph))
-            stage = Diagnose(chosen, graph, self.teacher() if settings.source == "teacher" else None, settings.votes)
+            by_labels = settings.source == "labels"
+            rates = label_failure_rates(graded) if by_labels and settings.labels == "to_blame" else None
+            stage = Diagnose(chosen, graph, None if by_labels else self.teacher(), settings.votes, rates)
             links = [Link(stage, self.config.placement.grade, here=True)]
             self.chain([Job(graded, (folder.table("gaps"),))], links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
@@ -348,16 +350,19 @@ class Runner:
         return self.folder() if self.round else self._shared_folder()
 
     def _shared_folder(self) -> RoundFolder:
-        """Keyed by everything that round 0's answers, grades and gaps depend on."""
+        """Keyed by everything that round 0's answers, grades and gaps depend on; of files by what is in them, for the
+        same command may be given in another folder.
+        """
         recorded, model = self.student.recorded, model_content(self.run, self.student.name)
         source = (recorded, self.run.recorded().fingerprint()) if recorded else model
         questions = [self.run.questions(split).fingerprint() for split in ("held_out", "profile")]
         config = self.config
         settings = (
             config.seed,
-            config.rollout,
+            config.rollout.model_dump(mode="json", exclude={"recorded"}),
             config.prompt_of(self.student),
-            config.grading.scorer.model_dump(mode="json", exclude={"max_batch_tokens"}),
+            config.grading.scorer.model_dump(mode="json", exclude={"max_batch_tokens", "model"}),
+            scorer_content(self.run),
             config.grading.filter,
             config.diagnosis,
             identify(config.teacher).model,

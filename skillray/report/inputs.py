@@ -42,6 +42,17 @@ def _known(value: Any) -> Any:
 Known = Annotated[Estimate | None, BeforeValidator(_known)]
 
 
+class Steps(Record):
+    """Written steps with figures, by whether the step scorer could check them."""
+
+    read: int = 0
+    unread: int = 0
+
+    @property
+    def share(self) -> float:
+        return self.read / max(1, self.read + self.unread)
+
+
 class Profile(Record):
     """A Missing-Skill-Profile: how many difficult questions miss each skill (STAT, arXiv 2510.10023, 2.2)."""
 
@@ -51,6 +62,8 @@ class Profile(Record):
     judged_correct: int = 0
     agreement: float | None = None
     """Of the teacher's samples on a question, on average; None where it was asked once."""
+    steps: Steps | None = None
+    """None where the step scorer reads any text."""
 
 
 class SetScore(Estimate):

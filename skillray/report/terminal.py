@@ -213,6 +213,9 @@ def _profile(name: str, student: Student, subjects: Mapping[str, str]) -> str:
     agreed = [NONE if p.agreement is None else percent(p.agreement, 0) for _, p in student.profiled]
     if set(agreed) != {NONE}:
         rows.append(["agreement of the teacher's samples, percent", *agreed])
+    checked = [NONE if p.steps is None else percent(p.steps.share, 0) for _, p in student.profiled]
+    if set(checked) != {NONE}:
+        rows.append(["written steps that the scorer could check, percent", *checked])
     title = f"{name}: difficult questions that miss the skill, and percent of the difficult ones"
     return _text(title, ["skill", *(after_name(index) for index, _ in student.profiled)], [*rows, total], texts=1)
 

@@ -220,5 +220,12 @@ def _told(path: str, needs_bucket: bool = False) -> Iterator[None]:
             f"{path}: access is denied: check AWS_* or GOOGLE_* of the environment, or the role"
         ) from None
     except BaseError as error:
-        reason = str(error).strip().splitlines()[0][:200]
-        raise StorageError(f"{path}: {reason}: check endpoint, region and network, and run the same command") from error
+        raise StorageError(
+            f"{path}: {_line(error)}: check endpoint, region and network, and run the same command"
+        ) from error
+    except ValueError as error:  # before any request: an empty part as in a//b, or a line break
+        raise ConfigError(f"{path}: no file of a bucket can be named so ({_line(error)}): give another name") from None
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -5,16 +5,38 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationInfo
 
 TABLE_FILES = (".parquet", ".jsonl", ".json")
 SYLLABUS_FILES = (".md", ".markdown", ".yaml", ".yml")
+TEXT_FILES = (".txt",)
+FOLDER = "folder"
+"""Of a validation's context: where relative paths start; without it, in the working folder."""
 
 
-def _absolute(path: str) -> str:
-    """A file of this machine by its full path, also when it is gone: runners have other working directories."""
-    is_file = path.endswith(TABLE_FILES + SYLLABUS_FILES) and "://" not in path
-    return os.path.abspath(path) if is_file or os.path.exists(path) else path
+def _absolute(path: str, info: ValidationInfo) -> str:
+    """A file of this machine by its full path, also when it is gone: runners have other working folders."""
+    if "://" in path:
+        return path
+    full = os.path.abspath(os.path.join((info.context or {}).get(FOLDER) or os.getcwd(), os.path.expanduser(path)))
+    is_file = path.endswith(TABLE_FILES + SYLLABUS_FILES + TEXT_FILES)
+    return full if is_file or path.startswith("~/") or (path and _exists(full)) else path
+
+
+def _exists(path: str) -> bool:
+    try:
+        return os.path.exists(path)
+    except ValueError:  # half of a surrogate pair
+        return False
 
 
 DataPath = Annotated[str, AfterValidator(_absolute)]
+
+
+def same_place(path: str, folder: str, other: str, other_folder: str) -> bool:
+    """Whether two full paths are one, or one relative path as it is seen from two working folders."""
+    if path == other:
+        return True
+    if not (os.path.isabs(path) and os.path.isabs(other)):
+        return False
+    return os.path.relpath(path, folder) == os.path.relpath(other, other_folder)

@@ -52,6 +52,7 @@ GRADED = pa.schema(
         pa.field("step_texts", STRINGS, nullable=False),
         pa.field("step_scores", pa.list_(pa.float32()), nullable=False),
         pa.field("step_skills", STRINGS, nullable=False),  # null where the scorer cannot tell
+        pa.field("unread_steps", pa.int32()),  # worked lines that got no score; null: it reads any text
         pa.field("judged", pa.bool_(), nullable=False),  # the sample that decides about its question
         pa.field("difficult", pa.bool_(), nullable=False),  # of the question: R(q) = 0
         pa.field("refused", pa.string()),  # why the steps of this row were not used; null when they were

@@ -29,16 +29,20 @@ def read_key(config: OpenAITeacherConfig) -> str:
         TeacherError: there is none.
     """
     if config.api_key_file is not None:
+        where = f"teacher.api_key_file {config.api_key_file}"
         try:
-            with open(config.api_key_file, encoding="utf-8") as file:
+            with open(config.api_key_file, encoding="utf-8-sig") as file:  # some editors write a byte order mark
                 key = file.read().strip()
         except OSError as error:
-            raise TeacherError(f"teacher.api_key_file {config.api_key_file}: {error.strerror} on this node") from None
-        where = f"teacher.api_key_file {config.api_key_file}"
+            raise TeacherError(f"{where}: {error.strerror} on this node") from None
+        except UnicodeDecodeError:
+            raise TeacherError(f"{where} is not UTF-8 text; save it as UTF-8") from None
     else:
-        key, where = os.environ.get(config.api_key_env, ""), f"environment variable {config.api_key_env}"
+        key, where = os.environ.get(config.api_key_env, "").strip(), f"environment variable {config.api_key_env}"
     if not key:
         raise TeacherError(f"{where} is empty on the teacher's node; put the key there (any text, if none is needed)")
+    if not (key.isascii() and key.isprintable()):
+        raise TeacherError(f"{where} holds characters or lines that no request can send; put the key there, alone")
     return key
 
 

@@ -74,7 +74,7 @@ class Prompts:
 
 
 def _texts(folder: str | None) -> Mapping[str, str]:
-    texts = {path.stem: path.read_text("utf-8") for path in sorted(BUILT_IN.glob("*.j2"))}
+    texts = {path.stem: _read(path) for path in sorted(BUILT_IN.glob("*.j2"))}
     if folder is None:
         return texts
     if not Path(folder).is_dir():
@@ -82,8 +82,18 @@ def _texts(folder: str | None) -> Mapping[str, str]:
     for path in sorted(Path(folder).glob("*.j2")):
         if path.stem not in texts:
             raise ConfigError(f"teacher.prompts: {path} is not the name of a template; there are {', '.join(texts)}")
-        texts[path.stem] = path.read_text("utf-8")
+        texts[path.stem] = _read(path)
     return texts
+
+
+def _read(path: Path) -> str:
+    """A template without the byte order mark that some editors begin a file with."""
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"teacher.prompts: {path} is not UTF-8 text; save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"teacher.prompts: {path} cannot be read ({error.strerror}); restore it") from None
 
 
 def _fields(request: Request) -> tuple[str, dict[str, Any]]:

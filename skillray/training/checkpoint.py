@@ -15,7 +15,10 @@ from typing import Any
 from skillray.errors import ConfigError, DataError, MissingExtraError, TableError
 from skillray.store.fetch import fetched_folder
 from skillray.store.files import exists, is_url, names_in, read_json, sha256_of, stands
+from skillray.training import headers
+from skillray.training.fit import refuse_adapter_misfit, refuse_misfit, refuse_not_finite
 from skillray.training.settings import Lora, TrainingSettings
+from skillray.training.targets import is_tied, target_names
 
 MANIFEST = "manifest.json"
 ADAPTER = "adapter_config.json"
@@ -54,8 +57,34 @@ def is_adapter(folder: str) -> bool:
 
 
 def base_of(adapter: str) -> str:
-    """The model that a PEFT adapter folder belongs to."""
-    return str(_read(adapter, ADAPTER)["base_model_name_or_path"])
+    """The model that a PEFT adapter folder belongs to.
+
+    A relative path starts at the adapter's folder or the nearest one around it that has such a folder, so that it is
+    the same from every working folder; else in the working folder. Where a run's student is no longer where it was, it
+    is where the run has found it last.
+    """
+    base = str(_read(adapter, ADAPTER)["base_model_name_or_path"])
+    if base == "embedded" or not base or is_url(base) or is_url(adapter):
+        return base
+    around = [os.path.abspath(adapter), *map(str, Path(os.path.abspath(adapter)).parents)]
+    if os.path.isabs(base):
+        return base if os.path.isdir(base) else _moved(base, around)
+    for folder in around:
+        path = os.path.normpath(os.path.join(folder, base))
+        if path not in around and os.path.isdir(path):
+            return path
+    return os.path.abspath(base) if os.path.isdir(base) else base
+
+
+def _moved(base: str, around: Sequence[str]) -> str:
+    """Of a checkpoint in RUN/students/NAME/...: the student's model, by RUN/data/inputs.json."""
+    for students, student in zip(around[1:], around, strict=False):
+        inputs = os.path.join(os.path.dirname(students), "data", "inputs.json")
+        if os.path.basename(students) == "students" and os.path.isfile(inputs):
+            model = read_json(inputs).get(f"students.{os.path.basename(student)}.model", {})
+            path = str(model.get("path", base))
+            return base_of(path) if os.path.isdir(path) and is_adapter(path) else path
+    return base
 
 
 def whole_folder(model: str) -> str:
@@ -153,7 +182,26 @@ def load_model(model: str, dtype: str = "fp32", attention: str = "sdpa") -> Any:
     folder = resolve_model(model)
     if not is_adapter(folder):
         return _load_full(folder, dtype, attention)
-    return load_adapted(folder, dtype, attention).merge_and_unload()
+    adapted = load_adapted(folder, dtype, attention)
+    _untie(adapted)
+    return adapted.merge_and_unload()
+
+
+def _untie(adapted: Any) -> None:
+    """Give head and embedding weights of their own where an adapter changes one of the two.
+
+    Merged into the weight that they share, the change of one would be the other's too. A model without such an adapter
+    stays tied.
+    """
+    import torch
+
+    base = adapted.get_base_model()
+    head, embedding = base.get_output_embeddings(), base.get_input_embeddings()
+    if not is_tied(base) or not any(hasattr(module, "base_layer") for module in (head, embedding)):
+        return
+    layer = getattr(head, "base_layer", head)
+    layer.weight = torch.nn.Parameter(layer.weight.detach().clone(), requires_grad=False)
+    base.config.get_text_config().tie_word_embeddings = base.config.tie_word_embeddings = False
 
 
 def load_body(model: str, dtype: str, bidirectional: bool) -> Any:
@@ -166,9 +214,15 @@ def load_body(model: str, dtype: str, bidirectional: bool) -> Any:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         if bidirectional:
             config.is_causal = False
-        return AutoModel.from_pretrained(
-            folder, config=config, dtype=kind, use_safetensors=True, trust_remote_code=False
+        model, report = AutoModel.from_pretrained(
+            folder,
+            config=config,
+            dtype=kind,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
+    return _whole(model, report, folder)
 
 
 def load_adapted(
@@ -182,7 +236,12 @@ def load_adapted(
         raise DataError(f"{adapter}: its base model {base} has changed since the adapter was trained; restore it")
     model = _load_full(resolve_model(base), dtype, attention, quantize)
     with _one_line(adapter):
-        return PeftModel.from_pretrained(model, adapter, is_trainable=is_trainable)
+        adapted = PeftModel.from_pretrained(model, adapter, is_trainable=is_trainable)
+        report = adapted.load_adapter(adapter, "default", is_trainable=is_trainable)  # says what it did not find
+    refuse_adapter_misfit(report.missing_keys, report.unexpected_keys, f"model {adapter}")
+    refuse_not_finite(adapted, f"model {adapter}")
+    adapted.peft_config["default"].base_model_name_or_path = base  # what is saved of it lies elsewhere
+    return adapted
 
 
 def load_for_training(model: str, settings: TrainingSettings) -> Any:
@@ -220,7 +279,7 @@ def _with_new_adapter(base: Any, lora: Lora, name: str) -> Any:
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=list(lora.target_modules),
+        target_modules=target_names(base, lora.target_modules, f"model {name}"),
         task_type="CAUSAL_LM",
     )
     model = get_peft_model(base, config)
@@ -236,9 +295,24 @@ def _load_full(folder: str, dtype: str, attention: str, quantize: str | None = N
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16}[dtype]
     more = {"quantization_config": _four_bits(kind, quantize)} if quantize else {}
     with _one_line(folder):
-        return AutoModelForCausalLM.from_pretrained(
-            folder, dtype=kind, attn_implementation=attention, use_safetensors=True, trust_remote_code=False, **more
+        model, report = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=kind,
+            attn_implementation=attention,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **more,
         )
+    return _whole(model, report, folder)
+
+
+def _whole(model: Any, report: Any, folder: str) -> Any:
+    """The model, if every weight of it was in the folder, and is a number: else `DataError`."""
+    where = f"model {folder}"
+    refuse_misfit(model, report, where, lambda: headers.harmless(folder, headers.weight_files(folder)))
+    refuse_not_finite(model, where)
+    return model
 
 
 def _four_bits(kind: Any, quantize: str) -> Any:
@@ -273,7 +347,7 @@ def _one_line(folder: str) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, AssertionError, SafetensorError) as error:
         # what transformers raises for missing, damaged and unsupported files
         raise DataError(f"model {folder} cannot be loaded ({_line(error)}): restore the folder") from error
 

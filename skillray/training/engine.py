@@ -52,7 +52,7 @@ def start_engine(model: Any, settings: TrainingSettings, world_size: int, device
 
     from skillray.training.loss import ExampleLosses
 
-    losses, optimizer = ExampleLosses(model), _adamw(trained, settings)
+    losses, optimizer = ExampleLosses(model, diverges=settings.kl_to_start > 0.0), _adamw(trained, settings)
     return deepspeed.initialize(model=losses, model_parameters=trained, optimizer=optimizer, config=config)[0]
 
 

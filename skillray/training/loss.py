@@ -23,16 +23,23 @@ class ExampleLosses(torch.nn.Module):
     makes all of them, in its dtype; only the fp32 copies are then in blocks.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, diverges: bool = False) -> None:
+        """
+        Args:
+            model: the student; with `diverges` a PEFT model, whose base without the adapter is the start model.
+            diverges: measure, beside the loss, how far the student's predictions have moved from the start model's.
+        """
         super().__init__()
         self.model = model
+        self._diverges = diverges
         self.fused = head_is_last(self._causal)
         if self.fused:
             head = self._causal.get_output_embeddings()
             head.forward = MethodType(_token_losses, head)
 
-    def forward(self, input_ids: Tensor, positions: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-        """Sum of the negative log-likelihood of each example's loss tokens, in nats.
+    def forward(self, input_ids: Tensor, positions: Tensor, targets: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        """The negative log-likelihood of each example's loss tokens, summed, in nats; then, if asked for, the
+        divergence of the student from its start model over the same tokens.
 
         Args:
             input_ids: [batch, length]
@@ -41,43 +48,87 @@ class ExampleLosses(torch.nn.Module):
             mask: [batch, kept] True where the loss is wanted.
 
         Returns:
-            [batch] in fp32; 0, with a gradient of 0, for an example without loss tokens.
+            One or two tensors of [batch] in fp32; 0, with a gradient of 0, for an example without loss tokens.
         """
         per_token = self._fused if self.fused else self._chunked
-        nll = per_token(input_ids, positions, targets, mask)
-        # By place and not by index_add: the order of the sum is fixed, also on a GPU.
-        return nll.new_zeros(mask.shape).masked_scatter(mask, nll).sum(dim=1)
+        # Summed over a padded row and not by index_add: the order of the sum is fixed, also on a GPU.
+        return tuple(
+            values.new_zeros(mask.shape).masked_scatter(mask, values).sum(dim=1)
+            for values in per_token(input_ids, positions, targets, mask)
+        )
 
-    def _fused(self, input_ids: Tensor, positions: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-        """[tokens]. The head runs as a module, and once, whatever the number of tokens: ZeRO 3 gathers its weight then,
-        on all workers together."""
+    def _fused(self, input_ids: Tensor, positions: Tensor, targets: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        """Each [tokens]. The head runs as a module, and once, whatever the number of tokens: ZeRO 3 gathers its weight
+        then, on all workers together."""
         decoder, head = self._causal.get_decoder(), self._causal.get_output_embeddings()
-        hidden = decoder(input_ids=input_ids, use_cache=False).last_hidden_state
-        nll: Tensor = head(hidden[:, positions][mask], targets[mask])
-        return nll
 
-    def _chunked(self, input_ids: Tensor, positions: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
-        """[tokens]"""
+        def hidden_states() -> Tensor:
+            states: Tensor = decoder(input_ids=input_ids, use_cache=False).last_hidden_state
+            return states[:, positions][mask]
+
+        start = self._of_start_model(hidden_states)
+        losses: tuple[Tensor, ...] = head(hidden_states(), targets[mask], start)
+        return losses
+
+    def _chunked(self, input_ids: Tensor, positions: Tensor, targets: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        """Each [tokens]"""
         from deepspeed.runtime.chunked_cross_entropy import chunked_cross_entropy
 
-        logits = self.model(input_ids=input_ids, logits_to_keep=positions, use_cache=False).logits
-        nll: Tensor = chunked_cross_entropy(logits[mask], targets[mask], reduction="none")
-        return nll
+        def kept_logits() -> Tensor:
+            kept: Tensor = self.model(input_ids=input_ids, logits_to_keep=positions, use_cache=False).logits
+            return kept[mask]
+
+        start, logits = self._of_start_model(kept_logits), kept_logits()
+        nll: Tensor = chunked_cross_entropy(logits, targets[mask], reduction="none")
+        return (nll,) if start is None else (nll, _divergence(logits, start))
+
+    def _of_start_model(self, compute: Callable[[], Tensor]) -> Tensor | None:
+        """What `compute` gives while the adapter is off: the base is the model as it was before any training."""
+        if not self._diverges:
+            return None
+        with torch.no_grad(), self.model.disable_adapter():
+            return compute()
 
     @property
     def _causal(self) -> Any:
         return self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
 
 
-def _token_losses(head: Any, hidden: Tensor, targets: Tensor) -> Tensor:
-    """[tokens] in fp32 of [tokens, hidden] states: a linear head's forward that ends in losses."""
+def _token_losses(head: Any, hidden: Tensor, targets: Tensor, start: Tensor | None = None) -> tuple[Tensor, ...]:
+    """Each [tokens] in fp32 of [tokens, hidden] states: a linear head's forward that ends in losses, and in the
+    divergence from what it makes of the `start` model's states."""
     from deepspeed.sequence.linear_cross_entropy import vocab_parallel_linear_cross_entropy
 
     tokens = max(1, LOGITS_AT_ONCE // len(head.weight))
     nll: Tensor = vocab_parallel_linear_cross_entropy(  # without a process group: the vocabulary is whole
         hidden, head.weight, targets, head.bias, reduction="none", chunk_size=tokens
     )
-    return nll
+    if start is None:
+        return (nll,)
+    blocks = zip(hidden.split(tokens), start.split(tokens), strict=True)
+    return nll, torch.cat([_checkpointed(head, *block) for block in blocks])
+
+
+def _checkpointed(head: Any, hidden: Tensor, start: Tensor) -> Tensor:
+    """The divergence of one block, whose logits are made again in the backward pass instead of being kept."""
+    from torch.utils.checkpoint import checkpoint
+
+    def block(hidden: Tensor, start: Tensor) -> Tensor:
+        linear = torch.nn.functional.linear
+        return _divergence(linear(hidden, head.weight, head.bias), linear(start, head.weight, head.bias))
+
+    divergence: Tensor = checkpoint(block, hidden, start, use_reentrant=False)
+    return divergence
+
+
+def _divergence(logits: Tensor, start: Tensor) -> Tensor:
+    """KL(start || student) of each token's prediction, [tokens] in fp32, of two [tokens, vocabulary] logits.
+
+    This direction asks the student to keep probability wherever the start model has it (RL's Razor, arXiv 2509.04259,
+    finds that this divergence goes with forgetting). Its gradient in the logits is p_student - p_start.
+    """
+    student, start = logits.float().log_softmax(dim=-1), start.float().log_softmax(dim=-1).detach()
+    return (start.exp() * (start - student)).sum(dim=-1)
 
 
 def head_is_last(model: Any) -> bool:

@@ -14,14 +14,16 @@ from typing import Any
 
 from skillray.errors import DataError
 from skillray.store.files import is_url, names_in
-from skillray.training.checkpoint import ADAPTER, is_adapter, resolve_model
+from skillray.training.checkpoint import ADAPTER, base_of, is_adapter, resolve_model
+from skillray.training.headers import ADAPTER_WEIGHTS, INDEX, WHOLE, read_headers, weight_files
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(@[A-Za-z0-9][\w./-]*)?", re.ASCII)
 """And, where there is one, its revision."""
 _CAUSAL = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 """Ends of the names of classes that write text; the last one only where there is no separate encoder."""
+_ROOM = ("max_position_embeddings", "n_positions", "max_sequence_length")
+"""What config.json calls the longest text that a model takes: most families, GPT-2, and MPT's kind."""
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
-_INDEX = "model.safetensors.index.json"
 
 
 def check_model(model: str) -> str | None:
@@ -67,15 +69,7 @@ def check_token_classifier(model: str) -> str | None:
     where = f"model {model}"
     _check_weights(folder, where)
     config = read_settings(folder, "config.json", where)
-    shapes = _shapes(folder, ("score.0.weight", "score.2.weight"))
-    first, last = shapes.get("score.0.weight"), shapes.get("score.2.weight")
-    if first is None or last is None:
-        raise DataError(f"{where}: it has no head with two classes a token (score.0, score.2); check `type`")
-    if last[0] != 2 or last[1] != first[0] or first[1] != config.get("hidden_size"):
-        raise DataError(
-            f"{where}: its head (score.0 {first}, score.2 {last}) does not lead from a hidden state of "
-            f"{config.get('hidden_size')} to 2 classes; check `type`"
-        )
+    _check_head(folder, config, where)
     _check_tokenizer(folder, where)
     _check_template(folder, where)
     return folder
@@ -117,6 +111,25 @@ def read_settings(folder: str, name: str, where: str) -> dict[str, Any]:
     return found
 
 
+def folder_here(model: str) -> str | None:
+    """The folder of a model on this machine; None for the embedded student, and for what is elsewhere."""
+    if model == "embedded" or is_url(model):
+        return None
+    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+    return resolve_model(model) if os.path.isdir(model) or offline else None
+
+
+def room_of(folder: str, where: str) -> int | None:
+    """Tokens that a model was made for, question and answer together; None where its config.json does not say."""
+    config = read_settings(folder, "config.json", where)
+    inner = config.get("text_config")  # of a model with several modalities
+    for settings in (config, inner if isinstance(inner, dict) else {}):
+        for name in _ROOM:
+            if isinstance(settings.get(name), int):
+                return int(settings[name])
+    return None
+
+
 def _find(model: str) -> str | None:
     if model == "embedded" or os.path.isdir(model):
         folder = resolve_model(model)
@@ -136,10 +149,11 @@ def _find(model: str) -> str | None:
 
 
 def _check_adapter(folder: str, where: str) -> None:
-    _check_headers(Path(folder), ["adapter_model.safetensors"], where)
+    _check_headers(Path(folder), [ADAPTER_WEIGHTS], where)
     base = read_settings(folder, ADAPTER, where).get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise DataError(f"{where}: {ADAPTER} names no base_model_name_or_path; write the model it was trained on")
+    base = base_of(folder)
     try:
         found = _find(base)
         if found is None:
@@ -153,14 +167,15 @@ def _check_adapter(folder: str, where: str) -> None:
 
 
 def _check_weights(folder: str, where: str) -> None:
-    path = Path(folder)
-    names = sorted(file.name for file in path.glob("*.safetensors"))
-    if (path / _INDEX).exists():
-        listed = read_settings(folder, _INDEX, where).get("weight_map", {})
-        names = sorted(set(listed.values())) or names
-    if not names and list(path.glob("*.bin")):
+    path, names = Path(folder), [WHOLE]
+    if (path / INDEX).exists():
+        listed = read_settings(folder, INDEX, where).get("weight_map")
+        if not isinstance(listed, dict) or not listed or not all(isinstance(name, str) for name in listed.values()):
+            raise DataError(f"{where}: {INDEX} names no files in weight_map; restore it")
+        names = sorted(set(listed.values()))
+    elif not (path / WHOLE).exists() and list(path.glob("*.bin")):
         raise DataError(f"{where}: its weights are *.bin, which can hold code; convert them to safetensors")
-    _check_headers(path, names or ["model.safetensors"], where)
+    _check_headers(path, names, where)
 
 
 def _check_headers(folder: Path, names: list[str], where: str) -> None:
@@ -179,16 +194,25 @@ def _check_headers(folder: Path, names: list[str], where: str) -> None:
             raise DataError(f"{where}: {name} holds no weights; restore it")
 
 
-def _shapes(folder: str, names: Sequence[str]) -> dict[str, list[int]]:
-    """Of those of the tensors that the folder has."""
-    from safetensors import safe_open
-
-    found: dict[str, list[int]] = {}
-    for path in Path(folder).glob("*.safetensors"):
-        with safe_open(path, framework="numpy") as tensors:
-            known = set(tensors.keys())
-            found |= {name: tensors.get_slice(name).get_shape() for name in names if name in known}
-    return found
+def _check_head(folder: str, config: dict[str, Any], where: str) -> None:
+    """`score.0` and `score.2`, each with a bias, from a hidden state to two classes; and nothing else of that name."""
+    stored = read_headers(folder, weight_files(folder))
+    shapes = {name: list(header.shape) for name, header in stored.items() if name.startswith("score.")}
+    first, last, hidden = shapes.get("score.0.weight"), shapes.get("score.2.weight"), config.get("hidden_size")
+    if first is None or last is None:
+        raise DataError(f"{where}: it has no head with two classes a token (score.0, score.2); check `type`")
+    if last[0] != 2 or last[1] != first[0] or first[1] != hidden:
+        raise DataError(
+            f"{where}: its head (score.0 {first}, score.2 {last}) does not lead from a hidden state of {hidden} to 2 "
+            "classes; check `type`"
+        )
+    expected = {"score.0.weight": first, "score.0.bias": first[:1], "score.2.weight": last, "score.2.bias": last[:1]}
+    for name in sorted({*shapes, *expected}):
+        if shapes.get(name) != expected.get(name):
+            raise DataError(
+                f"{where}: {name} of its head is {shapes.get(name, 'missing')}, expected {expected.get(name, 'none')}; "
+                "check `type`"
+            )
 
 
 def _check_architecture(folder: str, where: str) -> None:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import Any
 
 from skillray.errors import StageError, StorageError
 from skillray.store.disk import storage_error
 from skillray.store.fence import Fence
 from skillray.store.files import draft_folder, names_in, remove_tree, sha256_of
-from skillray.training.checkpoint import base_of, is_adapter, load_model, load_tokenizer, weights_hash
+from skillray.training.checkpoint import (
+    base_of,
+    is_adapter,
+    load_model,
+    load_tokenizer,
+    resolve_model,
+    weights_hash,
+)
+from skillray.training.older_readers import add_older_names
 from skillray.training.settings import TrainingSettings
 
 State = dict[str, Any]
 """Parameter name to a tensor on the CPU."""
+GENERATION = "generation_config.json"
 
 
 def gathered_state(model: Any, settings: TrainingSettings, rank: int) -> State:
@@ -64,12 +74,55 @@ def remove_drafts(folder: str) -> None:
 
 
 def _write(model: Any, state: State, settings: TrainingSettings, source: str, draft: str) -> None:
-    model.save_pretrained(draft, state_dict=state)
-    if settings.lora is not None and settings.lora.merge:
-        merged = load_model(draft, settings.dtype, settings.attention)
-        remove_tree(draft)
-        merged.save_pretrained(draft)
+    if settings.lora is None:
+        save_model(model, source, draft, state)
+    else:
+        model.save_pretrained(draft, state_dict=state)
+        if settings.lora.merge:
+            merged = load_model(draft, settings.dtype, settings.attention)
+            remove_tree(draft)
+            save_model(merged, source, draft)
     load_tokenizer(source).save_pretrained(draft)
+
+
+def save_model(model: Any, source: str, folder: str, state: State | None = None) -> None:
+    """Weights (of `state`, where it is given) and settings of a whole model that was made of the model `source`."""
+    generation = _set_apart(model)
+    model.save_pretrained(folder, state_dict=state)
+    _finish_settings(generation, source, folder)
+
+
+def save_settings(model: Any, source: str, folder: str) -> None:
+    """What `save_model` writes except the weights."""
+    generation = _set_apart(model)
+    model.config.save_pretrained(folder)
+    _finish_settings(generation, source, folder)
+
+
+def _set_apart(model: Any) -> Any:
+    """The model's generation settings, which are taken off it: transformers loads some that it then refuses to write.
+
+    Llama 2's `temperature` without `do_sample` is one. Older models have them in config.json, which it refuses as well.
+    """
+    from transformers import GenerationConfig
+
+    generation, model.generation_config = model.generation_config, GenerationConfig()
+    for name, value in model.config._get_generation_parameters().items():  # what `save_pretrained` looks for
+        delattr(model.config, name)
+        setattr(generation, name, value)
+    return generation
+
+
+def _finish_settings(generation: Any, source: str, folder: str) -> None:
+    """Generation settings as the source has them, to the byte; where it has no such file, those that it was given."""
+    add_older_names(folder)
+    origin = resolve_model(source)
+    origin = resolve_model(base_of(origin)) if is_adapter(origin) else origin
+    path = os.path.join(folder, GENERATION)
+    if os.path.isfile(os.path.join(origin, GENERATION)):
+        shutil.copyfile(os.path.join(origin, GENERATION), path)
+    else:
+        generation.to_json_file(path)
 
 
 def _manifest(folder: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
 
 from skillray.types import Value
 
@@ -13,12 +13,22 @@ EXECUTION = ("checkpoint_every_s", "step_timeout_s")
 
 
 class Lora(Value):
-    """Low-rank adapters (QLoRA's targets in STAT, arXiv 2510.10023 C.1: attention and MLP projections)."""
+    """Low-rank adapters."""
 
     rank: PositiveInt = 16
     alpha: PositiveFloat = 32.0
     dropout: float = Field(0.05, ge=0.0, lt=1.0)
-    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    target_modules: tuple[str, ...] = ("all-linear",)
+    """Layers that get one: ends of module names, regular expressions for whole names, or 'all-linear', which is every
+    linear layer but the head, whatever the model's family calls it: attention and MLP projections, as for QLoRA in STAT
+    (arXiv 2510.10023, C.1). An entry that means no layer of the model is refused."""
+
+    @field_validator("target_modules", mode="before")
+    @classmethod
+    def _as_list(cls, value: object) -> object:
+        """A single text is a list of one. Lists of a file get here as lists, and a strict field takes tuples only."""
+        return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
     quantize: Literal["nf4"] | None = None
     """QLoRA (arXiv 2305.14314): the frozen base in 4 bits while it trains, as STAT does (C.1). Answers come from the
     base as it is stored, with the adapter. Needs the extra `qlora`, and ZeRO up to 2. STAT's paged 8-bit AdamW is left
@@ -56,6 +66,10 @@ class TrainingSettings(Value):
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float = Field(0.3, ge=0.0)
     """Largest gradient norm; 0 turns clipping off. STAT's 0.3 (C.1)."""
+    kl_to_start: NonNegativeFloat = 0.0
+    """How much a nat of divergence from the start model costs, added to the loss of each token: it holds what a student
+    could do before. Needs `lora`, whose base without the adapter is the start model, and `zero_stage` up to 2. The
+    papers train without it."""
     dtype: Literal["fp32", "bf16"] = "bf16"
     zero_stage: Literal[0, 1, 2, 3] = 2
     offload: Offload = Offload()

@@ -149,16 +149,18 @@ def train(job: TrainJob, on_step: OnStep = lambda step, total, loss, rate: None,
 def train_step(worker: Worker, step: int, lr: float) -> float:
     """One optimizer step over the step's rows; its loss, over all ranks. No weight changes if that is not finite.
 
-    The loss is sum(weight * nll) / sum(weight) over the step's loss tokens. DeepSpeed averages gradients over workers
-    and accumulation steps, so each micro-batch's part is multiplied by both.
+    The loss is sum(weight * nll) / sum(weight) over the step's loss tokens, with `kl_to_start` times the divergence
+    from the start model added to nll. DeepSpeed averages gradients over workers and accumulation steps, so each
+    micro-batch's part is multiplied by both.
     """
     micro_batches = worker.feed.micro_batches(step, worker.rank)
     scale = worker.world_size * len(micro_batches) / worker.feed.loss_weight(step)
     sums, part = [], 0.0
     for place, rows in enumerate(micro_batches):
         batch = worker.feed.batch(rows, worker.device)
-        nll = worker.engine(batch.input_ids, batch.positions, batch.targets, batch.mask)
-        weighted = batch.weights @ nll
+        nll, *divergence = worker.engine(batch.input_ids, batch.positions, batch.targets, batch.mask)
+        penalised = nll + worker.job.settings.kl_to_start * divergence[0] if divergence else nll
+        weighted = batch.weights @ penalised
         worker.engine.backward(weighted * scale)
         sums.append(nll.detach()[: len(rows)])
         part = part + weighted.detach()

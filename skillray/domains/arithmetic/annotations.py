@@ -8,6 +8,8 @@ from itertools import pairwise
 
 from skillray.domains.arithmetic.check import MAX_STEPS
 from skillray.domains.arithmetic.expressions import MAX_CHARS, ExpressionError, parse, value_of
+from skillray.domains.arithmetic.plain import plain_text
+from skillray.domains.arithmetic.prose import is_worked
 from skillray.types import StepScore
 
 _ANNOTATION = re.compile(rf"<<([^<>]{{0,{MAX_CHARS}}})>>")
@@ -30,6 +32,17 @@ def check_annotations(response: str) -> tuple[StepScore, ...]:
     return tuple(scores)
 
 
+def unread_annotations(response: str) -> int:
+    """Lines that work with figures and state nothing which `check_annotations` recomputes: it calls them right."""
+    lines = (_signs(line) for line in response.splitlines()[:MAX_STEPS] if "<<" not in line)
+    return sum(is_worked(line) and not _CLAIM.search(line) for line in lines)
+
+
+def _signs(line: str) -> str:
+    """Without LaTeX, bold marks and spaces around signs."""
+    return _SIGN_GAP.sub(r"\1", plain_text(line) if "\\" in line or "**" in line else line)
+
+
 def _is_line_right(line: str) -> bool:
     if len(line) > 20 * MAX_CHARS:
         return False
@@ -38,7 +51,7 @@ def _is_line_right(line: str) -> bool:
         rest = _ANNOTATION.sub("", line)
         return "<<" not in rest and ">>" not in rest and all(_holds(claim) is True for claim in claims)
     # Outside annotations an equality that cannot be read is prose, not a claim.
-    return all(_holds(claim.rstrip(".,")) is not False for claim in _CLAIM.findall(_SIGN_GAP.sub(r"\1", line)))
+    return all(_holds(claim.rstrip(".,")) is not False for claim in _CLAIM.findall(_signs(line)))
 
 
 def _holds(claim: str) -> bool | None:

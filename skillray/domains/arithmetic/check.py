@@ -3,10 +3,13 @@
 A step is right when its equality holds and it belongs to a way to the answer: it starts from the question's numbers,
 the reference's constants or earlier results, and it is either a step of the reference or leads on to the right answer.
 A step that uses an earlier wrong result is judged on its own arithmetic; the wrong step alone carries the blame.
+
+All this is of the domain's own terse form, an equality a line. What a language model writes is read by `prose`.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -21,6 +24,7 @@ from skillray.domains.arithmetic.expressions import (
     value_of,
 )
 from skillray.domains.arithmetic.graph import skill_of_operation
+from skillray.domains.arithmetic.prose import Reading, read_prose
 from skillray.domains.arithmetic.reference import (
     Fact,
     Reference,
@@ -35,6 +39,8 @@ from skillray.types import Question, StepScore
 MAX_STEPS = 64
 """Lines beyond this count as one wrong step together: no question here needs more than a handful."""
 _FINAL = "####"
+_TERSE = re.compile(r"(?:[-+*/().0-9x%=#]*|####.{0,200})", re.ASCII)
+"""A line in the domain's own form. It has no space, unless it is marked as the answer."""
 
 
 @dataclass(slots=True)
@@ -56,7 +62,7 @@ class _Step:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _Known:
     """What is known while reading a solution from top to bottom."""
 
     reference: Reference
@@ -68,12 +74,33 @@ class _Reading:
 
 
 def check(question: Question, response: str) -> tuple[StepScore, ...]:
-    """Score every written step 0 or 1; without a `####` line a last step of 0 stands for the missing answer."""
+    """Score every written step 0 or 1; without a `####` line a last step of 0 stands for the missing answer. Of prose,
+    every line with an equality, and last the answer."""
+    return read(question, response).steps
+
+
+def read(question: Question, response: str) -> Reading:
+    """The scores of `check`, and how many lines that work with figures are not among them. In the terse form none is
+    left out: a line that cannot be read is wrong there, for only a student that was trained on it writes it."""
     reference = reference_of(question)
+    if is_terse(response):
+        return Reading(_check_terse(reference, response), 0)
+    return read_prose(question, reference, response)
+
+
+def is_terse(response: str) -> bool:
+    """Whether every line has the form of the domain's own solutions, and any of them states something."""
+    lines = response.split("\n")
+    return not response.strip() or (
+        ("=" in response or _FINAL in response) and all(_TERSE.fullmatch(line) for line in map(str.strip, lines))
+    )
+
+
+def _check_terse(reference: Reference, response: str) -> tuple[StepScore, ...]:
     lines = _lines(response)
     if not lines:
         return ()
-    reading = _Reading(reference, set(reference.given | reference.constants))
+    reading = _Known(reference, set(reference.given | reference.constants))
     steps = [_read(line, reading) for line in lines]
     _connect(steps, reference)
     scores = [_score(step, reference) for step in steps]
@@ -97,7 +124,7 @@ def _lines(response: str) -> list[str]:
     return lines
 
 
-def _read(line: str, reading: _Reading) -> _Step:
+def _read(line: str, reading: _Known) -> _Step:
     main = reading.reference.main_skill
     step = _Step(text=line[:MAX_CHARS], skill=main)
     try:
@@ -112,7 +139,7 @@ def _read(line: str, reading: _Reading) -> _Step:
     return step
 
 
-def _read_final(line: str, step: _Step, reading: _Reading) -> None:
+def _read_final(line: str, step: _Step, reading: _Known) -> None:
     step.is_final = True
     written = read_number(line[len(_FINAL) :])
     if written is None:
@@ -123,7 +150,7 @@ def _read_final(line: str, step: _Step, reading: _Reading) -> None:
         step.culprit = reading.blame.get(written)
 
 
-def _read_step(sides: list[Expression], step: _Step, reading: _Reading) -> None:
+def _read_step(sides: list[Expression], step: _Step, reading: _Known) -> None:
     written = [value_of(side) for side in sides]
     step.holds = all(value == written[0] for value in written)
     step.value = true_value(sides[0], reading.aliases)
@@ -135,7 +162,7 @@ def _read_step(sides: list[Expression], step: _Step, reading: _Reading) -> None:
     _remember(step, written[-1], reading)
 
 
-def _remember(step: _Step, stated: Fraction, reading: _Reading) -> None:
+def _remember(step: _Step, stated: Fraction, reading: _Known) -> None:
     """Add a step's result to what later steps may use; a wrong result stands for the value it should have had."""
     if step.value is None:
         return
@@ -150,7 +177,7 @@ def _remember(step: _Step, stated: Fraction, reading: _Reading) -> None:
         reading.blame[stated] = step.culprit or step
 
 
-def _is_grounded(sides: list[Expression], sources: set[Fraction], reading: _Reading) -> bool:
+def _is_grounded(sides: list[Expression], sources: set[Fraction], reading: _Known) -> bool:
     """Whether every number on the left is known, and every later side that works something out uses nothing else."""
     if not sources <= reading.known:
         return False
@@ -168,7 +195,7 @@ def _read_with_unknown(line: str, reference: Reference) -> list[Expression] | No
     return read_equality(line, reference.answer) if reference.has_unknown else None
 
 
-def _read_equation(sides: list[Expression], step: _Step, reading: _Reading) -> None:
+def _read_equation(sides: list[Expression], step: _Step, reading: _Known) -> None:
     """A line such as 3x=15: right when the answer satisfies it and all its numbers are at hand."""
     reference = reading.reference
     numbers = [leaf for side in sides for leaf in leaves(side) if leaf not in _unknowns(side)]

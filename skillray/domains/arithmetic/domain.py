@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from skillray.domains.arithmetic import equations, fractions, products, sums, words
-from skillray.domains.arithmetic.check import check
+from skillray.domains.arithmetic.check import check, read
 from skillray.domains.arithmetic.compose import compose
 from skillray.domains.arithmetic.draft import Draft, Generator
 from skillray.domains.arithmetic.expressions import is_fraction, operations, parse, value_of
@@ -60,8 +60,12 @@ class ArithmeticDomain:
         return _as_question(skill, level, GENERATORS[skill](level, rng))
 
     def check(self, question: Question, response: str) -> tuple[StepScore, ...]:
-        """Score every written step of `response`, the final answer line included."""
+        """Score every written step of `response` that can be checked, and last the final answer."""
         return check(question, response)
+
+    def unread(self, question: Question, response: str) -> int:
+        """Lines of `response` that work with figures and get no score of `check`, for it cannot read them."""
+        return read(question, response).unread
 
     def rewrite(self, question: Question, rng: random.Random) -> str | None:
         """The reference solution in another form; None for questions of another world."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 
-from skillray.domains.arithmetic.check import check
+from skillray.domains.arithmetic.check import check, is_terse
 from skillray.types import Question
 
 _NUMBER = r"\d+(?:/\d+)?"
@@ -18,7 +18,8 @@ def rewrite(question: Question, rng: random.Random) -> str | None:
     A solution of differences and quotients alone comes back as it is. None for a question of another world, whose
     reference the step checker does not find right.
     """
-    if any(step.score < 1.0 for step in check(question, question.solution)) or not question.solution:
+    solution = question.solution
+    if not solution or not is_terse(solution) or any(step.score < 1.0 for step in check(question, solution)):
         return None
     lines = question.solution.splitlines()
     turned = {place: text for place, line in enumerate(lines) if (text := _turned(line)) != line}

@@ -173,6 +173,20 @@ CONTRADICTIONS = [
     field("recorded-for-nobody", "seed=1", "rollout.recorded: no student uses it", config=UNRECORDED),
     field("recorded-to-a-domain", "rollout.recorded.path=x.jsonl", "rollout.recorded", "data.type to 'tables'"),
     field("domain-scorer-on-tables", "grading.scorer.type=domain", "grading.scorer.type 'domain'", config=TABLES),
+    field(
+        "consistency-of-one-sample",
+        "grading.scorer={type: consistency}",
+        "grading.scorer 'consistency'",
+        "rollout.samples is 1",
+        "set rollout.samples to 2 or more",
+    ),
+    field(
+        "consistency-of-too-few-samples",
+        "grading.scorer={type: consistency, min_votes: 4}",
+        "rollout.samples is 3: at min_votes 4",
+        "set rollout.samples to 4 or more",
+        config=DOMAIN | {"rollout": {"samples": 3, "temperature": 1.0}},
+    ),
     field("votes-of-a-domain", "diagnosis.votes=3", "diagnosis.votes is 3: a domain teacher says the same every time"),
     field("votes-of-labels", "diagnosis.votes=3", "diagnosis.votes is 3: labels say the same", config=TABLES),
     field("labels-by-a-domain", "data.labelling={}", "data.labelling: a domain teacher knows only its", config=TABLES),
@@ -357,6 +371,12 @@ CONTRADICTIONS = [
     ),
     field("unknown-quantization", "training.lora.quantize=int8", "training.lora.quantize: must be 'nf4'"),
     field("lora-of-nothing", "training.lora.target_modules=[]", "training.lora.target_modules: must name a module"),
+    field("divergence-without-a-base", "training.kl_to_start=0.1", "training.kl_to_start needs training.lora"),
+    field(
+        "divergence-in-stage-3",
+        "training={zero_stage: 3, kl_to_start: 0.1, lora: {}}",
+        "training.kl_to_start needs training.zero_stage 0, 1 or 2",
+    ),
     field(
         "accelerator-without-gpu", "placement.train.accelerator_type=H100", "placement.train.num_gpus 0; set num_gpus"
     ),

@@ -90,14 +90,38 @@ QUESTIONS = [
     tables("pool-line-is-a-list", "pool.jsonl line 1: is no object", pool=lines(POOL)),
     tables("pool-not-utf8", "pool.jsonl line 2: is no JSON", pool=lines(POOL[0]).encode() + b'{"question": "\xff"}\n'),
     tables(
-        "pool-mixed-ids",
-        "pool.jsonl line 2: 'question_id' is a number here and a text before",
-        pool=lines(question(1), question(2, question_id=2)),
+        "pool-answer-is-true",
+        "pool.jsonl line 2: column 'answer' must hold texts or numbers, not true or false; convert it",
+        pool=lines(question(1), question(2, answer=True)),
     ),
     tables(
-        "pool-mixed-answers",
-        "line 2: 'answer' is a text here and a number before",
-        pool=lines(question(1, answer=1), question(2)),
+        "pool-id-is-a-list",
+        "pool.jsonl line 1: column 'question_id' must hold texts or whole numbers, not a list with a number (1) in it",
+        pool=[question(1, question_id=[1])],
+    ),
+    tables(
+        "pool-id-is-a-fraction-in-json",
+        "column 'question_id' must hold texts or whole numbers, not a number (1.5)",
+        pool=[question(1, question_id=1.5)],
+    ),
+    tables(
+        "pool-answer-twice-in-a-row",
+        "pool.jsonl line 2: 'answer' stands twice, with different values; remove one",
+        pool=lines(question(1), '{"question": "2 + 1?", "answer": "3", "answer": "4"}'),
+    ),
+    tables(
+        "pool-trailing-comma",
+        "pool.jsonl line 1: is no JSON (Extra data at character 31); write one object a line",
+        pool='{"question": "a", "answer": 1},\n',
+    ),
+    tables(
+        "pool-too-deep", "line 1: lists or objects stand too deeply", pool='{"a":' + "[" * 10**5 + "]" * 10**5 + "}"
+    ),
+    tables("pool-utf16", "pool.jsonl: is UTF-16 text; save it as UTF-8", pool=lines(*POOL).encode("utf-16")),
+    tables(
+        "pool-list-not-closed",
+        "pool.json line 2: no comma and no ] follows this object",
+        pool=("pool.json", '[\n{"question": "a", "answer": 1}\n'),
     ),
     tables(
         "pool-without-question",
@@ -108,7 +132,11 @@ QUESTIONS = [
     tables(
         "pool-blank-question", "pool.jsonl row 1: question is empty", pool=[question(1), question(2, question="  ")]
     ),
-    tables("pool-question-is-a-number", "column 'question' must hold text, not int64", pool=[question(1, question=1)]),
+    tables(
+        "pool-question-is-a-number",
+        "pool.jsonl line 1: column 'question' must hold text, not a number (1); convert it",
+        pool=[question(1, question=1)],
+    ),
     tables("pool-empty-answer", "pool.jsonl row 1: answer is empty", pool=[question(1), question(2, answer="")]),
     tables("pool-no-answers", "pool.jsonl row 0: answer is empty", pool=without(POOL, "answer")),
     tables("pool-nan-answer", "row 0: answer is empty", pool=("pool.parquet", [question(1, answer=math.nan)])),
@@ -127,7 +155,7 @@ QUESTIONS = [
     tables("pool-skills-are-numbers", "column 'skills' must hold a list of texts", pool=[question(1, skills=[1])]),
     tables("pool-empty-skill", "pool.jsonl row 0: skills holds an empty name", pool=[question(1, skills=["sum", ""])]),
     tables(
-        "pool-level-is-text", "column 'level' must hold whole numbers, not string", pool=[question(1, level="Level 5")]
+        "pool-level-is-text", "column 'level' must hold whole numbers, not a text", pool=[question(1, level="Level 5")]
     ),
     tables(
         "pool-level-out-of-range",
@@ -186,7 +214,7 @@ RECORDED = [
     ),
     tables(
         "recorded-scores-for-samples",
-        "column 'sample' must hold whole numbers, not double",
+        "column 'sample' must hold whole numbers, not a number (0.5)",
         recorded=[answer(100, sample=0.5)],
     ),
     tables("recorded-negative-sample", "sample must be 0 to", "it has -1", recorded=[*ANSWERS, answer(7, sample=-1)]),

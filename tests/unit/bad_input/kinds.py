@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.tiny import TEMPLATE
+
 Make = Callable[[Path], object]
 
 DOMAIN: dict[str, Any] = {"name": "r", "students": [{"name": "a", "curriculum": {"type": "stat-sel"}}]}
@@ -95,17 +97,64 @@ def tables(name: str, *expected: str, config: Mapping[str, Any] = RECORDED, **fi
     return Case(name, ("plan", "c.yaml", *sets), expected, make)
 
 
-def write_model(folder: Path) -> None:
-    """A model folder as far as it is looked at: settings, a header of weights, a tokenizer with a chat template."""
+SETTINGS: dict[str, Any] = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "vocab_size": 304,
+    "hidden_size": 4,
+    "intermediate_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 1,
+    "num_key_value_heads": 1,
+    "max_position_embeddings": 1024,
+    "tie_word_embeddings": True,
+    "bos_token_id": None,
+    "eos_token_id": None,
+}
+SHAPES = {
+    "model.embed_tokens.weight": (304, 4),
+    "model.norm.weight": (4,),
+    "model.layers.0.input_layernorm.weight": (4,),
+    "model.layers.0.post_attention_layernorm.weight": (4,),
+    **{f"model.layers.0.self_attn.{name}_proj.weight": (4, 4) for name in "qkvo"},
+    "model.layers.0.mlp.gate_proj.weight": (8, 4),
+    "model.layers.0.mlp.up_proj.weight": (8, 4),
+    "model.layers.0.mlp.down_proj.weight": (4, 8),
+}
+LORA = {
+    "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight": (16, 4),
+    "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight": (4, 16),
+}
+
+
+def write_weights(path: Path, shapes: Mapping[str, tuple[int, ...]], value: float = 0.5) -> None:
     import numpy as np
     from safetensors.numpy import save_file
 
+    save_file({name: np.full(shape, value, np.float32) for name, shape in shapes.items()}, path)
+
+
+def write_tokenizer(folder: Path, marks: tuple[str, ...] = ("ки", "<extra_0>")) -> None:
+    """One that knows bytes and `marks`."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(special_tokens=list(marks), initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator([], trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def write_model(folder: Path) -> None:
+    """A Llama of one layer that transformers loads, and a tokenizer of bytes with a chat template."""
     folder.mkdir()
-    settings = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "max_position_embeddings": 1024}
-    (folder / "config.json").write_text(json.dumps(settings))
-    save_file({"weight": np.zeros((4, 4), np.float32)}, folder / "model.safetensors")
-    (folder / "tokenizer.json").write_text("{}")
-    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": "{{ messages }}"}))
+    (folder / "config.json").write_text(json.dumps(SETTINGS))
+    write_weights(folder / "model.safetensors", SHAPES)
+    write_tokenizer(folder)
+    tokenizer = {"chat_template": TEMPLATE, "eos_token": "<|end|>", "tokenizer_class": "PreTrainedTokenizerFast"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
 
 
 def write_adapter(folder: Path, base: Any = "./base") -> None:
@@ -113,8 +162,10 @@ def write_adapter(folder: Path, base: Any = "./base") -> None:
     write_model(folder)
     write_model(folder.parent / "base")
     (folder / "config.json").unlink()
-    (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
-    settings = {"base_model_name_or_path": base, "r": 16, "lora_alpha": 32}
+    (folder / "model.safetensors").unlink()
+    write_weights(folder / "adapter_model.safetensors", LORA)
+    settings = {"base_model_name_or_path": base, "r": 16, "lora_alpha": 32, "peft_type": "LORA"}
+    settings |= {"target_modules": ["q_proj"], "task_type": "CAUSAL_LM"}
     (folder / "adapter_config.json").write_text(json.dumps(settings))
 
 

@@ -5,32 +5,26 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.unit.bad_input.kinds import DOMAIN, Case, Make, field, write_config, write_model
+from tests.unit.bad_input.kinds import (
+    DOMAIN,
+    SHAPES,
+    Case,
+    Make,
+    field,
+    write_config,
+    write_model,
+    write_tokenizer,
+    write_weights,
+)
 
 
 def write_classifier(folder: Path, classes: int = 2, hidden: int = 4) -> None:
-    """A reward model with a head, as far as it is looked at."""
-    import numpy as np
-    from safetensors.numpy import save_file
-
+    """A reward model with a head of two layers."""
     write_model(folder)
-    config = json.loads((folder / "config.json").read_text()) | {"hidden_size": 4, "architectures": ["Qwen2ForProcess"]}
+    config = json.loads((folder / "config.json").read_text()) | {"architectures": ["Qwen2ForProcess"]}
     (folder / "config.json").write_text(json.dumps(config))
-    head = {"score.0.weight": np.zeros((8, hidden), np.float32), "score.2.weight": np.zeros((classes, 8), np.float32)}
-    save_file(head, folder / "model.safetensors")
-
-
-def write_tokenizer(folder: Path, marks: tuple[str, ...] = ("ки", "<extra_0>")) -> None:
-    """One that knows bytes and `marks`."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(special_tokens=list(marks), initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator([], trainer)
-    tokenizer.save(str(folder / "tokenizer.json"))
+    head = {"score.0.weight": (8, hidden), "score.2.weight": (classes, 8), "score.0.bias": (8,)}
+    write_weights(folder / "model.safetensors", SHAPES | head | {"score.2.bias": (classes,)})
 
 
 def scorer(name: str, kind: str, *expected: str, write: Make = write_model, spoil: Make = lambda folder: None) -> Case:
@@ -39,7 +33,6 @@ def scorer(name: str, kind: str, *expected: str, write: Make = write_model, spoi
     def make(folder: Path) -> None:
         write_config(folder, DOMAIN)
         write(folder / "m")
-        write_tokenizer(folder / "m")
         spoil(folder / "m")
 
     return Case(name, ("plan", "c.yaml", "--set", f"grading.scorer={{type: {kind}, model: ./m}}"), expected, make)

@@ -11,10 +11,26 @@ from pathlib import Path
 import pytest
 
 from skillray.cli.main import main
-from tests.unit.bad_input import command_cases, config_cases, file_cases, graph_cases, scorer_cases
+from tests.unit.bad_input import (
+    chat_cases,
+    command_cases,
+    config_cases,
+    file_cases,
+    graph_cases,
+    scorer_cases,
+    weight_cases,
+)
 from tests.unit.bad_input.kinds import DOMAIN, MODEL, RECORDED, TABLES, Case, model, tables, write_adapter, write_config
 
-CASES = [*command_cases.CASES, *config_cases.CASES, *file_cases.CASES, *graph_cases.CASES, *scorer_cases.CASES]
+CASES = [
+    *chat_cases.CASES,
+    *command_cases.CASES,
+    *config_cases.CASES,
+    *file_cases.CASES,
+    *graph_cases.CASES,
+    *scorer_cases.CASES,
+    *weight_cases.CASES,
+]
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +66,19 @@ RIGHT = [
     tables("one-pool-question", config=RECORDED, pool=[file_cases.question(1)]),
     tables("answers-are-numbers", config=TABLES, pool=[file_cases.question(n, answer=n) for n in range(3)]),
     tables(
+        "a-mixture-names-a-skill-in-another-spelling",
+        config=TABLES
+        | {"students": [{"name": "a", "curriculum": {"type": "mixture", "parts": [{"skills": ["Sums"]}]}}]},
+    ),
+    tables("ids-are-numbers-and-texts", pool=[file_cases.question(1, question_id=1), file_cases.question(2)]),
+    tables("answers-are-numbers-and-texts", pool=[file_cases.question(1, answer=2), file_cases.question(2)]),
+    tables(
         "a-skill-without-pool-questions", config=TABLES, probe=[row | {"skills": ["other"]} for row in file_cases.PROBE]
     ),
     model("model", lambda folder: None),
     model("adapter", lambda folder: None, write=write_adapter, value="training.lora={}"),
     tables("to-be-labelled", config=file_cases.TO_LABEL, **file_cases.UNLABELLED),
+    *chat_cases.RIGHT,
     *graph_cases.RIGHT,
     *scorer_cases.RIGHT,
 ]

@@ -43,7 +43,7 @@ MAY_CHANGE = {
 ON_GPUS: dict[str, Any] = {
     "name": "r",
     "students": [{"name": "a", "curriculum": {"type": "stat-syn"}}],
-    "rollout": {"temperature": 0.5},
+    "rollout": {"temperature": 0.5, "samples": 3},
     "training": {"zero_stage": 3},
     "placement": {role: {"num_gpus": 1} for role in ("rollout", "grade", "embed", "train", "teacher", "prm")},
     "embedding": {"model": "embedded"},

@@ -261,3 +261,14 @@ def test_an_update_that_could_not_do_its_work_says_so_in_one_line() -> None:
         "no example had 3 losses yet, so nothing was edited; raise dynamics.first"
     )
     assert remark(update(Dynamics()).plan.notes) is None and remark({"pairs": 3.0}) is None
+
+
+def test_an_error_baseline_that_is_no_higher_than_the_mean_is_told() -> None:
+    notes = {"error": 2, "hard": 3, "easy": 4, "ambiguous": 1, "unseen": 0, "all_in_error_so_none_dropped": 0}
+    told = remark(notes | {"error_from_mean": 0.4, "hard_above_mean": 0.4})
+    assert told is not None and told.startswith(
+        "the error baseline (0.4 nats) is no higher than the mean loss, so the 2"
+    )
+    assert remark(notes | {"error_from_mean": 0.5, "hard_above_mean": 0.4}) is None
+    assert remark(notes | {"hard_above_mean": 0.4}) is None  # no baseline
+    assert remark(notes | {"error": 0, "error_from_mean": 0.4, "hard_above_mean": 0.4}) is None

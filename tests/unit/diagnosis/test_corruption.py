@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillray.diagnosis.corruption import corrupt, exchanged
+from skillray.diagnosis.corruption import corrupt, exchanged, kind_for
+from skillray.domains.arithmetic import ARITHMETIC
 from skillray.errors import DataError
 
 ANSWERED = ["1+1=2\n#### 2", "2+1=3\n#### 3", "no answer", "3-1=2\n#### 2", "9 #### is 9\n#### 9", "####"]
@@ -101,3 +102,23 @@ def test_nobody_gets_its_own(values: list[str]) -> None:
     assert given_.count(None) == max(0, 2 * most - len(values))
     if None not in given_:
         assert sorted(v for v in given_ if v) == sorted(values)
+
+
+def test_answers_are_exchanged_where_a_mean_loss_can_show_it() -> None:
+    """1 of 50 characters is MIN_SHARE; one more hides the answer."""
+    short, long = "x" * 43 + "\n#### 5", "x" * 44 + "\n#### 5"
+    assert (len(short), kind_for([short]), kind_for([long])) == (50, "answers", "solutions")
+    assert kind_for([short, short, long]) == "answers"  # the median decides
+    assert kind_for([]) == kind_for(["no answer"]) == "answers"
+    table = examples([f"{'so ' * 40}\n#### {n}" for n in range(10)])
+    found = corrupt(table, 0.5, "auto", random.Random(0))
+    assert found == corrupt(table, 0.5, "solutions", random.Random(0))
+    assert corrupt(examples(ANSWERED), 0.99, "auto", random.Random(0)) == corrupt(
+        examples(ANSWERED), 0.99, "answers", random.Random(0)
+    )
+
+
+@pytest.mark.parametrize("skill", ARITHMETIC.skills_of())
+def test_the_domain_s_own_solutions_exchange_answers(skill: str) -> None:
+    solutions = [ARITHMETIC.generate(skill, level, random.Random(n)).solution for n in range(20) for level in (1, 2, 3)]
+    assert kind_for(solutions) == "answers"

@@ -57,7 +57,8 @@ def marks(asked: Question, *lines: str) -> list[float]:
         (FRACTIONS, ("1/4=3/8", "#### 5/8"), [0, 1]),
         (FRACTIONS, ("1/4=25/100", "1/4+3/8=5/8", "#### 10/16"), [0, 1, 1]),
         (SUM, ("So 47+38=85 it is.", "#### 85"), [1, 1]),
-        (SUM, ("I think so.", "#### 85"), [0, 1]),
+        (SUM, ("I think so.", "#### 85"), [1]),  # nothing is claimed: neither right nor wrong
+        (SUM, ("47+38", "#### 85"), [0, 1]),  # in the terse form it is a step without an end
         (SUM, ("47+38=85",), [1, 0]),
         (SUM, ("#### 85.", "#### 84"), [1, 0]),
         (SUM, ("47+38=85", "#### 85 apples"), [1, 0]),

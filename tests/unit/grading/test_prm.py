@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skillray.errors import ConfigError, DataError
-from skillray.grading.prm import ChatPrm, Prm, TagPrm, TokenPrm, batches, encode
+from skillray.grading.prm import ChatPrm, Prm, TagPrm, TokenPrm, batches, encode, unnumbered
 from skillray.grading.prm_model import PrmModel
 from skillray.loop.prm import open_prm
 from skillray.training.model_folder import check_single_tokens
@@ -186,3 +186,22 @@ def test_batches_hold_everything_once_and_what_fits(lengths: list[int], limit: i
     assert sorted(index for group in groups for index in group) == list(range(len(lengths)))
     for group in groups:
         assert len(group) == 1 or len(group) * max(lengths[index] for index in group) <= limit
+
+
+@pytest.mark.parametrize(
+    ("step", "bare"),
+    [
+        ("Step 1: 2 + 3 = 5", "2 + 3 = 5"),
+        ("### Step 2. Add.", "Add."),
+        ("**Step 3:** Add.", "Add."),
+        ("**Step 3**: Add.", "Add."),
+        ("step 4) Add.", "Add."),
+        ("Step 5 - Add.", "Add."),
+        ("Step 1:", "Step 1:"),  # nothing would be left
+        ("Steps 1 to 3 are done.", "Steps 1 to 3 are done."),
+        ("Step 1 gives 5.", "Step 1 gives 5."),
+        ("Add. Step 2: no.", "Add. Step 2: no."),
+    ],
+)
+def test_a_step_has_one_number(step: str, bare: str) -> None:
+    assert unnumbered(step) == bare

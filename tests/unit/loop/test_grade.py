@@ -10,6 +10,7 @@ import pytest
 from skillray.config.model import GradingSettings
 from skillray.grading.answers import Verdict
 from skillray.grading.prm import ChatPrm
+from skillray.grading.steps import OutcomeStep
 from skillray.loop.grade import Grade
 from skillray.loop.prm import open_prm
 from skillray.store.schemas import ROLLOUTS
@@ -36,12 +37,14 @@ ROW = {
 }
 
 
-def judge(*responses: str) -> list[dict]:
+def judge(*responses: str, finished: bool = True) -> list[dict]:
     def steps(response):
         scores = SCORES[response]
         return scores if isinstance(scores, str) else tuple(StepScore(text=response, score=score) for score in scores)
 
-    samples = [ROW | {"response": response, "sample": place} for place, response in enumerate(responses)]
+    samples = [
+        ROW | {"response": response, "sample": place, "finished": finished} for place, response in enumerate(responses)
+    ]
     verdicts = {(response, "1"): Verdict.CORRECT for response in responses}
     return STAGE._judge(samples, [steps(response) for response in responses], verdicts)
 
@@ -51,6 +54,25 @@ def test_the_best_sample_decides():
     assert [row["judged"] for row in rows] == [False, True]
     assert not rows[0]["difficult"] and rows[1]["step_scores"] == [1.0, 0.9]
     assert [row["refused"] for row in rows] == [None, None]
+
+
+def test_an_answer_that_never_ended_is_difficult_however_good_its_steps():
+    [whole], [cut] = judge("good"), judge("good", finished=False)
+    assert not whole["difficult"] and cut["difficult"] and cut["judged"] and cut["step_scores"] == [1.0, 0.9]
+    assert not any(row["difficult"] for row in judge("nan", "above", finished=False))  # of those nothing is said
+
+
+def test_steps_that_a_domain_cannot_read_are_counted(tmp_path):
+    row = ROW | {"question": "What is 12+7?", "answer": "19", "source_id": None, "split": "profile", "sample": 0}
+    row |= {"num_tokens": 1, "finished": True}
+    texts = ["12 + 7 = 19 pens", "n = 12 + 7\nn = 19", "12+7=19\n#### 19"]
+    rows = [row | {"question_id": bytes([n]) * 16, "response": text} for n, text in enumerate(texts)]
+    found = Grade(GradingSettings(), domain="arithmetic").open()(pa.Table.from_pylist(rows, schema=ROLLOUTS))
+    assert found["unread_steps"].to_pylist() == [0, 2, 0]
+    assert found["step_scores"].to_pylist() == [[1.0, 1.0], [1.0], [1.0, 1.0]]
+    assert found["difficult"].to_pylist() == [False] * 3
+    outcome = Grade(GradingSettings(scorer=OutcomeStep()), domain=None).open()
+    assert outcome(pa.Table.from_pylist(rows, schema=ROLLOUTS))["unread_steps"].null_count == 3
 
 
 @pytest.mark.parametrize(
@@ -91,3 +113,16 @@ def test_a_reward_model_scores_the_steps_of_a_table(tmp_path):
     assert [row["refused"] is None for row in graded] == [True, False, True]
     assert "the reward model reads 256" in graded[1]["refused"]
     assert graded[2]["difficult"]  # nothing was written
+
+
+def test_thoughts_are_no_part_of_what_is_graded() -> None:
+    settings = GradingSettings(scorer=OutcomeStep())
+    rows = [
+        ROW | {"response": text, "sample": n, "num_tokens": 9, "finished": True}
+        for n, text in enumerate(("<think>\nIt is \\boxed{1}.\n</think>\n\n#### 2", "<think>It is 1", "#### 1"))
+    ]
+    table = pa.Table.from_pylist([{name: row.get(name) for name in ROLLOUTS.names} for row in rows], schema=ROLLOUTS)
+    graded = Grade(settings, domain=None).open()(table).to_pylist()
+    assert [row["response"] for row in graded] == ["#### 2", "", "#### 1"]
+    assert [row["correct"] for row in graded] == [False, False, True]
+    assert not any("think" in step for row in graded for step in row["step_texts"])

@@ -37,6 +37,15 @@ def test_texts_are_rows_or_paragraphs_each_once(tmp_path: Path, name: str) -> No
     assert sorted(read_texts(source)["text"].to_pylist()) == sorted(TEXTS_IN[:2])
 
 
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    """As Windows saves a file."""
+    (tmp_path / "t.txt").write_bytes(b"\xef\xbb\xbfA first text.\r\n\r\nA second one.\r\n")
+    assert read_texts(TextSource(path=str(tmp_path / "t.txt")))["text"].to_pylist() == [
+        "A first text.",
+        "A second one.",
+    ]
+
+
 def test_no_text_and_no_utf8_are_said_in_one_line(tmp_path: Path) -> None:
     for name, content, problem in (("a.txt", b" \n\n ", "has no text"), ("b.txt", b"caf\xe9", "no UTF-8 text")):
         (tmp_path / name).write_bytes(content)

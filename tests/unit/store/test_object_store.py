@@ -46,6 +46,25 @@ def test_a_file_is_replaced_or_created_once(bucket):
     assert not files.has_folder(f"{bucket}/run")
 
 
+@pytest.mark.parametrize("name", ["a b", "ü", "a%20b", "a+b", "a#b", "a?b", "~a", "[v1]", "a'b", "🙂", "{a}", "a&b=c"])
+def test_names_come_back_as_they_went(bucket, name):
+    path = f"{bucket}/names/{name}/f 1.json"
+    files.commit(path, b"one")
+    assert files.read_bytes(path) == b"one" and files.names_in(f"{bucket}/names/{name}") == ["f 1.json"]
+    files.remove_tree(f"{bucket}/names/{name}")
+    assert not files.exists(path)
+
+
+@pytest.mark.parametrize("name", ["a//b", "a\nb", "a/../b", "a/./b", "a\0b"])
+def test_a_name_that_no_file_can_have_is_one_line(bucket, name):
+    path = f"{bucket}/run/{name}/file"
+    for use in (files.exists, files.read_bytes, files.names_in, files.has_folder, files.remove_tree, files.versions):
+        with pytest.raises(ConfigError, match="no file of a bucket can be named so"):
+            use(path)
+    with pytest.raises(ConfigError, match="give another name"):
+        files.commit(path, b"")
+
+
 def test_of_many_that_create_at_once_one_wins(bucket):
     path, won = f"{bucket}/epochs/00000001", []
     tries = [

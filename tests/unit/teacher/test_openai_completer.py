@@ -138,3 +138,19 @@ def test_the_key_is_in_a_file_or_the_environment_and_its_absence_one_line(tmp_pa
         read_key(OpenAITeacherConfig(model="m", api_key_env="TEACHER_KEY"))
     with pytest.raises(TeacherError, match=r"api_key_file .*/gone: No such file"):
         read_key(OpenAITeacherConfig(model="m", api_key_file=str(tmp_path / "gone")))
+
+
+def test_a_key_is_what_a_request_can_send(tmp_path) -> None:
+    """A byte order mark and line ends, as Windows writes them, are no part of it."""
+    path, config = tmp_path / "key", OpenAITeacherConfig(model="m", api_key_file=str(tmp_path / "key"))
+    path.write_bytes(b"\xef\xbb\xbfsk-abc\r\n")
+    assert read_key(config) == "sk-abc"
+    for content, problem in (
+        ("sk-ä".encode(), "no request can send"),
+        (b"sk-a\nsk-b", "no request can send"),
+        ("sk-abc".encode("utf-16"), "is not UTF-8 text; save it as UTF-8"),
+        (b"\xef\xbb\xbf\r\n", "is empty"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(TeacherError, match=f"teacher.api_key_file .*/key .*{problem}"):
+            read_key(config)

@@ -143,3 +143,13 @@ def test_every_real_question_renders_within_the_limit(shared_data: Path, name: s
             text = prompts.render(request)
             assert question.question in text
             assert len(text) <= LIMIT
+
+
+def test_a_template_begins_behind_the_byte_order_mark_and_its_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "läuf [v1] 100% #1"
+    folder.mkdir()
+    (folder / "solve.j2").write_bytes(b"\xef\xbb\xbfSolve:\r\n{{ question }}")
+    assert Prompts(str(folder)).render(Solve(question=QUESTION, sample=0)) == "Solve:\nWhat is it?"
+    (folder / "solve.j2").write_bytes("Löse: {{ question }}".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"solve\.j2 is not UTF-8 text; save it as UTF-8"):
+        Prompts(str(folder))

@@ -74,7 +74,7 @@ def test_losses_and_gradients_are_those_of_all_logits(
     expected = reference(model, ids, targets)
     wanted = gradients(model, expected)
     losses = ExampleLosses(model)
-    found = losses(ids, POSITIONS, targets, MASK)
+    (found,) = losses(ids, POSITIONS, targets, MASK)
     assert losses.fused is fused
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(gradients(model, found), wanted, rtol=1e-5, atol=1e-5)
@@ -83,13 +83,13 @@ def test_losses_and_gradients_are_those_of_all_logits(
 def test_a_head_of_zeros_gives_even_odds() -> None:
     model, (ids, targets) = model_of("llama"), batch()
     model.lm_head.weight.data.zero_()
-    found = ExampleLosses(model)(ids, POSITIONS, targets, MASK)
+    (found,) = ExampleLosses(model)(ids, POSITIONS, targets, MASK)
     assert found.tolist() == pytest.approx([8 * math.log(VOCABULARY), 3 * math.log(VOCABULARY)])
 
 
 def test_an_example_without_loss_tokens_has_no_loss_and_no_gradient() -> None:
     model, (ids, targets) = model_of("llama"), batch()
-    found = ExampleLosses(model)(ids, POSITIONS, targets, torch.zeros_like(MASK))
+    (found,) = ExampleLosses(model)(ids, POSITIONS, targets, torch.zeros_like(MASK))
     assert found.tolist() == [0.0, 0.0]
     grads = gradients(model, found)  # they are there: workers average them
     assert "lm_head.weight" in grads
@@ -99,7 +99,7 @@ def test_an_example_without_loss_tokens_has_no_loss_and_no_gradient() -> None:
 def test_losses_of_bf16_are_fp32() -> None:
     model, (ids, targets) = model_of("llama").to(torch.bfloat16), batch()
     expected = reference(model, ids, targets)
-    found = ExampleLosses(model)(ids, POSITIONS, targets, MASK)
+    (found,) = ExampleLosses(model)(ids, POSITIONS, targets, MASK)
     assert found.dtype is torch.float32
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=0)
 
@@ -112,7 +112,7 @@ def test_adapters_may_be_on_the_head_too(tmp_path: Path) -> None:
         model, (ids, wanted) = get_peft_model(model_of("llama"), config), batch()
         expected = reference(model, ids, wanted)
         losses = ExampleLosses(model)
-        found = losses(ids, POSITIONS, wanted, MASK)
+        (found,) = losses(ids, POSITIONS, wanted, MASK)
         assert losses.fused is fused
         torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
         assert all("lora_" in name for name in gradients(model, found))
@@ -143,6 +143,49 @@ def test_no_tensor_has_all_logits(monkeypatch: pytest.MonkeyPatch) -> None:
         logits = model(input_ids=ids, logits_to_keep=positions, use_cache=False).logits[mask]
         torch.nn.functional.cross_entropy(logits, targets[mask], reduction="sum").backward()
     with blocks:
-        ExampleLosses(model)(ids, positions, targets, mask).sum().backward()
+        ExampleLosses(model)(ids, positions, targets, mask)[0].sum().backward()
     assert whole.elements == (length - 1) * vocabulary
     assert blocks.elements == HIDDEN * vocabulary  # the head, looked at
+
+
+def adapted(family: str, **changes: Any) -> Any:
+    """A model under an adapter that has moved it."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
+    return get_peft_model(model_of(family, **changes), config)
+
+
+@pytest.mark.parametrize("family", ["llama", "granite"])  # the head ends in losses, and the model's own forward
+@pytest.mark.parametrize("block", [2**26, 3 * VOCABULARY])
+def test_divergence_from_the_start_model_is_that_of_all_logits(
+    monkeypatch: pytest.MonkeyPatch, family: str, block: int
+) -> None:
+    monkeypatch.setattr(loss, "LOGITS_AT_ONCE", block)
+    model, (ids, targets) = adapted(family), batch()
+    with torch.no_grad(), model.disable_adapter():
+        start = model(input_ids=ids, use_cache=False).logits[:, POSITIONS].log_softmax(-1)
+    student = model(input_ids=ids, use_cache=False).logits[:, POSITIONS].log_softmax(-1)
+    by_token = torch.nn.functional.kl_div(student, start, reduction="none", log_target=True).sum(-1)
+    expected = (by_token * MASK).sum(dim=1)
+    expected_gradients, expected_nll = gradients(model, expected), reference(model, ids, targets)
+    nll, divergence = ExampleLosses(model, diverges=True)(ids, POSITIONS, targets, MASK)
+    assert min(expected.tolist()) > 0.0
+    torch.testing.assert_close(nll, expected_nll, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(divergence, expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(gradients(model, divergence), expected_gradients, rtol=1e-4, atol=1e-6)
+
+
+def test_a_new_adapter_has_not_diverged() -> None:
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM")
+    model, (ids, targets) = get_peft_model(model_of("llama"), config), batch()
+    assert ExampleLosses(model, diverges=True)(ids, POSITIONS, targets, MASK)[1].tolist() == [0.0, 0.0]
+
+
+def test_divergence_of_two_odds_by_hand() -> None:
+    """Even odds against 3 to 1: half of log(2/3), and half of log 2."""
+    student, start = torch.tensor([[math.log(3.0), 0.0]]), torch.zeros(1, 2)
+    expected = 0.5 * math.log(0.5 / 0.75) + 0.5 * math.log(0.5 / 0.25)
+    assert loss._divergence(student, start).tolist() == pytest.approx([expected])
