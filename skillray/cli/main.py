@@ -1,6 +1,6 @@
-"""skillray run | plan | report | profile | graph | data | teacher | doctor.
+"""skillray run | plan | report | profile | evaluate | gate | graph | data | teacher | doctor.
 
-Exit codes: 0 done, 2 change something, 1 anything else.
+Exit codes: 0 done, 2 change something (a closed gate too), 1 anything else.
 
 A command imports what it needs when it is called, its settings first: help and a wrong word come at once.
 """
@@ -92,6 +92,51 @@ def profile(run_dir: Folder, as_json: AsJson = False) -> None:
 
     run_folder = _known(run_dir)
     print(json.dumps(profile_json(run_folder), indent=2) if as_json else profile_table(run_folder))
+
+
+@app.command()
+def evaluate(
+    model_or_run: Annotated[str, typer.Argument(help="A model folder or Hugging Face id, a run folder, or a URL")],
+    sets: Annotated[str, typer.Option(help="NAME or NAME=FILE, with commas; by default all that the config has")] = "",
+    out: Annotated[str | None, typer.Option(help="A folder; RUN/evaluations by default, where a run is given")] = None,
+    model: Annotated[str | None, typer.Option(help="What the server at the URL calls the model")] = None,
+    config: Annotated[str | None, typer.Option(help="A YAML file whose rollout, placement and sets are taken")] = None,
+    set_: Sets = None,
+    tasks: Annotated[str, typer.Option(help="Tasks of lm-evaluation-harness, with commas")] = "",
+    tasks_folder: Annotated[str | None, typer.Option(help="A folder with task definitions of your own")] = None,
+    tasks_limit: Annotated[int | None, typer.Option(help="Questions of each task, at most", min=1)] = None,
+) -> None:
+    """Accuracy, avg@k, pass@k or maj@k of evaluation sets, and lm-eval's tasks; the same command again goes on.
+
+    Of a run: its models before training, and what the last round of every student made.
+    """
+    from skillray.cli.evaluate import Asked
+    from skillray.cli.evaluate import evaluate as work
+    from skillray.loop.outside import Outside
+
+    named = tuple(task for task in tasks.split(",") if task)
+    asked = Asked(
+        target=model_or_run,
+        sets=sets,
+        out=out,
+        served=model,
+        config=config,
+        overrides=set_ or [],
+        outside=Outside(named, tasks_folder, tasks_limit) if named else None,
+    )
+    sys.exit(work(asked))
+
+
+@app.command()
+def gate(
+    run_dir: Folder,
+    student: Annotated[str | None, typer.Option(help="Which one, where the run has several")] = None,
+    margin: Annotated[float, typer.Option(help="Share of questions that anything else may lose")] = 0.02,
+) -> None:
+    """Exit code 0 when a student got better at its task and nowhere else worse than the margin, else 2."""
+    from skillray.cli.gate import gate as work
+
+    sys.exit(work(_known(run_dir), student, margin))
 
 
 @app.command()

@@ -24,7 +24,7 @@ def run_config(config: RunConfig, run_dir: str | None) -> int:
         print(f"{run.path} is complete: nothing to do")
         return _finish(run)
     preflight(config, run)
-    _make_folder(run)
+    make_folder(run)
     started = time.monotonic()
     with writing(run.path, tell=lambda line: print(line, file=sys.stderr)) as fence:
         _refuse_changes(run, config)  # again, now that nobody else can write it
@@ -49,7 +49,7 @@ def run_folder(path: str) -> RunFolder:
     return run
 
 
-def _make_folder(run: RunFolder) -> None:
+def make_folder(run: RunFolder) -> None:
     """A bucket has no folders to make."""
     try:
         if not is_url(run.path):

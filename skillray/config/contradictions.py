@@ -19,9 +19,14 @@ if TYPE_CHECKING:  # the model asks here, so it cannot be imported
     from skillray.training.settings import TrainingSettings
 
 
+OWN = frozenset({"held_out", "difficult", "mean"})
+"""Columns of the table of sets that every run has."""
+
+
 def contradictions(config: RunConfig) -> Iterator[str]:
     """Every pair of fields that cannot both be meant, the first one first."""
     yield from _recorded(config)
+    yield from _evaluation(config)
     yield from _grading(config)
     if config.data.type == "tables":
         yield from _tables(config, config.data)
@@ -76,6 +81,25 @@ def _recorded(config: RunConfig) -> Iterator[str]:
         yield "rollout.recorded: no student uses it; give a student `recorded`, the name it has in that file"
 
 
+def _evaluation(config: RunConfig) -> Iterator[str]:
+    names = [one.name for one in config.evaluation.sets]
+    if twice := [name for name in names if names.count(name) > 1]:
+        yield f"evaluation.sets: two are called {twice[0]!r}; give one of them another `name`"
+    if OWN & set(names):
+        yield f"evaluation.sets: {min(OWN & set(names))!r} is a column of the table already; take another `name`"
+    students = {student.name for student in config.students}
+    for place, contrast in enumerate(config.evaluation.contrasts):
+        for name in (contrast.arm, contrast.control):
+            if name not in students:
+                names_known = ", ".join(sorted(students))
+                yield f"evaluation.contrasts.{place}: there is no student {name!r}; there are {names_known}"
+        if contrast.arm == contrast.control:
+            yield f"evaluation.contrasts.{place}: {contrast.arm!r} cannot be compared with itself; name two students"
+    pairs = [frozenset((contrast.arm, contrast.control)) for contrast in config.evaluation.contrasts]
+    if again := [pair for pair in pairs if pairs.count(pair) > 1]:
+        yield f"evaluation.contrasts: {' and '.join(sorted(again[0]))} stand there twice; every pair counts once"
+
+
 def _grading(config: RunConfig) -> Iterator[str]:
     scorer, samples = config.grading.scorer, config.rollout.samples
     if isinstance(scorer, ConsistencyStep) and samples < (votes := max(2, scorer.min_votes)):
@@ -87,6 +111,8 @@ def _grading(config: RunConfig) -> Iterator[str]:
 
 
 def _tables(config: RunConfig, data: TableData) -> Iterator[str]:
+    if data.profile is not None and "profile_share" in data.model_fields_set and data.profile_share != 0.5:
+        yield "data.profile and data.profile_share: both say how many questions are the profile; leave one out"
     if data.pool == data.probe:
         yield f"data.pool and data.probe are both {data.pool.path}: no question would be left to train on"
     if data.labelling is not None and data.labels is not None:

@@ -19,6 +19,7 @@ from pydantic import (
 from skillray.chat.prompt import BARE, StudentPrompt
 from skillray.chat.sampling import Sampling
 from skillray.config.contradictions import contradictions
+from skillray.config.evaluation import EvaluationSettings
 from skillray.config.students import Name, StudentConfig
 from skillray.domains import DOMAINS
 from skillray.grading.difficulty import AdaptmiFilter, StatFilter
@@ -111,7 +112,10 @@ class TableData(Value):
     """Pool questions without a reference answer; what is left out is counted in the report. MATH's train set has a few
     with an empty box."""
     profile_share: float = Field(0.5, gt=0.0, lt=1.0)
-    """Of the probe set; the rest is held out. STAT cuts MATH's test set 1k : 4k (arXiv 2510.10023, 1.1)."""
+    """Of the probe set, by a hash that no seed changes; the rest is held out."""
+    profile: PositiveInt | None = None
+    """Exactly so many questions of the probe set, drawn by the run's seed, instead of a share. STAT cuts MATH's test
+    set at random into 1k and 4k (arXiv 2510.10023, 2.1)."""
     max_held_out: PositiveInt | None = None
     """Score at most this many held-out questions, chosen by hash."""
     replay: TextSource | None = None
@@ -291,6 +295,7 @@ class RunConfig(Value):
     rollout: RolloutSettings = RolloutSettings()
     grading: GradingSettings = GradingSettings()
     diagnosis: DiagnosisSettings = DiagnosisSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     embedding: EmbeddingSettings | None = None
     """For curricula that look at neighbours, and for `graph`, whose near-duplicate skills it finds."""
     training: TrainingSettings = TrainingSettings()
@@ -332,6 +337,13 @@ class RunConfig(Value):
         if self.rollout.dtype == "auto":
             changed["dtype"] = "bf16" if on_gpu or (real and engine == "vllm") else "fp32"
         object.__setattr__(self, "rollout", self.rollout.model_copy(update=changed))
+        return self
+
+    @model_validator(mode="after")
+    def _sets_sampled(self) -> Self:
+        """What a set leaves out is the run's; said once, so that config.yaml holds all of it."""
+        sets = tuple(one.sampled(self.rollout.alone) for one in self.evaluation.sets)
+        object.__setattr__(self, "evaluation", self.evaluation.model_copy(update={"sets": sets}))
         return self
 
     @model_validator(mode="after")

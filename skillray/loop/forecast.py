@@ -14,9 +14,11 @@ from skillray.curriculum.draw import num_kept
 from skillray.curriculum.dynamics import SOLUTIONS
 from skillray.curriculum.sws import Sws
 from skillray.domains import DOMAINS
+from skillray.evaluation.benchmarks import BENCHMARKS
 from skillray.loop.asked import most_tokens
 from skillray.loop.chats import chat_notes
 from skillray.loop.concepts import JUDGES
+from skillray.loop.evaluation_sets import source_of
 from skillray.loop.needs import needs_of
 from skillray.loop.skill_graph import files_of, read_draft
 from skillray.loop.sources import num_rows
@@ -75,7 +77,7 @@ def forecast(config: RunConfig) -> Forecast:
     known: list[tuple[tuple[Any, ...], Step]] = []
     for student in config.students:
         first = config.starts_alike(student)[0] is student
-        steps += _evidence(config, student, 0, sizes) if first else []
+        steps += [*_evidence(config, student, 0, sizes), *_sets(config, student, -1)] if first else []
         for index in range(student.rounds(config.rounds)):
             study = _study(config, student, index, sizes["pool"])
             made = [
@@ -86,6 +88,7 @@ def forecast(config: RunConfig) -> Forecast:
             ]
             steps += [_once(step, _same(config, student, step), known) for step in made]
             steps += _evidence(config, student, index + 1, sizes)
+        steps += _sets(config, student, student.rounds(config.rounds) - 1)
     needs, problems = needs_of(config)
     return Forecast(steps=tuple(steps), needs=tuple(needs), problems=tuple(problems), notes=tuple(chat_notes(config)))
 
@@ -102,7 +105,7 @@ def _sizes(config: RunConfig) -> dict[str, int | None]:
         }
         return {split: count * skills for split, count in per_skill.items()}
     pool, probe = num_rows(data.pool), num_rows(data.probe)
-    profile = None if probe is None else round(probe * data.profile_share)
+    profile = None if probe is None else data.profile or round(probe * data.profile_share)
     held_out = None if probe is None or profile is None else min(probe - profile, data.max_held_out or probe)
     others = {f"profile-{one.name}": num_rows(one) for one in data.profiles}
     return {"pool": pool, "profile": profile, "held_out": held_out, **others}
@@ -188,6 +191,21 @@ def _evidence(config: RunConfig, student: StudentConfig, index: int, sizes: dict
                 tokens=tokens,
             )
         )
+    return steps
+
+
+def _sets(config: RunConfig, student: StudentConfig, made: int) -> list[Step]:
+    """Answers to the evaluation sets, of what round `made` makes; before any training it is -1."""
+    steps = []
+    for one in config.evaluation.sets:
+        assert one.samples is not None and one.sampling is not None, "a run's config fills them in"
+        questions = num_rows(source_of(one))
+        if questions is None and one.benchmark is not None and one.path == BENCHMARKS[one.benchmark].hub:
+            questions = BENCHMARKS[one.benchmark].rows
+        rows = f"{one.name}: "
+        rows += "?" if questions is None else f"{questions * one.samples} answers to {questions} questions"
+        tokens = None if questions is None else questions * one.samples * one.sampling.max_new_tokens
+        steps.append(Step(student=student.name, round=made, verb="evaluate", rows=rows, role="rollout", tokens=tokens))
     return steps
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from skillray.config.model import QuestionSource, RunConfig
 from skillray.errors import DataError
+from skillray.loop.evaluation_sets import source_of
 from skillray.loop.prm import NEURAL
 from skillray.loop.skill_graph import files_of
 from skillray.loop.sources import paths_of
@@ -93,6 +94,7 @@ def _inputs(config: RunConfig) -> dict[str, Input]:
         named = {"pool": config.data.pool, "probe": config.data.probe, "labels": config.data.labels}
         found |= {f"data.{name}": source for name, source in named.items() if source is not None}
         found |= {f"data.profiles.{source.name}": source for source in config.data.profiles}
+    found |= {f"evaluation.sets.{one.name}": source_of(one) for one in config.evaluation.sets}
     found |= {field: GraphSource(path) for field, path in files_of(config.graph).items()}
     if config.data.replay is not None:
         found["data.replay"] = config.data.replay

@@ -21,6 +21,7 @@ from skillray.errors import ConfigError, DataError, MissingExtraError
 from skillray.grading.prm import BAD, GOOD, ChatPrm, TagPrm, TokenPrm, encode
 from skillray.loop.asked import longest_task
 from skillray.loop.chats import refuse_long_prompts, rehearse_chats
+from skillray.loop.evaluation_sets import read_set, source_of
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
 from skillray.loop.rehearse import rehearse_models
@@ -68,14 +69,7 @@ def preflight(config: RunConfig, run: RunFolder | None = None) -> None:
 
 
 def _check_settings(config: RunConfig, run: RunFolder | None) -> None:
-    _check_engine(config)
-    first_of = {student.model: place for place, student in reversed(list(enumerate(config.students)))}
-    for model, place in first_of.items():
-        with _naming(f"students.{place}.model"):
-            folder = check_model(model)
-        if folder is not None:
-            _check_model_settings(config, model, folder)
-    rehearse_chats(config)
+    check_answering(config)
     _check_scorer(config)
     for teacher in config.teachers:
         _check_teacher(config, teacher)
@@ -89,6 +83,7 @@ def _check_settings(config: RunConfig, run: RunFolder | None) -> None:
         _check_made(config, graph_from_json(read_json(run.graph)))
         return
     check_graph(config)
+    check_sets(config)
     if config.data.replay is not None:
         with _naming("data.replay"):
             check_texts(config.data.replay)
@@ -96,6 +91,18 @@ def _check_settings(config: RunConfig, run: RunFolder | None) -> None:
         _check_domain(config, config.data)
     else:
         _check_tables(config, config.data)
+
+
+def check_answering(config: RunConfig) -> None:
+    """Whether every student's model can answer."""
+    _check_engine(config)
+    first_of = {student.model: place for place, student in reversed(list(enumerate(config.students)))}
+    for model, place in first_of.items():
+        with _naming(f"students.{place}.model"):
+            folder = check_model(model)
+        if folder is not None:
+            _check_model_settings(config, model, folder)
+    rehearse_chats(config)
 
 
 def _check_engine(config: RunConfig) -> None:
@@ -179,6 +186,14 @@ def _check_model_settings(config: RunConfig, model: str, folder: str) -> None:
         )
 
 
+def check_sets(config: RunConfig) -> None:
+    """Sets in files are read as the run will do it; what would have to be downloaded is left to the run."""
+    for place, one in enumerate(config.evaluation.sets):
+        if _rows(f"evaluation.sets.{place}", source_of(one)) is not None:
+            with _naming(f"evaluation.sets.{place}"):
+                read_set(one)
+
+
 def check_graph(config: RunConfig) -> None:
     """What its files make, without what a teacher or embeddings would add."""
     for field, path in files_of(config.graph).items():
@@ -215,7 +230,7 @@ def _check_tables(config: RunConfig, data: TableData) -> None:
         _check_recorded(config)
         return
     with _naming("data"):
-        splits, graph = from_tables(data)
+        splits, graph = from_tables(data, seed=config.seed)
     refuse_long_prompts(config, [text for part in ("profile", "held_out") for text in splits[part]["question"]])
     _check_levels(config, pc.max(splits["pool"]["level"]).as_py())
     by_split = {split: set(pc.unique(table["subject"]).to_pylist()) - {None, ""} for split, table in splits.items()}

@@ -56,10 +56,14 @@ def from_domain(
 
 
 def from_tables(
-    data: TableData, tell: Callable[[str], None] = lambda note: None, named: Mapping[str, list[str]] | None = None
+    data: TableData,
+    tell: Callable[[str], None] = lambda note: None,
+    named: Mapping[str, list[str]] | None = None,
+    seed: int = 0,
 ) -> tuple[dict[str, pa.Table], SkillGraph]:
-    """Questions that somebody has; the probe set is cut by the hash of the question, pool copies of it are dropped.
+    """Questions that somebody has; pool copies of the probe set are dropped.
 
+    The probe set is cut by the hash of the question, or, where `data.profile` says how many are the profile, by `seed`.
     `tell` is given a line for whatever was left out. Where there are several subjects, skills are named by subject.
     `named`: the skills of each question, by a teacher; before there are any (`data.labelling`) no question has one.
 
@@ -76,8 +80,9 @@ def from_tables(
         others = " or data.profiles" if profiles else ""
         tell(f"data.pool: left out {len(whole) - len(pool)} that data.probe{others} has too")
     splits: dict[str, list[Row]] = {"pool": pool, "profile": [], "held_out": []}
+    profile = _profile(probe, data, seed)
     for row in probe:
-        splits["profile" if _fraction(row["question_id"]) < data.profile_share else "held_out"].append(row)
+        splits["profile" if row["question_id"] in profile else "held_out"].append(row)
     splits["held_out"] = sorted(splits["held_out"], key=lambda row: row["question_id"])[: data.max_held_out]
     splits |= _not_held_out(profiles, splits["held_out"], tell)
     if data.labels and not any(row["question"] in labels for rows in splits.values() for row in rows):
@@ -86,7 +91,8 @@ def from_tables(
         )
     for split, rows in splits.items():
         if not rows:
-            raise DataError(f"data: no question is left for the {split} split; give more rows or another profile_share")
+            which = "profile_share" if data.profile is None else f"profile than {data.profile}"
+            raise DataError(f"data: no question is left for the {split} split; give more rows or another {which}")
     labelled = next((row for rows in splits.values() for row in rows if row["skills"]), None)
     if data.labelling and named is None:
         if labelled:
@@ -165,7 +171,7 @@ def _normal(row: Mapping[str, Any], labels: Mapping[str, list[str]]) -> Row:
             f"{where}: answer {as_text(row['answer'])} is kept as a floating-point number, which is exact below "
             "2^53 only; give the answers as texts or whole numbers"
         )
-    solution, answer = _reference(row)
+    solution, answer = reference_of(row)
     if not question or not answer:
         raise DataError(f"{where}: {'question' if not question else 'answer'} is empty; fill it or remove the row")
     skills = row.get("skills") or labels.get(question) or []
@@ -187,7 +193,7 @@ def _normal(row: Mapping[str, Any], labels: Mapping[str, list[str]]) -> Row:
     }
 
 
-def _reference(row: Mapping[str, Any]) -> tuple[str, str]:
+def reference_of(row: Mapping[str, Any]) -> tuple[str, str]:
     """(solution, answer); the answer is empty where there is none."""
     solution, answer = as_text(row.get("solution")), as_text(row.get("answer"))
     if "####" in answer and not solution:  # GSM8K as published: the answer column is the solution, then #### and X
@@ -202,7 +208,7 @@ def _answered(rows: list[Row], data: TableData, tell: Callable[[str], None]) -> 
     """Pool questions without an answer left out, where the config says so; else they are refused later, by row."""
     if data.unanswered == "refuse":
         return rows
-    answered = [row for row in rows if _reference(row)[1]]
+    answered = [row for row in rows if reference_of(row)[1]]
     if len(answered) < len(rows):
         tell(f"data.pool: left out {len(rows) - len(answered)} without an answer (data.unanswered)")
     return answered
@@ -210,6 +216,14 @@ def _answered(rows: list[Row], data: TableData, tell: Callable[[str], None]) -> 
 
 def _distinct(rows: Iterable[Row]) -> list[Row]:
     return list({row["question_id"]: row for row in reversed(list(rows))}.values())[::-1]
+
+
+def _profile(probe: list[Row], data: TableData, seed: int) -> set[bytes]:
+    """Ids of the questions that are the profile: a share by hash, or exactly so many, the first in an order by seed."""
+    ids = [row["question_id"] for row in probe]
+    if data.profile is None:
+        return {one for one in ids if _fraction(one) < data.profile_share}
+    return set(sorted(ids, key=lambda one: content_id("profile", seed, one))[: data.profile])
 
 
 def _fraction(question_id: bytes) -> float:

@@ -148,6 +148,10 @@ class RayVerbs:
         await self._maybe_shared(Verb.ANSWER, student, round_index)
         await self._warn(student)
 
+    async def evaluate(self, student: StudentConfig, round_index: int) -> None:
+        if self._config.evaluation.sets:
+            await self._maybe_shared(Verb.EVALUATE, student, round_index)
+
     async def diagnose(self, student: StudentConfig, round_index: int) -> None:
         await self._maybe_shared(Verb.DIAGNOSE, student, round_index)
         await self._warn(student)
@@ -169,7 +173,7 @@ class RayVerbs:
         """Students that are asked the same in the same state have one runner between them."""
         await self._runner(Verb.PLAN, (student,), round_index)
         segment = self._run.round(student.name, round_index).segment()
-        if not segment.targets.table("asked").complete() or segment.targets.table("answers").complete():
+        if not segment.targets.table("asked").complete() or segment.targets.table("usable").complete():
             return
         shared = segment.shared_targets.path
         if shared not in self._shared:
@@ -289,6 +293,8 @@ class RayVerbs:
         if verb is Verb.DIAGNOSE:
             return Need.GAPS not in needs or following.table("gaps").complete()
         made = self._run.round(student.name, index - 1) if index else self._run.base(student.name)
+        if verb is Verb.EVALUATE:
+            return all(made.answers(one.name).complete() for one in self._config.evaluation.sets)
         return made.table("scores").complete() and (not needs or following.table("graded").complete())
 
     async def _start_teacher(self) -> None:
@@ -357,7 +363,7 @@ class RayVerbs:
             if verb in (Verb.PREPARE, Verb.SUMMARISE):
                 self._status.took(f"run/{step}", value)
                 continue
-            made = round_index - 1 if verb is Verb.ANSWER or verb is Verb.DIAGNOSE else round_index
+            made = round_index - 1 if verb in (Verb.ANSWER, Verb.EVALUATE, Verb.DIAGNOSE) else round_index
             folder = f"round-{made:03d}" if made >= 0 else "base"
             for name in names:
                 self._status.took(f"{name}/{folder}/{step}", value)

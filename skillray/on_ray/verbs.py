@@ -7,10 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from skillray.config import RunConfig, StudentConfig, identity_hash
+from skillray.config.evaluation import EvaluationSet
 from skillray.config.students import Stage
 from skillray.curriculum.base import Need, Plan
 from skillray.grading.pool import AnswerPool
+from skillray.loop.decontaminate import evaluation_tables, overlap_notes, without_leaks
 from skillray.loop.diagnose import Diagnose, choose_difficult, label_failure_rates
 from skillray.loop.grade import Grade
 from skillray.loop.inputs import model_content, note_inputs, scorer_content
@@ -22,7 +26,7 @@ from skillray.loop.questions import (
     splits_of,
 )
 from skillray.loop.replay import read_texts
-from skillray.loop.roll_out import Recorded, RollOut
+from skillray.loop.roll_out import Recorded, RollOut, roll_out_of
 from skillray.loop.rounds import Verb
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
@@ -31,6 +35,7 @@ from skillray.on_ray import counting
 from skillray.on_ray.counting import RollOutHere
 from skillray.on_ray.data import Job, Link, Progress, run_chain
 from skillray.on_ray.drafting import Drafting
+from skillray.on_ray.evaluation import answer_sets, write_sets
 from skillray.on_ray.neighbours import embed_questions, find_neighbours
 from skillray.on_ray.questions import make_questions
 from skillray.on_ray.reply_logs import teachers_of
@@ -102,8 +107,13 @@ class Runner:
     def _make_questions(self) -> None:
         notes = list[str]()
         tables, graph = make_questions(self.run, self.config, self.teacher(), self.chain, self.fence, notes.append)
+        write_sets(self.run, self.config.evaluation.sets, self.fence)
         for split, questions in tables.items():
-            self.run.questions(split).write(questions, fence=self.fence)
+            if split != "pool":
+                self.run.questions(split).write(questions, fence=self.fence)
+        pool, found = self._decontaminated(tables["pool"])
+        self.run.questions("pool").write(pool, fence=self.fence)
+        notes += found
         if self.config.rollout.recorded is not None:
             answers = recorded_rollouts(self.config.rollout.recorded.path, self._recorded_names(), tables)
             self.run.recorded().write(answers, fence=self.fence)
@@ -112,6 +122,13 @@ class Runner:
         if notes:
             self.fence.commit_json(self.run.data_notes, notes)
         self.fence.commit_json(self.run.graph, graph_json(graph))
+
+    def _decontaminated(self, pool: pa.Table) -> tuple[pa.Table, list[str]]:
+        tables = [table.read(["question", "answer"]) for table in evaluation_tables(self.run, self.config)]
+        if not tables:
+            return pool, []
+        with AnswerPool(deadline_s=self.config.grading.answer_timeout_s) as answers:
+            return without_leaks(pool, tables, answers.same, remove=self.config.evaluation.decontaminate)
 
     def _check_recorded(self) -> None:
         """A student that was added may be one whose answers nobody recorded."""
@@ -150,6 +167,19 @@ class Runner:
             if self._needs(student):
                 for name in ("rollouts", "graded"):
                     self._link(profile.table(name), self.run.round(student.name, 0).table(name))
+
+    def evaluate(self) -> None:
+        """Answer the evaluation sets with the checkpoint that the round starts from.
+
+        Before any training the tables go to a shared folder, keyed by all they depend on, as those of `answer` do.
+        """
+        sets = self.config.evaluation.sets
+        questions = {one.name: self.run.evaluation_set(one.name) for one in sets}
+        with self.timed("evaluate"):
+            answer_sets(self.config, questions, self._set_folder, self._answering_set, self.chain)
+        for student in self.students if not self.round else ():
+            for one in sets:
+                self._link(self._set_folder(one).answers(one.name), self.run.base(student.name).answers(one.name))
 
     def diagnose(self) -> None:
         if not self._needs_gaps():
@@ -266,6 +296,15 @@ class Runner:
             known = read_json(segment.study)
             self.fence.commit_json(segment.study, known | {"notes": {**known["notes"], **notes}})
             examples.write_all(parts, fence=self.fence)
+        self._note_overlap(segment, examples)
+
+    def _note_overlap(self, segment: RoundFolder, examples: Table) -> None:
+        """How much of what is trained on holds words of evaluation questions: for every method, once."""
+        known = read_json(segment.study)
+        if "texts_trained_on" not in known["notes"]:
+            found = overlap_notes(examples, evaluation_tables(self.run, self.config))
+            if found:
+                self.fence.commit_json(segment.study, known | {"notes": {**known["notes"], **found}})
 
     def write_schedule(self, index: int) -> None:
         segment = self.folder().segment(index)
@@ -303,6 +342,11 @@ class Runner:
         """The same checkpoint answers otherwise than where it is scored."""
         changed = {"samples": samples, "temperature": temperature, "seed": seed}
         return self._by_engine(self._roll_out().model_copy(update=changed))
+
+    def _answering_set(self, one: EvaluationSet) -> Link:
+        """With a seed that no round changes: the same random numbers before and after."""
+        prompt = self.config.prompt_of(self.student)
+        return self._by_engine(roll_out_of(self.config, one, self.checkpoint(self.round), prompt))
 
     def _by_engine(self, roll_out: RollOut) -> Link:
         """`roll_out`, by the engine of the run."""
@@ -375,6 +419,14 @@ class Runner:
             identify(config.teacher_for(Task.NAME_MISSING_SKILLS)).model,
         )
         return self.run.shared(identity_hash(source, questions, settings))
+
+    def _set_folder(self, one: EvaluationSet) -> RoundFolder:
+        """Where this checkpoint's answers to a set are: before training, where all that decides about them is a key."""
+        if self.round:
+            return self.run.round(self.student.name, self.round - 1)
+        asked, model = self.run.evaluation_set(one.name).fingerprint(), model_content(self.run, self.student.name)
+        config, prompt = self.config, self.config.prompt_of(self.student)
+        return self.run.shared(identity_hash("evaluation", model, asked, one, config.seed, config.rollout, prompt))
 
     def _link(self, source: Table, place: Table) -> None:
         if source.complete() and not place.complete():

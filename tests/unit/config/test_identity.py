@@ -54,6 +54,16 @@ PAID: dict[str, Any] = ON_GPUS | {
     "teacher": {"type": "openai", "model": "m", "price": {"prompt": 1.0, "completion": 2.0}, "url": "https://here/v1"},
     "budget": {"max_calls": 1},
 }
+EVALUATED: dict[str, Any] = ON_GPUS | {
+    "students": [{"name": name, "curriculum": {"type": "uniform"}} for name in "abc"],
+    "evaluation": {
+        "sets": [
+            {"name": "x", "path": "pool.jsonl", "samples": 2, "sampling": {"temperature": 0.9}},
+            {"name": "y", "path": "probe.jsonl", "prompt": {"examples": [{"question": "q", "answer": "a"}]}},
+        ],
+        "contrasts": [{"arm": "a", "control": "b"}],
+    },
+}
 TAKEN_APART: dict[str, Any] = PAID | {"graph": {"type": "decompose", "topic": "calculus"}}
 LABELLED: dict[str, Any] = TABLES | {"teacher": PAID["teacher"]}
 REPLAY = {"type": "textbooks", "replay": 0.1}
@@ -112,7 +122,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
 @pytest.fixture
 def found() -> list[Change]:
     starts = [ON_GPUS, ASKED, PAID, IN_STAGE_2, STAGED, ANY_DATA, TABLES, RECORDED, LABELLED, REPLAYED, TAKEN_APART]
-    starts.append(CONTINUAL)
+    starts += [CONTINUAL, EVALUATED]
     return [*changes(starts), WITH_RECORDED]
 
 

@@ -18,6 +18,11 @@ VALUES: dict[str, Any] = {
     "rollout.prompt.date": "2026-12-01",
     "students.*.prompt.date": "2026-12-01",
     "students.*.stages.*.dynamics.actions": ["drop_error"],
+    "evaluation.sets.*.benchmark": "gsm8k",
+    "evaluation.sets.*.metric": "pass@1",
+    "evaluation.sets.*.prompt.date": "2025-02-03",
+    "evaluation.contrasts.*.arm": "c",
+    "evaluation.contrasts.*.control": "c",
 }
 """Where no value that the type alone suggests is right."""
 TAGS = ("type", "source")
@@ -187,11 +192,13 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
 
 
 def _told(config: dict[str, Any], path: tuple[Any, ...], old: Any, new: Any) -> str:
-    name = dotted(path, config["students"][0]["name"] if path[0] == "students" else "0")
-    if path == ("students", 0, "name"):
+    of_student = path[0] == "students"
+    name = dotted(path, config["students"][path[1]]["name"]) if of_student else ".".join(map(str, path))
+    if of_student and path[2:] == ("name",):
         return f"students.{old} was there, now it is not"
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         tag = next((tag for tag in TAGS if tag in old), None)
-        key = tag or next(iter(new.keys() - old.keys()))
-        return f"{name}.{key} was {old.get(key)!r}, now {new[key]!r}"
+        # Without a tag the value was filled in again, and one field of it is another.
+        key = tag or next(key for key in {**old, **new} if old.get(key) != new.get(key))
+        return f"{name}.{key} was {old.get(key)!r}, now {new.get(key)!r}"
     return f"{name} was {old!r}, now {new!r}"

@@ -11,11 +11,11 @@ import pytest
 from skillray.config.model import DomainData, QuestionSource, TableData
 from skillray.errors import DataError
 from skillray.loop.questions import (
-    _reference,
     from_domain,
     from_tables,
     read_source,
     recorded_rollouts,
+    reference_of,
     splits_of,
 )
 from skillray.skills.graph_json import graph_from_json, graph_json
@@ -171,7 +171,7 @@ def test_the_domain_fills_every_split():
     ],
 )
 def test_what_the_reference_is(row, solution, answer):
-    assert _reference(row) == (row.get("solution", "") if solution is None else solution, answer)
+    assert reference_of(row) == (row.get("solution", "") if solution is None else solution, answer)
 
 
 def test_a_double_that_lost_digits_is_refused(tmp_path):
@@ -181,3 +181,14 @@ def test_a_double_that_lost_digits_is_refused(tmp_path):
     pq.write_table(pa.Table.from_pylist(table), tmp_path / "pool.parquet")
     with pytest.raises(DataError, match="row 0: answer 9007199254740992 is kept as a floating-point number"):
         from_tables(data.model_copy(update={"pool": QuestionSource(path=str(tmp_path / "pool.parquet"))}))
+
+
+def test_an_exact_profile_is_drawn_by_the_seed(tmp_path):
+    probe = [question(n) for n in range(50)]
+    data = tables(tmp_path, [question(99)], probe).model_copy(update={"profile": 10})
+    cuts = [set(from_tables(data, seed=seed)[0]["profile"]["question_id"].to_pylist()) for seed in (0, 0, 1)]
+    assert [len(cut) for cut in cuts] == [10, 10, 10] and cuts[0] == cuts[1] != cuts[2]
+    splits, _ = from_tables(data, seed=0)
+    assert splits["held_out"].num_rows == 40 and not cuts[0] & set(splits["held_out"]["question_id"].to_pylist())
+    with pytest.raises(DataError, match="another profile than 50"):
+        from_tables(data.model_copy(update={"profile": 50}))
