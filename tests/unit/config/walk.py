@@ -15,6 +15,10 @@ from skillray.errors import ConfigError
 VALUES: dict[str, Any] = {
     "cluster.address": "auto",
     "teacher.max_replicas": 1,
+    "teacher.max_tokens": {"solve": 4096},
+    "teacher_by_task.*.teacher.max_tokens": {"solve": 4096},
+    "teacher_by_task.*.teacher.max_replicas": 1,
+    "teacher_by_task.*.tasks": ["compose"],
     "students.*.stages.*.dynamics.actions": ["drop_error"],
 }
 """Where no value that the type alone suggests is right."""
@@ -109,7 +113,7 @@ def minimal(model: type[BaseModel], where: str) -> dict[str, Any]:
             made[name] = get_args(field.annotation)[0]
         elif field.is_required():
             inner = models_in(field.annotation)
-            text = f"{where}.{name}"
+            text = f"{where}.{name}".replace(".*", "")  # it may be the id of a model
             made[name] = minimal(inner[0], text) if inner else 0.5 if unwrapped(field.annotation) is float else text
     return made
 
@@ -180,9 +184,12 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
 
 
 def _told(config: dict[str, Any], path: tuple[Any, ...], old: Any, new: Any) -> str:
-    name = dotted(path, config["students"][0]["name"])
+    of_student = path[0] == "students"
+    name = dotted(path, config["students"][0]["name"]) if of_student else ".".join(map(str, path))
     if path == ("students", 0, "name"):
         return f"students.{old} was there, now it is not"
     if isinstance(old, Mapping) and isinstance(new, Mapping) and "type" in old:
         return f"{name}.type was {old['type']!r}, now {new['type']!r}"
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return "; ".join(f"{name}.{key} was {old.get(key)!r}, now {new[key]!r}" for key in new if key not in old)
     return f"{name} was {old!r}, now {new!r}"
