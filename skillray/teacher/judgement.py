@@ -91,7 +91,7 @@ def means_right(judgement: Any) -> bool | None:
     if isinstance(judgement, bool):
         return judgement
     if isinstance(judgement, int | float):
-        return {0: False, 1: True}.get(judgement)
+        return {0.0: False, 1.0: True}.get(float(judgement))
     if isinstance(judgement, list):
         judgement = judgement[0] if len(judgement) == 1 else None
         return None if isinstance(judgement, list) else means_right(judgement)

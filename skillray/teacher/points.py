@@ -48,5 +48,5 @@ def _point(point: Any) -> int | None:
     if isinstance(point, dict):
         point = field_of(point, "point")
     if isinstance(point, bool | int | float):
-        return {0: 0, 1: 1}.get(point)
+        return {0.0: 0, 1.0: 1}.get(float(point))
     return _WORDS.get(normalised(str(point).strip().removesuffix(".0")))
