@@ -24,6 +24,7 @@ MAY_CHANGE = {
     "teacher_check",
     "budget",
     "grading.scorer.max_batch_tokens",
+    "teacher_by_task.*.budget",
     "teacher.replicas",
     "teacher.timeout_s",
     "teacher.concurrency",
@@ -63,6 +64,9 @@ EVALUATED: dict[str, Any] = ON_GPUS | {
         ],
         "contrasts": [{"arm": "a", "control": "b"}],
     },
+}
+BY_TASK: dict[str, Any] = PAID | {
+    "teacher_by_task": [{"tasks": ["write_questions"], "teacher": PAID["teacher"], "budget": {"max_calls": 1}}]
 }
 TAKEN_APART: dict[str, Any] = PAID | {"graph": {"type": "decompose", "topic": "calculus"}}
 LABELLED: dict[str, Any] = TABLES | {"teacher": PAID["teacher"]}
@@ -122,7 +126,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
 @pytest.fixture
 def found() -> list[Change]:
     starts = [ON_GPUS, ASKED, PAID, IN_STAGE_2, STAGED, ANY_DATA, TABLES, RECORDED, LABELLED, REPLAYED, TAKEN_APART]
-    starts += [CONTINUAL, EVALUATED]
+    starts += [CONTINUAL, EVALUATED, BY_TASK]
     return [*changes(starts), WITH_RECORDED]
 
 
@@ -132,7 +136,8 @@ def is_execution(change: Change) -> bool:
 
 def test_the_walk_reaches_every_field_of_every_variant(found) -> None:
     assert all_places() - {change.place for change in found} == set()
-    assert set(EXECUTION) == MAY_CHANGE
+    by_task = {f"teacher_by_task.*.{field}" for field in MAY_CHANGE if field.startswith("teacher.")}
+    assert set(EXECUTION) == MAY_CHANGE | by_task
 
 
 def refused(change: Change, where: str) -> str:
