@@ -11,14 +11,15 @@ from skillray.config.evaluation import EvaluationSet
 from skillray.config.model import QuestionSource
 from skillray.errors import DataError
 from skillray.grading.answers import extract_answer
+from skillray.loop.columns import ANSWER, QUESTION, TEXT, check_columns
 from skillray.loop.questions import reference_of
-from skillray.loop.sources import QUESTION_TYPES, check_columns, open_table, paths_of
+from skillray.loop.sources import open_questions, open_table, paths_of
 from skillray.store.schemas import QUESTIONS
 from skillray.types import content_id
 
 Row = dict[str, Any]
-OPTIONAL = ("solution", "subject", "skills", "question_id", "level")
-"""Columns that are read where they are there, with the types that they have elsewhere."""
+OURS = {name: kind for name, kind in QUESTION.items() if name != "level"}
+"""Columns that are read where they are there. A level may be a text elsewhere, and nothing here depends on it."""
 
 
 def source_of(one: EvaluationSet) -> QuestionSource:
@@ -39,35 +40,27 @@ def read_set(one: EvaluationSet) -> pa.Table:
 
 
 def _rows(path: str, one: EvaluationSet) -> list[tuple[str, Row]]:
-    table = _in_our_names(open_table(path), path, one)
-    kept = [name for name in OPTIONAL if name in table.column_names and _fits(table, name)]
-    table = table.select(["question", *(["answer"] if "answer" in table.column_names else []), *kept])
-    check_columns(table, path, ("question",), QUESTION_TYPES)
+    question, reference = one.question_column or "question", one.reference_column or "answer"
+    table = open_table(path, {reference: ANSWER, question: TEXT} | OURS)
+    if not {question, "question"} & set(table.column_names):
+        table = open_questions(path, tuple(OURS))  # it may be in the columns of those who published it
+    table = _renamed(table, question, "question")
+    if "question" not in table.column_names:
+        raise DataError(f"{path}: column {question!r} is missing; set question_column of evaluation set {one.name!r}")
+    table = _renamed(table, reference, "answer")
+    if not {"answer", "solution"} & set(table.column_names):
+        raise DataError(f"{path}: column {reference!r} is missing; set reference_column of evaluation set {one.name!r}")
+    check_columns(table, path, ("question",), OURS)
     return [(f"{path} row {number}", row) for number, row in enumerate(table.to_pylist())]
 
 
-def _in_our_names(table: pa.Table, path: str, one: EvaluationSet) -> pa.Table:
-    """A column that the set names, or else one of ours, as `question` and `answer`."""
-    wanted = {"question": one.question_column, "answer": one.reference_column}
-    for ours, theirs in wanted.items():
-        if theirs in table.column_names and theirs != ours:
-            column = table[theirs]
-            table = table.drop([ours]) if ours in table.column_names else table
-            table = table.append_column(ours, column)
-        elif theirs not in table.column_names and ours not in table.column_names:
-            if ours == "answer" and "solution" in table.column_names:
-                continue
-            named = "question_column" if ours == "question" else "reference_column"
-            raise DataError(
-                f"{path}: column {theirs!r} is missing; it has {', '.join(table.column_names)}; set {named} of "
-                f"evaluation set {one.name!r}"
-            )
-    return table
-
-
-def _fits(table: pa.Table, name: str) -> bool:
-    """A level may be a text elsewhere: nothing here depends on it."""
-    return bool(name != "level" or QUESTION_TYPES["level"][1](table.schema.field("level").type))
+def _renamed(table: pa.Table, theirs: str, ours: str) -> pa.Table:
+    """With their column as ours, where it is there."""
+    if theirs == ours or theirs not in table.column_names:
+        return table
+    column = table[theirs]
+    table = table.drop([ours]) if ours in table.column_names else table
+    return table.append_column(ours, column)
 
 
 def _row(row: Mapping[str, Any], where: str, one: EvaluationSet) -> Row:
@@ -86,6 +79,6 @@ def _row(row: Mapping[str, Any], where: str, one: EvaluationSet) -> Row:
         "solution": solution,
         "skills": [skills] if isinstance(skills, str) else list(skills),
         "subject": row.get("subject"),
-        "level": row.get("level"),
+        "level": None,
         "split": one.name,
     }
