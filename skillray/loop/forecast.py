@@ -259,7 +259,9 @@ def _sampling(config: RunConfig, student: StudentConfig, index: int, pool: int |
     if isinstance(curriculum, Sws):
         count = curriculum.num_examples * curriculum.samples
         rows = f"{curriculum.samples} answers to each new question, {count} at least"
-        return [replace(step, rows=rows, tokens=count * config.rollout.max_new_tokens)]
+        return [
+            replace(step, rows=rows, tokens=None)
+        ]  # how many are written until enough are within reach, nobody knows
     if not isinstance(answers, OwnAnswers):
         return []
     sizes = [size for size in (curriculum.num_examples, pool) if size is not None]
