@@ -16,6 +16,7 @@ from skillray.config.model import RunConfig
 from skillray.errors import ConfigError, DataError
 from skillray.training.checkpoint import base_of, is_adapter, load_tokenizer, resolve_model
 from skillray.training.model_folder import folder_here, room_of
+from skillray.training.rehearsal import quiet
 
 MAX_TOKENIZED = 50
 """Questions whose tokens are counted: the longest by bytes."""
@@ -102,6 +103,12 @@ def _asked(config: RunConfig, with_sets: bool = False) -> Iterator[_Asked]:
                 continue
             done.append(key)
             folder = resolve_model(student.model) if is_ours else folder_here(student.model)
-            if folder is not None:
-                whole = folder_here(base_of(folder)) if is_adapter(folder) else folder
-                yield _Asked(place, student.model, whole, open_format(load_tokenizer(folder), prompt))
+            if folder is None:
+                continue
+            whole = folder_here(base_of(folder)) if is_adapter(folder) else folder
+            try:
+                with quiet():
+                    tokenizer = load_tokenizer(folder)
+            except DataError as error:
+                raise DataError(f"students.{place}.model: {error}") from None
+            yield _Asked(place, student.model, whole, open_format(tokenizer, prompt))
