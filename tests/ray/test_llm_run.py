@@ -14,8 +14,10 @@ import pytest
 
 from skillray.config import parse
 from skillray.domains import DOMAINS
+from skillray.grading.answers import extract_answer
 from skillray.store.files import read_json
 from skillray.store.layout import RunFolder
+from skillray.types import seed_for
 from tests.llm_server import Answer, llm_server, prompt_of
 from tests.ray.test_loop import SMALL, supervise
 
@@ -23,13 +25,24 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 STUDENT = {"name": "stat-syn", "curriculum": {"type": "stat-syn", "num_examples": 12, "keep": 0.25}}
 
 
+def solutions_of_run() -> dict[str, str]:
+    """Question -> solution, of the pool that is drawn from and the profile that is judged."""
+    per_skill = {split: SMALL["data"][f"{split}_per_skill"] for split in ("pool", "profile")}
+    drawn = (
+        DOMAINS["arithmetic"].questions(split, n, seed_for(0, "questions", split)) for split, n in per_skill.items()
+    )
+    return {one.question: one.solution for questions in drawn for one in questions}
+
+
 @dataclass
 class Expert:
     """Knows the arithmetic domain, and sees nothing but prompts."""
 
-    solutions: dict[str, str] = field(default_factory=dict)
+    solutions: dict[str, str] = field(default_factory=solutions_of_run)
     answered: Counter[str] = field(default_factory=Counter)
     """Bodies that got a whole answer."""
+    written: set[str] = field(default_factory=set)
+    """New questions."""
     babbled: set[str] = field(default_factory=set)
     """Those whose answer is of no use: they may be asked again."""
 
@@ -47,10 +60,15 @@ class Expert:
         if asked := re.match(r'Write \d+ new questions? that needs? the skill "(.*)"', prompt):
             question = DOMAINS["arithmetic"].generate(asked[1], 2, rng)
             self.solutions[question.question] = question.solution
+            self.written.add(question.question)
             return "Here you are: " + json.dumps({"reason": "", "draft": "", "questions": [question.question]})
         if prompt.startswith("Solve"):
             return self.solutions[prompt.split("Question:\n")[1].strip()]
         allowed = re.findall(r"^- (.*)$", prompt, re.MULTILINE)
+        question, response = re.split(r"\n\nThe student's answer .*:\n", prompt.split("Question:\n")[1])
+        answer = extract_answer(response.partition("\n\nAnswer with one JSON object")[0])
+        if answer == extract_answer(self.solutions[question]):
+            return json.dumps({"judge": "correct", "reason": "", "skills": []})
         return json.dumps({"judge": "incorrect", "reason": "", "skills": [rng.choice(allowed)]})
 
 
@@ -85,4 +103,4 @@ def test_a_run_ends_at_its_budget_and_goes_on_with_a_larger_one(local_ray: Path,
     assert all(bool(gap["missing_skills"]) == (gap["outcome"] == "ok") for gap in gaps)
     examples = run.round("stat-syn", 0).segment().table("examples").read(["question", "origin"]).to_pylist()
     new = [row for row in examples if row["origin"] == "synthesize"]
-    assert len(new) > 5 and all(row["question"] in expert.solutions for row in new)
+    assert len(new) > 5 and all(row["question"] in expert.written for row in new)
