@@ -27,11 +27,13 @@ STUDENT = {"name": "stat-syn", "curriculum": {"type": "stat-syn", "num_examples"
 
 def solutions_of_run() -> dict[str, str]:
     """Question -> solution, of the pool that is drawn from and the profile that is judged."""
-    per_skill = {split: SMALL["data"][f"{split}_per_skill"] for split in ("pool", "profile")}
-    drawn = (
-        DOMAINS["arithmetic"].questions(split, n, seed_for(0, "questions", split)) for split, n in per_skill.items()
-    )
-    return {one.question: one.solution for questions in drawn for one in questions}
+    solutions = dict[str, str]()
+    for split in ("pool", "profile"):
+        drawn = DOMAINS["arithmetic"].questions(
+            split, SMALL["data"][f"{split}_per_skill"], seed_for(0, "questions", split)
+        )
+        solutions |= {question.question: question.solution for question in drawn}
+    return solutions
 
 
 @dataclass
