@@ -198,7 +198,11 @@ def _as_cluster(cluster: Any) -> Any:
     if isinstance(cluster, str):
         name, _, members = cluster.partition(":")
         return {"name": name, "labels": members}
-    if isinstance(cluster, dict) and len(cluster) == 1 and not has_field(cluster, "name"):
+    if (
+        isinstance(cluster, dict)
+        and len(cluster) == 1
+        and not (has_field(cluster, "name") or has_field(cluster, "labels"))
+    ):
         ((name, members),) = cluster.items()
         return {"name": name, "labels": members}
     return cluster
