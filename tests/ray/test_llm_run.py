@@ -79,7 +79,8 @@ class Expert:
 def config_of(url: str, key: Path, **budget: Any) -> Any:
     teacher = {"type": "openai", "model": "expert", "url": url, "api_key_file": str(key)}
     teacher["price"] = {"prompt": 1.0, "completion": 2.0}
-    run = {"name": "llm-run", "students": [STUDENT], "teacher": teacher, "budget": budget}
+    writer = {"tasks": ["write_questions"], "teacher": teacher | {"model": "writer"}}
+    run = {"teacher_by_task": [writer], "name": "llm-run", "students": [STUDENT], "teacher": teacher, "budget": budget}
     return parse(SMALL | run, "test")
 
 
@@ -101,6 +102,11 @@ def test_a_run_ends_at_its_budget_and_goes_on_with_a_larger_one(local_ray: Path,
         assert teacher["by_round"].keys() == {"stat-syn/round-000", "stat-syn/round-001"}
         tokens = teacher["prompt_tokens"] + 2 * teacher["completion_tokens"]
         assert teacher["usd"] == pytest.approx(tokens / 1e6, abs=1e-6)
+        writing = [body["model"] == "writer" for body in server.calls]
+        assert writing == [prompt_of(body).startswith("Write") for body in server.calls] and any(writing)
+        by_teacher = teacher["by_teacher"]
+        assert by_teacher["write-questions"]["calls"] == teacher["by_task"]["write_questions"]["calls"]
+        assert sum(one["calls"] for one in by_teacher.values()) == teacher["calls"]
         check = read_json(run.status)["teacher_check"]
         assert check["wrong_found"]["hits"] > 5 and check["right_found"]["hits"] > 5
         assert check["new_questions"]["cases"] == 20
