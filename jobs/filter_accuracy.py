@@ -3,9 +3,10 @@
 Filters against `is_correct` of recorded answers (../shared/data beside the checkout): GSM8K, one answer a question of
 two students, and 100 MATH questions with eight samples of a model and an outcome reward model's scores. In the form of
 STAT's table 8 (arXiv 2510.10023): accuracy, precision, recall and F1, and the positive class is "called difficult",
-which is right where the answer is wrong. Thresholds are the paper's, and those of the best F1 on one half of the
-questions; all figures are of the other half. Intervals are 95%, by a bootstrap over questions: samples of a question
-are no independent evidence. AUC is the share of (wrong, right) pairs of answers in which the wrong one scores lower.
+which is right where the answer is wrong: thresholds of 0 flag nothing there and give 53, 0, 0 and 0. Thresholds are the
+paper's, and those of the best F1 on one half of the questions; all figures are of the other half. Intervals are 95%, by
+a bootstrap over questions, for samples of a question are no independent evidence. AUC is the share of (wrong, right)
+pairs of answers in which the wrong one scores lower.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ from skillray.grading.difficulty import StatFilter
 from skillray.grading.pool import AnswerPool
 from skillray.grading.steps import (
     AnnotationSteps,
+    ConsistencyStep,
     OutcomeStep,
     Settings,
     StepScorerSettings,
     make_step_scorer,
-    votes_of,
 )
 from skillray.loop.prm import NEURAL, open_prm
 from skillray.types import Question, content_id
@@ -192,12 +193,15 @@ def _is_difficult(rule: StatFilter, scores: Sequence[Sequence[float]], place: in
 def by_votes(answers: Sequence[Answer], groups: Sequence[Sequence[int]]) -> Way:
     """A question is difficult when its most common final answer has too few of its samples (STAT: under 2 of 5)."""
     votes = [0.0] * len(answers)
-    with AnswerPool() as pool:
-        for group in groups:
-            most = votes_of([answers[place].response for place in group], pool.same)
-            for place in group:
-                votes[place] = most
     limits = range(2, max(map(len, groups)) + 1)
+    places = [place for group in groups for place in group]
+    with AnswerPool() as pool:
+        for limit in limits:
+            scorer = make_step_scorer(ConsistencyStep(min_votes=limit), same=pool.same)
+            steps = scorer([(answers[place].question, answers[place].response) for place in places])
+            for place, one in zip(places, steps, strict=True):
+                assert not isinstance(one, str), "this scorer has a score for any answer"
+                votes[place] = limit if one[0].score else votes[place]
     return Way("consistency", {f"{limit} votes": partial(_is_below, votes, limit) for limit in limits}, votes)
 
 
@@ -265,7 +269,7 @@ def _figures(answers: Sequence[Answer], places: Sequence[int], flag: Flag) -> st
 
 def resamples(questions: int) -> Floats:
     """[NUM_RESAMPLES, questions] how often each question is drawn; the same for all filters."""
-    drawn: Floats = np.random.default_rng(0).multinomial(questions, [1 / questions] * questions, NUM_RESAMPLES)
+    drawn = np.random.default_rng(0).multinomial(questions, [1 / questions] * questions, NUM_RESAMPLES)
     return drawn.astype(np.float64)
 
 

@@ -139,11 +139,11 @@ class Engine:
     async def _call(self, request: Solve) -> int:
         from ray.serve.llm.openai_api_models import ChatCompletionRequest
 
-        from skillray.teacher.llm_teacher import sampling_of
+        from skillray.teacher.llm_teacher import ReplySampling
 
         messages = [{"role": "user", "content": self._prompts.render(request)}]
         seed = int.from_bytes(self._who.key(Task.SOLVE, request)[:4], "big") >> 1  # as our teacher seeds
-        sampling = {**sampling_of(Task.SOLVE, request), "seed": seed}
+        sampling = {**ReplySampling().of(Task.SOLVE, request), "seed": seed}
         call = ChatCompletionRequest(model=self._model, messages=messages, **sampling)
         [answer] = [each async for each in self._handle.chat.remote(call)]
         assert hasattr(answer, "usage"), answer

@@ -45,5 +45,9 @@ class TeacherError(SkillrayError):
     """The teacher as a whole cannot be used: no key, a wrong one, no such model, nobody answers."""
 
 
+class UnbelievableTeacherError(ConfigError):
+    """A teacher was measured and is below a stated bound: says which, with the figures. Nothing more was paid."""
+
+
 class MissingExtraError(SkillrayError, ImportError):
     """An optional package is not installed; says the command that installs it."""

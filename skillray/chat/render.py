@@ -151,8 +151,13 @@ def open_format(tokenizer: Any, prompt: StudentPrompt = BARE) -> ChatFormat:
 
 
 def stop_tokens(form: ChatFormat, folder: str) -> frozenset[int]:
-    """Tokens that end an answer: the template's end of turn, the tokenizer's end of sequence, and those that the
-    model's settings name. `folder` is that of the whole model, not of an adapter.
+    """Tokens that end an answer: the template's end of turn, and `ends_of_text`."""
+    return ends_of_text(form.tokenizer, folder) | {form.end_token}
+
+
+def ends_of_text(tokenizer: Any, folder: str) -> frozenset[int]:
+    """The tokenizer's end of sequence, and the ends that the settings of a model name. `folder` is that of the whole
+    model, not of an adapter.
 
     A number that is an ordinary piece of text is none of them: settings that nobody made say 2.
     """
@@ -162,9 +167,9 @@ def stop_tokens(form: ChatFormat, folder: str) -> frozenset[int]:
         if listed is None and os.path.isfile(path):
             listed = read_json(path).get("eos_token_id")
     named = listed if isinstance(listed, list) else [listed]
-    marks = form.tokenizer.added_tokens_decoder
+    marks = tokenizer.added_tokens_decoder
     ends = {number for number in named if isinstance(number, int) and number in marks}
-    return frozenset((ends | {form.end_token, form.tokenizer.eos_token_id}) - {None})
+    return frozenset((ends | {tokenizer.eos_token_id}) - {None})
 
 
 def _forced(bare: str, asked: str, head: str) -> str:

@@ -28,6 +28,7 @@ def show_forecast(config: RunConfig, speeds: Mapping[str, float]) -> str:
     ]
     lines += ["needs:", *(f"  {need}" for need in found.needs)]
     lines += [f"PROBLEM: {problem}" for problem in found.problems] or ["unmet needs: none found"]
+    lines += [f"note: {note}" for note in found.notes]
     return "\n".join(lines)
 
 

@@ -1,4 +1,6 @@
-"""skillray run | plan | report | profile | graph | doctor. Exit codes: 0 done, 2 change something, 1 anything else.
+"""skillray run | plan | report | profile | evaluate | gate | graph | data | teacher | doctor.
+
+Exit codes: 0 done, 2 change something (a closed gate too), 1 anything else.
 
 A command imports what it needs when it is called, its settings first: help and a wrong word come at once.
 """
@@ -32,6 +34,10 @@ app = typer.Typer(
 )
 graphs = typer.Typer(help="Skill graphs: build one, show it, check it.", no_args_is_help=True)
 app.add_typer(graphs, name="graph")
+datasets = typer.Typer(help="Tables of questions: what a run would read of them.", no_args_is_help=True)
+app.add_typer(datasets, name="data")
+teachers = typer.Typer(help="Teachers: how far one can be believed.", no_args_is_help=True)
+app.add_typer(teachers, name="teacher")
 
 
 @app.command()
@@ -89,6 +95,51 @@ def profile(run_dir: Folder, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def evaluate(
+    model_or_run: Annotated[str, typer.Argument(help="A model folder or Hugging Face id, a run folder, or a URL")],
+    sets: Annotated[str, typer.Option(help="NAME or NAME=FILE, with commas; by default all that the config has")] = "",
+    out: Annotated[str | None, typer.Option(help="A folder; RUN/evaluations by default, where a run is given")] = None,
+    model: Annotated[str | None, typer.Option(help="What the server at the URL calls the model")] = None,
+    config: Annotated[str | None, typer.Option(help="A YAML file whose rollout, placement and sets are taken")] = None,
+    set_: Sets = None,
+    tasks: Annotated[str, typer.Option(help="Tasks of lm-evaluation-harness, with commas")] = "",
+    tasks_folder: Annotated[str | None, typer.Option(help="A folder with task definitions of your own")] = None,
+    tasks_limit: Annotated[int | None, typer.Option(help="Questions of each task, at most", min=1)] = None,
+) -> None:
+    """Accuracy, avg@k, pass@k or maj@k of evaluation sets, and lm-eval's tasks; the same command again goes on.
+
+    Of a run: its models before training, and what the last round of every student made.
+    """
+    from skillray.cli.evaluate import Asked
+    from skillray.cli.evaluate import evaluate as work
+    from skillray.loop.outside import Outside
+
+    named = tuple(task for task in tasks.split(",") if task)
+    asked = Asked(
+        target=model_or_run,
+        sets=sets,
+        out=out,
+        served=model,
+        config=config,
+        overrides=set_ or [],
+        outside=Outside(named, tasks_folder, tasks_limit) if named else None,
+    )
+    sys.exit(work(asked))
+
+
+@app.command()
+def gate(
+    run_dir: Folder,
+    student: Annotated[str | None, typer.Option(help="Which one, where the run has several")] = None,
+    margin: Annotated[float, typer.Option(help="Share of questions that anything else may lose")] = 0.02,
+) -> None:
+    """Exit code 0 when a student got better at its task and nowhere else worse than the margin, else 2."""
+    from skillray.cli.gate import gate as work
+
+    sys.exit(work(_known(run_dir), student, margin))
+
+
+@app.command()
 def doctor(
     address: Annotated[str | None, typer.Option(help="A Ray cluster to reach, for example auto")] = None,
 ) -> None:
@@ -130,6 +181,42 @@ def graph_check(where: Where) -> None:
     from skillray.cli.graph import check
 
     check(where)
+
+
+@datasets.command("check")
+def data_check(
+    path: Annotated[str, typer.Argument(help="A file, a folder of files, or a Hugging Face data set id")],
+    split: Annotated[str | None, typer.Option(help="Of a data set or a folder, for example train")] = None,
+    subset: Annotated[str | None, typer.Option(help="Of a data set")] = None,
+    revision: Annotated[str | None, typer.Option(help="Of a data set: a branch, tag or commit")] = None,
+) -> None:
+    """Rows, columns, answers, three samples, and what a run would refuse and why: exit code 2 where there is such."""
+    from skillray.config.model import QuestionSource
+
+    source = QuestionSource(path=path, split=split, subset=subset, revision=revision)
+    from skillray.cli.data import check_data
+
+    check_data(source)
+
+
+@teachers.command("check")
+def teacher_check(
+    config: Config,
+    run_dir: Annotated[
+        str | None, typer.Option(help="Run folder; runs/NAME by default. Its replies are found there later")
+    ] = None,
+    set_: Sets = None,
+) -> None:
+    """Ask the teacher of CONFIG what is known: judgements, labels, solutions, rewrites, new questions.
+
+    Exit code 2 where it is below a bound of `teacher_check` that the run makes use of.
+    """
+    from skillray.config import load_config
+
+    asked = load_config(config, set_ or [])
+    from skillray.cli.teacher import check_teacher_of
+
+    sys.exit(check_teacher_of(asked, run_dir))
 
 
 def _known(run_dir: str) -> RunFolder:

@@ -19,12 +19,12 @@ from skillray.store.lock import writing
 
 def run_config(config: RunConfig, run_dir: str | None) -> int:
     """Exit code."""
-    run = _run_folder(os.path.join("runs", config.name) if run_dir is None else run_dir)
+    run = run_folder(os.path.join("runs", config.name) if run_dir is None else run_dir)
     if _nothing_to_do(run, config):
         print(f"{run.path} is complete: nothing to do")
         return _finish(run)
     preflight(config, run)
-    _make_folder(run)
+    make_folder(run)
     started = time.monotonic()
     with writing(run.path, tell=lambda line: print(line, file=sys.stderr)) as fence:
         _refuse_changes(run, config)  # again, now that nobody else can write it
@@ -34,7 +34,7 @@ def run_config(config: RunConfig, run_dir: str | None) -> int:
     return _finish(run) if good else _finish(run) or 1
 
 
-def _run_folder(path: str) -> RunFolder:
+def run_folder(path: str) -> RunFolder:
     """The folder of a run, or one that can become it; `ConfigError` for any other."""
     if not path or "\0" in path:
         raise ConfigError(f"--run-dir {path!r}: give a folder")
@@ -49,7 +49,7 @@ def _run_folder(path: str) -> RunFolder:
     return run
 
 
-def _make_folder(run: RunFolder) -> None:
+def make_folder(run: RunFolder) -> None:
     """A bucket has no folders to make."""
     try:
         if not is_url(run.path):

@@ -11,15 +11,22 @@ from skillray.curriculum.dynamics import Dynamics
 from skillray.domains import DOMAINS
 from skillray.grading.steps import ConsistencyStep
 from skillray.skills.names import written
+from skillray.teacher.tasks import Task
 
 if TYPE_CHECKING:  # the model asks here, so it cannot be imported
     from skillray.config.model import Placement, RunConfig, TableData
+    from skillray.teacher.settings import Budget, TeacherConfig
     from skillray.training.settings import TrainingSettings
+
+
+OWN = frozenset({"held_out", "difficult", "mean"})
+"""Columns of the table of sets that every run has."""
 
 
 def contradictions(config: RunConfig) -> Iterator[str]:
     """Every pair of fields that cannot both be meant, the first one first."""
     yield from _recorded(config)
+    yield from _evaluation(config)
     yield from _grading(config)
     if config.data.type == "tables":
         yield from _tables(config, config.data)
@@ -38,10 +45,13 @@ def contradictions(config: RunConfig) -> Iterator[str]:
     yield from _graph(config)
     yield from _training(config)
     yield from _dynamics(config)
-    yield from _teacher(config)
-    if config.diagnosis.votes > 1 and (config.teacher.type == "domain" or config.diagnosis.source == "labels"):
+    yield from _teachers(config)
+    by_domain = config.teacher_for(Task.NAME_MISSING_SKILLS).type == "domain"
+    if config.diagnosis.votes > 1 and (by_domain or config.diagnosis.source == "labels"):
         who = "labels say" if config.diagnosis.source == "labels" else "a domain teacher says"
         yield f"diagnosis.votes is {config.diagnosis.votes}: {who} the same every time; set it to 1"
+    if config.diagnosis.judged_correct == "named_skills" and config.diagnosis.source == "labels":
+        yield "diagnosis.judged_correct is 'named_skills': labels judge no answer; leave it out, or source 'teacher'"
     address = config.cluster.address
     if address not in ("local", "auto") and ":" not in address:
         yield f"cluster.address must be 'local', 'auto' or HOST:PORT; got {address!r}"
@@ -73,6 +83,25 @@ def _recorded(config: RunConfig) -> Iterator[str]:
         yield "rollout.recorded: no student uses it; give a student `recorded`, the name it has in that file"
 
 
+def _evaluation(config: RunConfig) -> Iterator[str]:
+    names = [one.name for one in config.evaluation.sets]
+    if twice := [name for name in names if names.count(name) > 1]:
+        yield f"evaluation.sets: two are called {twice[0]!r}; give one of them another `name`"
+    if OWN & set(names):
+        yield f"evaluation.sets: {min(OWN & set(names))!r} is a column of the table already; take another `name`"
+    students = {student.name for student in config.students}
+    for place, contrast in enumerate(config.evaluation.contrasts):
+        for name in (contrast.arm, contrast.control):
+            if name not in students:
+                names_known = ", ".join(sorted(students))
+                yield f"evaluation.contrasts.{place}: there is no student {name!r}; there are {names_known}"
+        if contrast.arm == contrast.control:
+            yield f"evaluation.contrasts.{place}: {contrast.arm!r} cannot be compared with itself; name two students"
+    pairs = [frozenset((contrast.arm, contrast.control)) for contrast in config.evaluation.contrasts]
+    if again := [pair for pair in pairs if pairs.count(pair) > 1]:
+        yield f"evaluation.contrasts: {' and '.join(sorted(again[0]))} stand there twice; every pair counts once"
+
+
 def _grading(config: RunConfig) -> Iterator[str]:
     scorer, samples = config.grading.scorer, config.rollout.samples
     if isinstance(scorer, ConsistencyStep) and samples < (votes := max(2, scorer.min_votes)):
@@ -84,22 +113,24 @@ def _grading(config: RunConfig) -> Iterator[str]:
 
 
 def _tables(config: RunConfig, data: TableData) -> Iterator[str]:
+    if data.profile is not None and "profile_share" in data.model_fields_set and data.profile_share != 0.5:
+        yield "data.profile and data.profile_share: both say how many questions are the profile; leave one out"
     if data.pool == data.probe:
         yield f"data.pool and data.probe are both {data.pool.path}: no question would be left to train on"
     if data.labelling is not None and data.labels is not None:
         yield "data.labelling and data.labels: the teacher labels questions that have none; leave one of the two out"
-    if config.teacher.type != "domain":
-        return
-    if data.labelling is not None:
+    if data.labelling is not None and _is_domain(config, Task.LABEL_SKILLS):
         yield (
             "data.labelling: a domain teacher knows only its own questions; set teacher.type to 'vllm', 'serve' or "
             "'openai', or give data.labels"
         )
-    if config.diagnosis.source == "teacher":
+    if config.diagnosis.source == "teacher" and _is_domain(config, Task.NAME_MISSING_SKILLS):
         yield (
             "diagnosis.source must be 'labels': a domain teacher knows only its own questions; or set teacher.type to "
             "'vllm', 'serve' or 'openai'"
         )
+    if not _is_domain(config, Task.WRITE_QUESTIONS, Task.SOLVE, Task.WRITE_EXERCISES, Task.WRITE_TEXTBOOK):
+        return
     if writing := _of_curricula(config, asks_teacher):
         yield (
             f"student {writing[0][0]!r}: curriculum {writing[0][1]!r} has a teacher write, and a domain "
@@ -163,13 +194,26 @@ def _dynamics(config: RunConfig) -> Iterator[str]:
                 )
 
 
-def _teacher(config: RunConfig) -> Iterator[str]:
-    teacher, budget = config.teacher, config.budget
+def _is_domain(config: RunConfig, *tasks: Task) -> bool:
+    """Whether an exact teacher does one of the tasks."""
+    return any(config.teacher_for(task).type == "domain" for task in tasks)
+
+
+def _teachers(config: RunConfig) -> Iterator[str]:
+    named = [task for other in config.teacher_by_task for task in other.tasks]
+    if twice := [task for task in named if named.count(task) > 1]:
+        yield f"teacher_by_task: {twice[0]} stands twice; give each task to one teacher"
+    yield from _teacher(config, config.teacher, config.budget, "")
+    for place, other in enumerate(config.teacher_by_task):
+        yield from _teacher(config, other.teacher, other.budget, f"teacher_by_task.{place}.")
+
+
+def _teacher(config: RunConfig, teacher: TeacherConfig, budget: Budget, where: str) -> Iterator[str]:
     if teacher.type == "domain":
         if budget.max_usd is not None or budget.max_tokens is not None:
-            yield "budget: a domain teacher costs neither money nor tokens; leave out max_usd and max_tokens"
+            yield f"{where}budget: a domain teacher costs neither money nor tokens; leave out max_usd and max_tokens"
     elif budget.max_usd is not None and teacher.price is None:
-        yield "budget.max_usd needs teacher.price: prompt and completion, in USD for a million tokens"
+        yield f"{where}budget.max_usd needs {where}teacher.price: prompt and completion, in USD for a million tokens"
     if teacher.type == "openai" and teacher.api_key_env in config.placement.teacher.runtime_env.get("env_vars", {}):
         yield (
             f"placement.teacher.runtime_env.env_vars.{teacher.api_key_env}: a key in a config gets into logs and the "
@@ -179,21 +223,24 @@ def _teacher(config: RunConfig) -> Iterator[str]:
         room = teacher.calls_per_replica * teacher.replicas
         if teacher.concurrency * teacher.shards <= room:
             yield (
-                f"teacher.max_replicas would never be reached: {teacher.replicas} of them take {room} calls at once; "
-                f"raise teacher.concurrency above {room}"
+                f"{where}teacher.max_replicas would never be reached: {teacher.replicas} of them take {room} calls at "
+                f"once; raise {where}teacher.concurrency above {room}"
             )
     on_gpu = config.placement.teacher.num_gpus
     if teacher.type == "vllm" and 0 < on_gpu < 1 < teacher.tensor_parallel_size:
-        yield f"teacher.tensor_parallel_size needs whole GPUs; placement.teacher.num_gpus is {on_gpu:g}, set it to 1"
+        yield (
+            f"{where}teacher.tensor_parallel_size needs whole GPUs; placement.teacher.num_gpus is {on_gpu:g}, set "
+            "it to 1"
+        )
     if teacher.type == "vllm" and on_gpu > 1:
         yield (
             f"placement.teacher.num_gpus is of one worker of an engine, so 1 at most; got {on_gpu:g}: set "
-            "teacher.tensor_parallel_size instead"
+            f"{where}teacher.tensor_parallel_size instead"
         )
 
 
 def _graph(config: RunConfig) -> Iterator[str]:
-    graph, teacher = config.graph, config.teacher
+    graph, teacher = config.graph, config.teacher_for(Task.DECOMPOSE)
     if graph is None or graph.type != "decompose":
         return
     if not written(graph.topic):
@@ -233,13 +280,13 @@ def _adapters(training: TrainingSettings) -> Iterator[str]:
         )
     if training.lora is not None and not training.lora.target_modules:
         yield "training.lora.target_modules: must name a module, or nothing is trained; leave it out for the usual ones"
-    if training.kl_to_start and training.lora is None:
-        yield "training.kl_to_start needs training.lora, whose base is the start model; set it, or kl_to_start to 0"
-    if training.kl_to_start and training.zero_stage == 3:
-        yield "training.kl_to_start needs training.zero_stage 0, 1 or 2, not 3; lower it, or set kl_to_start to 0"
 
 
 def _steps(where: str, training: TrainingSettings) -> Iterator[str]:
+    if training.kl_to_start and training.lora is None:
+        yield f"{where}.kl_to_start needs training.lora, whose base is the start model; set it, or kl_to_start to 0"
+    if training.kl_to_start and training.zero_stage == 3:
+        yield f"{where}.kl_to_start needs training.zero_stage 0, 1 or 2, not 3; lower it, or set kl_to_start to 0"
     if training.micro_batch_size > training.batch_size:
         yield (
             f"{where}.micro_batch_size is {training.micro_batch_size}, {where.split()[-1]}.batch_size "

@@ -19,7 +19,10 @@ EXECUTION = (
     "rounds",  # may be added; with fewer, what was made stays
     "budget",
     "grading.scorer.max_batch_tokens",  # rounding alone, and what fits depends on the device
+    "teacher_check",
     *(f"teacher.{name}" for name in TEACHER),
+    "teacher_by_task.*.budget",
+    *(f"teacher_by_task.*.teacher.{name}" for name in TEACHER),
     *(f"training.{name}" for name in TRAINING),
 )
 """Fields that decide where and how fast, not what comes out. All others are identity."""
@@ -54,10 +57,8 @@ def _identity(config: RunConfig) -> dict[str, Any]:
     fields = config.model_dump(mode="json")
     for dotted in EXECUTION:
         *path, last = dotted.split(".")
-        inner = fields
-        for part in path:
-            inner = inner[part]
-        inner.pop(last, None)  # some are of one kind of teacher or scorer only
+        for inner in _reached(fields, path):
+            inner.pop(last, None)  # some are of one kind of teacher or scorer only
     fields["students"] = {student["name"]: student for student in fields["students"]}
     return fields
 
@@ -75,6 +76,14 @@ def _follow(old: Any, folder: str, new: Any, new_folder: str) -> None:
             old[key] = now
         else:
             _follow(before, folder, now, new_folder)
+
+
+def _reached(fields: dict[str, Any], path: list[str]) -> list[dict[str, Any]]:
+    """The settings at a dotted path; "*" is every item of a list."""
+    found: list[Any] = [fields]
+    for part in path:
+        found = [one for inner in found for one in (inner if part == "*" else [inner[part]])]
+    return found
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str) -> list[str]:

@@ -19,28 +19,36 @@ from pydantic import (
 from skillray.chat.prompt import BARE, StudentPrompt
 from skillray.chat.sampling import Sampling
 from skillray.config.contradictions import contradictions
+from skillray.config.evaluation import EvaluationSettings
 from skillray.config.students import Name, StudentConfig
 from skillray.domains import DOMAINS
 from skillray.grading.difficulty import AdaptmiFilter, StatFilter
 from skillray.grading.steps import DomainSteps, StepScorerSettings
 from skillray.store.paths import DataPath
-from skillray.teacher.settings import AnyTeacher, Budget, DomainTeacherConfig
+from skillray.teacher.settings import AnyTeacher, Budget, DomainTeacherConfig, TaskTeacher, TeacherCheck, TeacherConfig
+from skillray.teacher.tasks import Task
 from skillray.training.settings import TrainingSettings
 from skillray.types import Value
 
 
 class QuestionSource(Value):
-    """A table of questions: a Hugging Face data set id, or a path to a Parquet or JSONL file.
+    """A table of questions: a Hugging Face data set id, a path to a Parquet, JSON (lines or a list) or CSV file, the
+    latter two also with .gz, or a folder of such files of one kind.
 
     Columns: question; answer, or an answer after '####' in the solution; and, where there are, solution, skills,
-    subject, level and question_id. MATH's own columns (problem, solution with a boxed answer, level, type) do as well.
+    subject, level and question_id. MATH's own columns (problem, solution with a boxed answer, level, type) do as well,
+    and chats (messages, or conversations as ShareGPT's: the first question and its answer) and Alpaca's instruction,
+    input and output. `skillray data check` says what would be read.
     """
 
     path: DataPath
     subset: str | None = None
     """Of a Hugging Face data set: its configuration."""
     split: str | None = None
-    """Of a Hugging Face data set."""
+    """Of a Hugging Face data set, or in a folder of files that are named after it."""
+    revision: str | None = None
+    """Of a Hugging Face data set: a branch, tag or commit, whose own files are read. None: the newest, as the hub
+    converts it to Parquet."""
 
 
 class TextSource(QuestionSource):
@@ -104,7 +112,10 @@ class TableData(Value):
     """Pool questions without a reference answer; what is left out is counted in the report. MATH's train set has a few
     with an empty box."""
     profile_share: float = Field(0.5, gt=0.0, lt=1.0)
-    """Of the probe set; the rest is held out. STAT cuts MATH's test set 1k : 4k (arXiv 2510.10023, 1.1)."""
+    """Of the probe set, by a hash that no seed changes; the rest is held out."""
+    profile: PositiveInt | None = None
+    """Exactly so many questions of the probe set, drawn by the run's seed, instead of a share. STAT cuts MATH's test
+    set at random into 1k and 4k (arXiv 2510.10023, 2.1)."""
     max_held_out: PositiveInt | None = None
     """Score at most this many held-out questions, chosen by hash."""
     replay: TextSource | None = None
@@ -163,6 +174,9 @@ class DiagnosisSettings(Value):
     """
     max_difficult: PositiveInt = 500
     """Uniform sample of the difficult questions; STAT's 500 (arXiv 2510.10023, C)."""
+    judged_correct: Literal["no_gap", "named_skills"] = "no_gap"
+    """What a difficult answer misses that the teacher judges correct: nothing, or the skills that it names all the
+    same, as AdaptMI's released code takes them (arXiv 2505.00147)."""
     votes: PositiveInt = 1
     """Times that the teacher is asked about each: the first time greedily, then sampled. A skill counts as missing when
     more than half name it, and the report says how far they agree. STAT asks once."""
@@ -274,14 +288,27 @@ class RunConfig(Value):
     students: tuple[StudentConfig, ...] = Field(min_length=1)
     teacher: AnyTeacher = DomainTeacherConfig()
     budget: Budget = Budget()
+    teacher_by_task: tuple[TaskTeacher, ...] = ()
+    """Other teachers, for the tasks that they name; `teacher` does the rest."""
+    teacher_check: TeacherCheck | None = TeacherCheck()
+    """What a language model must be right about before it is believed; null believes it unmeasured."""
     rollout: RolloutSettings = RolloutSettings()
     grading: GradingSettings = GradingSettings()
     diagnosis: DiagnosisSettings = DiagnosisSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     embedding: EmbeddingSettings | None = None
     """For curricula that look at neighbours, and for `graph`, whose near-duplicate skills it finds."""
     training: TrainingSettings = TrainingSettings()
     placement: Placements = Placements()
     cluster: ClusterSettings = Field(default_factory=ClusterSettings)
+
+    @property
+    def teachers(self) -> tuple[TeacherConfig, ...]:
+        """All of them, the run's first."""
+        return (self.teacher, *(other.teacher for other in self.teacher_by_task))
+
+    def teacher_for(self, task: Task) -> TeacherConfig:
+        return next((other.teacher for other in self.teacher_by_task if task in other.tasks), self.teacher)
 
     @property
     def prepare_asks(self) -> bool:
@@ -310,6 +337,13 @@ class RunConfig(Value):
         if self.rollout.dtype == "auto":
             changed["dtype"] = "bf16" if on_gpu or (real and engine == "vllm") else "fp32"
         object.__setattr__(self, "rollout", self.rollout.model_copy(update=changed))
+        return self
+
+    @model_validator(mode="after")
+    def _sets_sampled(self) -> Self:
+        """What a set leaves out is the run's; said once, so that config.yaml holds all of it."""
+        sets = tuple(one.sampled(self.rollout.alone) for one in self.evaluation.sets)
+        object.__setattr__(self, "evaluation", self.evaluation.model_copy(update={"sets": sets}))
         return self
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from skillray.config.students import StudentConfig
-from skillray.errors import DeadlineError, SkillrayError
+from skillray.errors import DeadlineError, SkillrayError, UnbelievableTeacherError
 from skillray.loop.rounds import Verbs, run_student
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
@@ -40,7 +40,9 @@ class Status:
             "versions": known.get("versions", {}),
             "attempts": known.get("attempts", {}),
             "training": known.get("training", {}),
+            "teacher_check": known.get("teacher_check", {}),
             "jobs": known.get("jobs", []),
+            "running": [],
         }
 
     @property
@@ -75,19 +77,31 @@ class Status:
 async def run_fleet(
     students: Sequence[StudentConfig], rounds: int, on: Verbs, status: Status, describe: Describe
 ) -> bool:
-    """Run every student to its end; True when none failed."""
+    """Run every student to its end; True when none failed.
+
+    Raises:
+        UnbelievableTeacherError: the teacher is not to be believed; the other students are stopped.
+    """
 
     async def one(student: StudentConfig) -> bool:
         status.student(student.name, state="running", error=None, method=student.method)
         try:
             stop = await run_student(student, student.rounds(rounds), on)
+        except UnbelievableTeacherError as error:  # nobody is to learn from it: the run ends
+            status.student(student.name, state="failed", error=describe(error))
+            raise
         except Exception as error:  # whatever broke one student must not touch the others
             status.student(student.name, state="failed", error=describe(error))
             return False
         status.student(student.name, state="done", stop_reason=str(stop))
         return True
 
-    return all(await asyncio.gather(*(one(student) for student in students)))
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(one(student)) for student in students]
+    except ExceptionGroup as errors:  # the first has stopped the others
+        raise errors.exceptions[0] from None
+    return all(task.result() for task in running)
 
 
 async def within(limit_s: float, call: Awaitable[T], late: str) -> T:

@@ -35,8 +35,8 @@ class Accuracy:
 
     overall: Share
     by_skill: Mapping[str, Share]
-    """Main skill (the first label) -> its questions, in name order, so that every question counts once.
-    Questions without a label are in `overall` only."""
+    """Skill -> every question with that skill among its labels, in name order (STAT, arXiv 2510.10023, Figure 4): one
+    with several counts for each. Questions without a label are in `overall` only."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -72,23 +72,40 @@ def accuracy_of(scores: pa.Table) -> Accuracy:
     questions = _by_question(scores)
     if not questions.num_rows:
         raise DataError("scores: the table has no rows; give the data held-out questions")
-    by_skill = questions.filter(pc.is_valid(questions["skill"])).group_by("skill")
-    skills = by_skill.aggregate([("correct", "mean"), ("correct", "count")]).sort_by("skill")
-    columns = (skills[name].to_pylist() for name in ("skill", "correct_mean", "correct_count"))
-    return Accuracy(
-        overall=_share(pc.mean(questions["correct"]).as_py(), questions.num_rows),
-        by_skill={skill: _share(mean, count) for skill, mean, count in zip(*columns, strict=True)},
+    labels = questions["skills"]
+    labelled = pa.table(
+        {"skill": pc.list_flatten(labels), "correct": questions["correct"].take(pc.list_parent_indices(labels))}
     )
+    return Accuracy(
+        overall=share_of(pc.mean(questions["correct"]).as_py(), questions.num_rows), by_skill=_grouped(labelled)
+    )
+
+
+def by_column(scores: pa.Table, column: str, value: str) -> dict[str, Share]:
+    """The mean of the truth value `value` for each text in `column`, in name order; rows where it is null are left out.
+
+    Rows are samples: those of a question are averaged first.
+    """
+    rows = scores.select(["question_id", column]).append_column(
+        "value", scores[value].cast(pa.int8()).cast(pa.float64())
+    )
+    rows = rows.filter(pc.is_valid(rows[column]))
+    each = rows.group_by(["question_id", column], use_threads=False).aggregate([("value", "mean")])
+    return _grouped(pa.table({"skill": each[column], "correct": each["value_mean"]}))
 
 
 def compare(before: pa.Table, after: pa.Table, seed: int = 0) -> Comparison:
     """Both must hold the same questions; `DataError` when they do not. The same inputs give the same interval."""
-    from statsmodels.stats.contingency_tables import mcnemar
-
     left, right = _by_question(before), _by_question(after)
     if not left["question_id"].equals(right["question_id"]) or not left.num_rows:
         raise DataError("compare: the two score tables hold different questions, or none; score both on one set")
-    gains_Q = right["correct"].to_numpy() - left["correct"].to_numpy()
+    return compare_gains(right["correct"].to_numpy() - left["correct"].to_numpy(), seed)
+
+
+def compare_gains(gains_Q: npt.NDArray[np.float64], seed: int = 0) -> Comparison:
+    """The comparison whose questions differ by `gains_Q`, each in [-1, 1]; at least one."""
+    from statsmodels.stats.contingency_tables import mcnemar
+
     wins, losses = int((gains_Q > 0).sum()), int((gains_Q < 0).sum())
     low, high = _bootstrap_mean(gains_Q, seed)
     return Comparison(
@@ -102,20 +119,27 @@ def compare(before: pa.Table, after: pa.Table, seed: int = 0) -> Comparison:
     )
 
 
+def _grouped(rows: pa.Table) -> dict[str, Share]:
+    """Rows with the columns skill and correct, each a question; skills in name order."""
+    skills = rows.group_by("skill").aggregate([("correct", "mean"), ("correct", "count")]).sort_by("skill")
+    columns = (skills[name].to_pylist() for name in ("skill", "correct_mean", "correct_count"))
+    return {skill: share_of(mean, count) for skill, mean, count in zip(*columns, strict=True)}
+
+
 def _by_question(scores: pa.Table) -> pa.Table:
-    """question_id, skill (the main one or null) and correct (share of right samples), sorted by question_id."""
-    first = pc.list_element(pc.list_slice(scores["skills"], 0, 1, 1, True), 0)  # null for an empty list
+    """question_id, skills and correct (share of right samples), sorted by question_id."""
     correct = scores["correct"].cast(pa.int8()).cast(pa.float64())
-    rows = pa.table({"question_id": scores["question_id"], "skill": first, "correct": correct})
-    grouped = rows.group_by("question_id", use_threads=False).aggregate([("skill", "first"), ("correct", "mean")])
-    return (
-        grouped.select(["question_id", "skill_first", "correct_mean"])
-        .rename_columns(rows.column_names)
-        .sort_by("question_id")
+    rows = pa.table(
+        {"question_id": scores["question_id"], "row": pa.array(range(scores.num_rows), pa.int64()), "correct": correct}
     )
+    grouped = rows.group_by("question_id", use_threads=False).aggregate([("row", "first"), ("correct", "mean")])
+    grouped = grouped.sort_by("question_id")
+    skills = scores["skills"].take(grouped["row_first"])
+    return pa.table({"question_id": grouped["question_id"], "skills": skills, "correct": grouped["correct_mean"]})
 
 
-def _share(accuracy: float, num_questions: int) -> Share:
+def share_of(accuracy: float, num_questions: int) -> Share:
+    """An accuracy over questions with its Wilson interval; values between 0 and 1 make it wider than it must be."""
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = proportion_confint(accuracy * num_questions, num_questions, alpha=1 - CONFIDENCE, method="wilson")

@@ -84,3 +84,14 @@ def effect_of(seeds: Sequence[Answers]) -> Effect:
         difference=over_seeds([comparison.difference for comparison in paired]),
         paired=tuple(paired),
     )
+
+
+def p_value_over(differences: Sequence[float]) -> float | None:
+    """Two-sided t test of the mean over seeds against zero; None for one seed, which says nothing about others."""
+    from scipy.stats import ttest_1samp
+
+    if len(differences) < 2:
+        return None
+    if np.ptp(differences) == 0:  # no spread to measure by: the test is not defined, and this is its limit
+        return 1.0 if differences[0] == 0 else 0.0
+    return float(ttest_1samp(differences, 0.0).pvalue)

@@ -1,4 +1,4 @@
-"""The child process of `grading.pool`: answers graded one at a time, asked for over an inherited pipe.
+"""The child process of `grading.pool`: answers compared one at a time, asked for over an inherited pipe.
 
 Started by the pool as `python -m skillray.grading.checker FD CPU_S ALARM_S`.
 """
@@ -6,14 +6,13 @@ Started by the pool as `python -m skillray.grading.checker FD CPU_S ALARM_S`.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import resource
 import signal
 import sys
 from multiprocessing.connection import Connection
 
-from skillray.grading.answers import grade_answer
+from skillray.grading.answers import compare_answers
 
 READY = b"ready"
 MEMORY_LIMIT = 2 * 1024**3
@@ -26,24 +25,23 @@ def serve(connection: Connection, cpu_s: float, alarm_s: int) -> None:
     """
     while True:
         try:
-            response, reference = json.loads(connection.recv_bytes())
+            answer, reference = json.loads(connection.recv_bytes())
         except EOFError:  # the pool is gone or closed: the normal end
             return
         signal.alarm(alarm_s)
         signal.setitimer(signal.ITIMER_PROF, cpu_s)
-        verdict = grade_answer(response, reference)
+        verdict = compare_answers(answer, reference)
         signal.setitimer(signal.ITIMER_PROF, 0.0)
         signal.alarm(0)
         connection.send_bytes(verdict.encode())
 
 
 def main() -> None:
-    logging.disable(logging.WARNING)  # math-verify warns that its own time limits are off
     for number in (signal.SIGALRM, signal.SIGPROF):
         signal.signal(number, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     connection = Connection(int(sys.argv[1]))
-    grade_answer(r"\boxed{2x+2x}", "4x")  # the first comparison loads sympy and its grammar
+    compare_answers("2x+2x", "4x")  # the first comparison loads sympy and its grammar
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # from here on only the grammar's complaints about model text come
     connection.send_bytes(READY)
     serve(connection, float(sys.argv[2]), int(sys.argv[3]))

@@ -13,16 +13,18 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Self
 
 from skillray.errors import StageError
-from skillray.grading.answers import MAX_RESPONSE, Verdict, quick_verdict
+from skillray.grading.answers import Verdict, best, quick_comparison
 from skillray.grading.checker import READY
+from skillray.grading.extract import MAX_RESPONSE, read_answers
 
 START_TIMEOUT_S = 120.0
-"""For importing math-verify on a crowded node; it takes one or two seconds."""
+"""For importing sympy on a crowded node; it takes one or two seconds."""
 WALL = 6.0
 """Deadlines that may pass on the clock before a child is given up that uses no CPU, or gets none."""
 
@@ -45,15 +47,22 @@ class AnswerPool:
 
     def grade(self, items: Sequence[tuple[str, str]]) -> list[Verdict]:
         """Verdicts of (response, reference) pairs, in their order; an item over the deadline is TIMEOUT."""
-        quick = [quick_verdict(response, reference) for response, reference in items]
+        answers = [read_answers(response) for response, _ in items]
+        pairs = [(answer, reference) for read, (_, reference) in zip(answers, items, strict=True) for answer in read]
+        verdicts = iter(self.compare(pairs))
+        return [best(list(islice(verdicts, len(read)))) for read in answers]
+
+    def compare(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
+        """Verdicts of (final answer, reference) pairs, in their order; a pair over the deadline is TIMEOUT."""
+        quick = [quick_comparison(answer, reference) for answer, reference in pairs]
         slow = [i for i, verdict in enumerate(quick) if verdict is None]
-        found = self._grade_slow([items[i] for i in slow]) if slow else []
-        verdicts = dict(zip(slow, found, strict=True))
+        compared = self._grade_slow([pairs[i] for i in slow]) if slow else []
+        verdicts = dict(zip(slow, compared, strict=True))
         return [verdicts[i] if verdict is None else verdict for i, verdict in enumerate(quick)]
 
     def same(self, answer: str, other: str) -> bool:
         """Whether two final answers are equal."""
-        return self.grade([(f"#### {answer}", other)]) == [Verdict.CORRECT]
+        return self.compare([(answer, other)]) == [Verdict.CORRECT]
 
     def close(self) -> None:
         """Stop every child and reap it. Another `grade` starts new ones."""
@@ -125,7 +134,7 @@ class _Child:
         if not self.connection.poll(START_TIMEOUT_S) or self._read() != READY:
             self.stop()
             raise StageError(
-                "the answer checker did not start: see its traceback in the log; is math-verify installed?"
+                "the answer checker did not start: see its traceback in the log; is latex2sympy2_extended installed?"
             )
 
     def _launch(self, theirs: Connection) -> subprocess.Popen[bytes]:
@@ -143,8 +152,8 @@ class _Child:
 
     def send(self, index: int, item: tuple[str, str]) -> None:
         self.index, self.deadline = index, time.monotonic() + WALL * self._deadline_s
-        response, reference = item
-        request = json.dumps([response[-MAX_RESPONSE:], reference[:MAX_RESPONSE]]).encode()
+        answer, reference = item
+        request = json.dumps([answer, reference[:MAX_RESPONSE]]).encode()
         try:
             self.connection.send_bytes(request)
         except OSError:  # it died just now: its end of the pipe is closed, and `receive` says CRASHED

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pydantic import PositiveInt
 
-from skillray.chat.template import fixed_day
+from skillray.chat.template import first_line, fixed_day
 from skillray.errors import ConfigError
 from skillray.grading.splitting import StepSplit
 from skillray.store.paths import DataPath
@@ -146,7 +146,11 @@ def _chat_text(tokenizer: Any, turns: Sequence[tuple[str, str]], *, prompt: bool
     if not tokenizer.chat_template:
         raise ConfigError("grading.scorer: this model has no chat template; check `type`, or use another model")
     messages = [{"role": role, "content": content} for role, content in turns]
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt, **fixed_day()))
+    options = {"tokenize": False, "add_generation_prompt": prompt} | fixed_day()
+    try:
+        return str(tokenizer.apply_chat_template(messages, **options))
+    except Exception as error:  # whatever the template's author, or Jinja, chose to raise
+        raise ConfigError(f"grading.scorer: this model's chat template fails ({first_line(error)}); mend it") from None
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:

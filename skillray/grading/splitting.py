@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from skillray.grading.answers import extract_answer
+from skillray.thoughts import without_thoughts
 from skillray.types import Value
 
 Family = Literal["any", "rlhflow_mistral", "rlhflow_deepseek", "math_shepherd", "qwen"]
@@ -56,7 +57,8 @@ class StepSplit(Value):
         return self
 
     def steps(self, response: str) -> tuple[str, ...]:
-        """In order; empty when nothing was written."""
+        """In order; empty when nothing was written. What a reasoning model thinks before its reply is no part of it."""
+        response = without_thoughts(response)
         held = (mark for mark in self.separators or SEPARATORS[self.family] if mark in response.strip())
         separator = next(held, None)
         pieces = [response] if separator is None else response.split(separator)

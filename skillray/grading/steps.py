@@ -12,9 +12,11 @@ from pydantic import Field, PositiveInt
 from skillray.domains.arithmetic.annotations import check_annotations, unread_annotations
 from skillray.errors import ConfigError
 from skillray.grading.answers import Verdict, extract_answer
+from skillray.grading.extract import read_answers
 from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
 from skillray.grading.prm_model import Score, Scored
 from skillray.grading.splitting import StepSplit
+from skillray.grading.texts import split_words
 from skillray.protocols import Domain, StepScorer
 from skillray.types import Question, StepScore, Value
 
@@ -39,7 +41,7 @@ class AnnotationSteps(Value):
 
 
 class OutcomeStep(Value):
-    """One score for the whole response: 1.0 when its final answer equals the reference (math-verify), else 0.0.
+    """One score for the whole response: 1.0 when its final answer equals the reference, else 0.0.
 
     This is not STAT's process reward model (arXiv 2510.10023, C.1): it cannot see a wrong step before a right answer,
     and it uses the ground truth, which STAT's filter does not. With one score of 1 or 0 the reward filter R(q) says
@@ -103,7 +105,7 @@ def make_step_scorer(
             return _one_by_one(_outcome_scorer(grade))
         case ConsistencyStep():
             assert same is not None, "the consistency scorer is given a way to compare"
-            return _by_question(lambda responses: float(votes_of(responses, same) >= settings.min_votes))
+            return _by_question(lambda responses: float(_votes(responses, same) >= settings.min_votes))
         case LengthStep():
             return _by_question(lambda responses: float(_mean_words(responses) < settings.max_words))
         case ChatPrm() | TagPrm() | TokenPrm():
@@ -160,17 +162,17 @@ def _paired(texts: Sequence[str], scores: Scored) -> tuple[StepScore, ...] | str
     return tuple(StepScore(text=text, score=score) for text, score in zip(texts, scores, strict=True))
 
 
-def votes_of(responses: Iterable[str], same: Same) -> int:
+def _votes(responses: Iterable[str], same: Same) -> int:
     """Samples with the most common final answer; those without one vote for none."""
     votes: Counter[str] = Counter()
-    for answer in map(extract_answer, responses):
-        if answer is not None:
+    for answers in map(read_answers, responses):
+        for answer in answers[:1]:
             votes[next((known for known in votes if known == answer or same(known, answer)), answer)] += 1
     return max(votes.values(), default=0)
 
 
 def _mean_words(responses: Sequence[str]) -> float:
-    return sum(len(response.split()) for response in responses) / len(responses)
+    return sum(len(split_words(response)) for response in responses) / len(responses)
 
 
 def _annotation_scorer(grade: Grade) -> ScoreOne:

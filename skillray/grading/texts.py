@@ -2,7 +2,8 @@
 
 A text is its words: lower case, cut at spaces, without punctuation at their ends, and no space around a sign, so that
 `17 + 25` is one word, as it is a thing of its own: other numbers make another question. Nor do LaTeX's ways to set the
-same formula make another: `$x^{2}$` and `\\(x^2\\)` are one word.
+same formula make another: `$x^{2}$` and `\\(x^2\\)` are one word. Chinese, Japanese, Thai and other scripts put no
+spaces between words: there every character is a word.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ SHINGLE = 3
 SAME = 0.8
 """Jaccard similarity from which on two texts are near-duplicates (arXiv 2107.06499, 4.2)."""
 ALIKE = 0.5
-"""From which on a question with the same final answer counts as the same question. Ours."""
+"""From which on a question with the same final answer, or the same numbers, counts as the same question. Ours."""
 OVERLAP = 13
 """Words in one piece that a text may not share with an evaluation question (GPT-3, arXiv 2005.14165, appendix C); a
 shorter question may not stand in it as a whole."""
+OVERLAP_UNSPACED = 20
+"""The same in a script without spaces: Chinese takes about 1.6 characters for a word. Ours."""
 LEAST = 2
 """Words of an evaluation question that can be found in a text: one word stands in any."""
 
@@ -32,14 +35,25 @@ _LATEX = (
 )
 """Of a text in lower case: what to write as what."""
 _SIGN = re.compile(r" ?([-+*/=^×÷<>]) ?")
-_EDGE = ".,;:?!\"'()[]{}`*_#$"
+_EDGE = ".,;:?!\"'()[]{}`*_#$。，、；：？！（）「」『』《》“”‘’"
+
+
+_UNSPACED = re.compile(
+    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])"
+)
+"""Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
+
+
+def split_words(text: str) -> list[str]:
+    """Pieces between spaces; in scripts that write none, characters."""
+    return _UNSPACED.sub(r" \1 ", text).split()
 
 
 def words_of(text: str) -> Words:
     text = text.casefold()
     for pattern, plain in _LATEX:
         text = pattern.sub(plain, text)
-    text = " ".join(text.split())  # a long run of spaces must not take a second
+    text = " ".join(split_words(text))  # a long run of spaces must not take a second
     return tuple(word for raw in _SIGN.sub(r"\1", text).split() if (word := raw.strip(_EDGE)))
 
 
@@ -104,6 +118,20 @@ def near_duplicates(texts: Sequence[str], num_kept: int = 0, least: float = SAME
     return found
 
 
+def _overlap(words: Words) -> int:
+    unspaced = sum(len(word) == 1 and bool(_UNSPACED.match(word)) for word in words)
+    return OVERLAP_UNSPACED if 2 * unspaced > len(words) else OVERLAP
+
+
+def same_question(text: str, other: str) -> bool:
+    """Whether two questions have the same numbers and are alike: other numbers make another question."""
+    some, others = words_of(text), words_of(other)
+    if some == others:
+        return True
+    numbers = [Counter(word for word in words if any(char.isdigit() for char in word)) for words in (some, others)]
+    return numbers[0] == numbers[1] and similarity(shingles_of(some), shingles_of(others)) >= ALIKE
+
+
 class Leaks:
     """What may not be trained on: questions of evaluation sets, with their final answers."""
 
@@ -116,7 +144,7 @@ class Leaks:
             self._similar.add(one)
         self._pieces: defaultdict[int, set[Words]] = defaultdict(set)
         for words, _ in pairs:
-            length = min(len(words), OVERLAP)
+            length = min(len(words), _overlap(words))
             if length >= LEAST:
                 self._pieces[length].update(words[i : i + length] for i in range(len(words) - length + 1))
 

@@ -9,6 +9,7 @@ from skillray.config.students import Stage
 from skillray.curriculum.answers import Rewrites, answers_of
 from skillray.curriculum.base import Need
 from skillray.teacher.llm_teacher import SAMPLING
+from skillray.teacher.settings import TeacherConfig
 from skillray.teacher.tasks import Task
 
 CURRICULA: dict[str, tuple[Task, ...]] = {
@@ -25,10 +26,19 @@ def tasks_of(config: RunConfig) -> frozenset[Task]:
     return frozenset(_tasks(config))
 
 
-def longest_task(config: RunConfig) -> tuple[Task, int] | None:
-    """The one that a language model may write most tokens for, and how many; None where it is asked nothing."""
-    tokens = {task: int(SAMPLING[task]["max_tokens"]) for task in sorted(tasks_of(config))}
+def longest_task(config: RunConfig, teacher: TeacherConfig) -> tuple[Task, int] | None:
+    """The task of `teacher` with the longest reply, in tokens; None where it is asked nothing."""
+    tokens = {
+        task: most_tokens(teacher, task) for task in sorted(tasks_of(config)) if config.teacher_for(task) is teacher
+    }
     return max(tokens.items(), key=lambda item: item[1]) if tokens else None
+
+
+def most_tokens(teacher: TeacherConfig, task: Task) -> int:
+    """Of one reply; an exact teacher writes none."""
+    if teacher.type == "domain":
+        return 0
+    return teacher.max_tokens.get(task, int(SAMPLING[task]["max_tokens"]))
 
 
 def _tasks(config: RunConfig) -> Iterator[Task]:

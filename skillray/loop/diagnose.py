@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -40,6 +40,8 @@ class Diagnose:
     """Samples of the teacher for each question."""
     rates: Mapping[str, float] | None = None
     """Where labels are taken: only those to blame by these failure rates (`diagnosis.blame`); None takes all."""
+    judged_correct: str = "no_gap"
+    """`diagnosis.judged_correct`."""
 
     def open(self) -> Callable[[pa.Table], pa.Table]:
         ask = self.teacher() if self.teacher else None
@@ -59,8 +61,14 @@ class Diagnose:
     def _votes(self, ask: Ask, rows: list[Row]) -> list[Vote]:
         """All samples of all questions in one call."""
         requests = [self._request(row, sample) for row in rows for sample in range(self.votes)]
-        replies = iter(ask(Task.NAME_MISSING_SKILLS, requests))
+        replies = map(self._as_gap, ask(Task.NAME_MISSING_SKILLS, requests))
         return [vote(list(islice(replies, self.votes))) for _ in rows]
+
+    def _as_gap(self, reply: Reply) -> Reply:
+        """Skills that are named in an answer judged correct are missing, where that was decided so."""
+        if self.judged_correct == "no_gap" or reply.outcome is not Outcome.JUDGED_CORRECT or not reply.value:
+            return reply
+        return replace(reply, outcome=Outcome.OK)
 
     def _request(self, row: Row, sample: int) -> NameMissingSkills:
         question = question_of(row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +15,16 @@ from skillray.curriculum.draw import num_kept
 from skillray.curriculum.dynamics import SOLUTIONS
 from skillray.curriculum.sws import Sws
 from skillray.domains import DOMAINS
+from skillray.evaluation.benchmarks import BENCHMARKS
+from skillray.loop.asked import most_tokens
+from skillray.loop.chats import chat_notes
 from skillray.loop.concepts import JUDGES
+from skillray.loop.evaluation_sets import source_of
 from skillray.loop.needs import needs_of
 from skillray.loop.skill_graph import files_of, read_draft
 from skillray.loop.sources import num_rows
+from skillray.loop.teacher_check import PARTS, parts_used
 from skillray.loop.write import PER_CALL
-from skillray.teacher.llm_teacher import SAMPLING
 from skillray.teacher.tasks import Task
 
 ROLES = ("rollout", "teacher", "train", "embed")
@@ -50,6 +55,8 @@ class Forecast:
     """Processors and memory, one line each."""
     problems: tuple[str, ...]
     """Needs that this config does not meet."""
+    notes: tuple[str, ...] = ()
+    """What may go wrong, and is no fault that can be told beforehand."""
 
     @property
     def teacher_calls(self) -> int:
@@ -68,11 +75,11 @@ def forecast(config: RunConfig) -> Forecast:
         *_graph(config),
         *_labelling(config, sizes),
     ]
-    steps += _embedding(config, sizes)
+    steps += [*_embedding(config, sizes), *_checking(config)]
     known: list[tuple[tuple[Any, ...], Step]] = []
     for student in config.students:
         first = config.starts_alike(student)[0] is student
-        steps += _evidence(config, student, 0, sizes) if first else []
+        steps += [*_evidence(config, student, 0, sizes), *_sets(config, student, -1)] if first else []
         for index in range(student.rounds(config.rounds)):
             study = _study(config, student, index, sizes["pool"])
             made = [
@@ -83,8 +90,23 @@ def forecast(config: RunConfig) -> Forecast:
             ]
             steps += [_once(step, _same(config, student, step), known) for step in made]
             steps += _evidence(config, student, index + 1, sizes)
+        steps += _sets(config, student, student.rounds(config.rounds) - 1)
     needs, problems = needs_of(config)
-    return Forecast(steps=tuple(steps), needs=tuple(needs), problems=tuple(problems))
+    return Forecast(steps=tuple(steps), needs=tuple(needs), problems=tuple(problems), notes=tuple(chat_notes(config)))
+
+
+def _checking(config: RunConfig) -> list[Step]:
+    """What is asked of a language model because the answer is known; much of it a run asks anyway."""
+    check = config.teacher_check
+    parts = [part for part in parts_used(config) if config.teacher_for(PARTS[part]).type != "domain"]
+    if check is None or not parts:
+        return []
+    calls: Counter[Task] = Counter()
+    for part in parts:
+        calls[PARTS[part]] += check.samples * (2 if part == "judgement" else 1)
+    rows = f"{', '.join(parts)}: {check.samples} of each kind that are known"
+    step = Step(student="(all)", round=0, verb="check", rows=rows, role="teacher")
+    return [replace(step, teacher_calls=calls.total(), tokens=_written(config, calls))]
 
 
 def _sizes(config: RunConfig) -> dict[str, int | None]:
@@ -99,7 +121,7 @@ def _sizes(config: RunConfig) -> dict[str, int | None]:
         }
         return {split: count * skills for split, count in per_skill.items()}
     pool, probe = num_rows(data.pool), num_rows(data.probe)
-    profile = None if probe is None else round(probe * data.profile_share)
+    profile = None if probe is None else data.profile or round(probe * data.profile_share)
     held_out = None if probe is None or profile is None else min(probe - profile, data.max_held_out or probe)
     others = {f"profile-{one.name}": num_rows(one) for one in data.profiles}
     return {"pool": pool, "profile": profile, "held_out": held_out, **others}
@@ -123,7 +145,9 @@ def _labelling(config: RunConfig, sizes: dict[str, int | None]) -> list[Step]:
 
 def _uncounted(config: RunConfig, step: Step) -> Step:
     """A step whose calls depend on what is not known yet. An exact teacher writes no tokens."""
-    return replace(step, teacher_calls=None, tokens=0 if config.teacher.type == "domain" else None)
+    return replace(
+        step, teacher_calls=None, tokens=0 if all(teacher.type == "domain" for teacher in config.teachers) else None
+    )
 
 
 def _graph(config: RunConfig) -> list[Step]:
@@ -186,11 +210,24 @@ def _evidence(config: RunConfig, student: StudentConfig, index: int, sizes: dict
     return steps
 
 
+def _sets(config: RunConfig, student: StudentConfig, made: int) -> list[Step]:
+    """Answers to the evaluation sets, of what round `made` makes; before any training it is -1."""
+    steps = []
+    for one in config.evaluation.sets:
+        assert one.samples is not None and one.sampling is not None, "a run's config fills them in"
+        questions = num_rows(source_of(one))
+        if questions is None and one.benchmark is not None and one.path == BENCHMARKS[one.benchmark].hub:
+            questions = BENCHMARKS[one.benchmark].rows
+        rows = f"{one.name}: "
+        rows += "?" if questions is None else f"{questions * one.samples} answers to {questions} questions"
+        tokens = None if questions is None else questions * one.samples * one.sampling.max_new_tokens
+        steps.append(Step(student=student.name, round=made, verb="evaluate", rows=rows, role="rollout", tokens=tokens))
+    return steps
+
+
 def _written(config: RunConfig, calls: dict[Task, int]) -> int:
     """Tokens that a language model writes at most for so many calls; an exact teacher writes none."""
-    if config.teacher.type == "domain":
-        return 0
-    return sum(count * int(SAMPLING[task]["max_tokens"]) for task, count in calls.items())
+    return sum(count * most_tokens(config.teacher_for(task), task) for task, count in calls.items())
 
 
 def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | None) -> Step:

@@ -19,6 +19,7 @@ from skillray.grading.prm_model import Score
 from skillray.grading.steps import make_reader, make_step_scorer
 from skillray.loop.questions import question_of
 from skillray.store.schemas import GRADED
+from skillray.thoughts import without_thoughts
 from skillray.types import Question, StepScore
 
 Row = dict[str, Any]
@@ -41,7 +42,9 @@ class Grade:
         unread = make_reader(self.settings.scorer, domain)
 
         def grade(rollouts: pa.Table) -> pa.Table:
-            rows = [row | {"unread_steps": _unread(row, unread)} for row in rollouts.to_pylist()]
+            # A student's thoughts are no part of its answer: no step, no final answer, nothing for a teacher to read.
+            replies = [row | {"response": without_thoughts(row["response"])} for row in rollouts.to_pylist()]
+            rows = [row | {"unread_steps": _unread(row, unread)} for row in replies]
             verdicts = dict(zip(pairs := _pairs(rows), pool.grade(pairs), strict=True))
             scorer = make_step_scorer(
                 self.settings.scorer, domain=domain, grade=lambda *pair: verdicts[pair], same=pool.same, prm=prm
@@ -62,7 +65,8 @@ class Grade:
         """The samples of one question, with their steps; the judged one decides whether it is difficult.
 
         A sample that has no scores, or scores that are none (NaN, out of range), is refused: it is neither compared nor
-        averaged, and when all are, nothing is said about the question.
+        averaged, and when all are, nothing is said about the question. A judged sample that was cut off by the length
+        limit never came to its answer, so the question is difficult whatever its steps are worth.
         """
         refused = [one if isinstance(one, str) else _refusal(one) for one in steps]
         written = [() if isinstance(one, str) else one for one in steps]

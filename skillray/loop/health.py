@@ -104,6 +104,8 @@ def _of_evidence(run: RunFolder, folder: RoundFolder) -> Iterator[str]:
     graded, gaps = folder.table("graded"), folder.table("gaps")
     if graded.complete():
         rows = graded.read(["judged", "difficult", "correct", "step_scores", "unread_steps"])
+        if not pc.any(rows["correct"]).as_py():  # that everything is missing is then what `broken` says
+            return
         yield from filter_doubts(rows)
         if (unread := unread_doubt(rows)) is not None:
             yield unread

@@ -22,9 +22,11 @@ from typing import Any
 
 from skillray.config.model import QuestionSource, RunConfig
 from skillray.errors import DataError
+from skillray.loop.evaluation_sets import source_of
 from skillray.loop.prm import NEURAL
 from skillray.loop.skill_graph import files_of
 from skillray.loop.sources import paths_of
+from skillray.loop.table_files import shards
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json, sha256_of
 from skillray.store.layout import RunFolder
@@ -92,6 +94,7 @@ def _inputs(config: RunConfig) -> dict[str, Input]:
         named = {"pool": config.data.pool, "probe": config.data.probe, "labels": config.data.labels}
         found |= {f"data.{name}": source for name, source in named.items() if source is not None}
         found |= {f"data.profiles.{source.name}": source for source in config.data.profiles}
+    found |= {f"evaluation.sets.{one.name}": source_of(one) for one in config.evaluation.sets}
     found |= {field: GraphSource(path) for field, path in files_of(config.graph).items()}
     if config.data.replay is not None:
         found["data.replay"] = config.data.replay
@@ -101,10 +104,12 @@ def _inputs(config: RunConfig) -> dict[str, Input]:
         found["grading.scorer.model"] = config.grading.scorer.source
     if config.embedding is not None:
         found["embedding.model"] = config.embedding.model
-    if config.teacher.type == "vllm" and os.path.isdir(config.teacher.model):
-        found["teacher.model"] = config.teacher.model
-    if config.teacher.type != "domain" and config.teacher.prompts is not None:
-        found["teacher.prompts"] = Templates(config.teacher.prompts)
+    for place, teacher in enumerate(config.teachers, -1):
+        field = "teacher" if place < 0 else f"teacher_by_task.{place}.teacher"
+        if teacher.type == "vllm" and os.path.isdir(teacher.model):
+            found[f"{field}.model"] = teacher.model
+        if teacher.type != "domain" and teacher.prompts is not None:
+            found[f"{field}.prompts"] = Templates(teacher.prompts)
     return found | {_model_field(student.name): student.model for student in config.students}
 
 
@@ -183,7 +188,9 @@ def _files(source: Input) -> list[str]:
             files = local_files(source)
         case Templates():
             files = source.files()
-        case QuestionSource() | GraphSource():
+        case QuestionSource():
+            files = shards(source.path, source.split) if os.path.isdir(source.path) else [source.path]
+        case GraphSource():
             files = [source.path]
     return [path for path in files if os.path.isfile(path)]
 

@@ -8,7 +8,13 @@ from skillray.config.model import Placement, RunConfig
 from skillray.curriculum.base import Need
 from skillray.loop.memory import WEIGHTS, adapter_parameters, size_of, training_memory
 from skillray.loop.prm import NEURAL
-from skillray.teacher.settings import OpenAITeacherConfig, ServeTeacherConfig, VllmTeacherConfig, workers_of
+from skillray.teacher.settings import (
+    OpenAITeacherConfig,
+    ServeTeacherConfig,
+    TeacherConfig,
+    VllmTeacherConfig,
+    workers_of,
+)
 
 GIB = 2**30
 GPUS = "/proc/driver/nvidia/gpus"
@@ -26,7 +32,7 @@ def _workers(config: RunConfig) -> list[str]:
         f"roll_out ({config.rollout.engine}): up to {place.rollout.max_workers} x ({_ask(place.rollout)})",
         f"grade: up to {place.grade.max_workers} x ({_ask(place.grade)})",
         f"fine_tune: up to {place.train.max_workers} at once x {config.training.num_workers} x ({_ask(place.train)})",
-        f"teacher: {_teacher(config)}",
+        *_teachers(config),
     ]
     if isinstance(config.grading.scorer, NEURAL):
         lines.append(f"prm: up to {place.prm.max_workers} x ({_ask(place.prm)})")
@@ -35,8 +41,13 @@ def _workers(config: RunConfig) -> list[str]:
     return lines
 
 
-def _teacher(config: RunConfig) -> str:
-    teacher, ask = config.teacher, _ask(config.placement.teacher)
+def _teachers(config: RunConfig) -> list[str]:
+    ask = _ask(config.placement.teacher)
+    others = [f"teacher of {', '.join(one.tasks)}: {_teacher(one.teacher, ask)}" for one in config.teacher_by_task]
+    return [f"teacher: {_teacher(config.teacher, ask)}", *others]
+
+
+def _teacher(teacher: TeacherConfig, ask: str) -> str:
     match teacher:
         case VllmTeacherConfig():
             most = max(teacher.replicas, teacher.max_replicas or 0)
@@ -78,8 +89,7 @@ def _serving(config: RunConfig) -> list[str]:
         found.add(("prm", scorer.model, scorer.dtype))
     if config.embedding is not None:
         found.add(("embed", config.embedding.model, _dtype(place.embed)))
-    if isinstance(config.teacher, VllmTeacherConfig):
-        found.add(("teacher", config.teacher.model, "bf16"))
+    found |= {("teacher", one.model, "bf16") for one in config.teachers if isinstance(one, VllmTeacherConfig)}
     lines = []
     for stage, model, dtype in sorted(found):
         size = size_of(model)
@@ -99,7 +109,7 @@ def _cpus(config: RunConfig) -> list[str]:
 def least_gpus(config: RunConfig) -> float:
     """Without which the run waits for ever: the teacher's, beside one chain of answering or one worker group."""
     place = config.placement
-    teacher = workers_of(config.teacher) * place.teacher.num_gpus
+    teacher = sum(map(workers_of, config.teachers)) * place.teacher.num_gpus
     prm = place.prm.num_gpus if isinstance(config.grading.scorer, NEURAL) else 0.0
     answering = place.rollout.num_gpus + place.grade.num_gpus + prm
     training = config.training.num_workers * place.train.num_gpus
@@ -113,7 +123,7 @@ def most_asked(config: RunConfig) -> tuple[float, float]:
         (place.rollout, place.rollout.max_workers),
         (place.grade, place.grade.max_workers),
         (place.train, place.train.max_workers * config.training.num_workers),
-        (place.teacher, workers_of(config.teacher, most=True)),
+        (place.teacher, sum(workers_of(teacher, most=True) for teacher in config.teachers)),
         (place.prm, place.prm.max_workers if isinstance(config.grading.scorer, NEURAL) else 0),
     )
     cpus, gpus = (sum(getattr(role, name) * count for role, count in roles) for name in ("num_cpus", "num_gpus"))

@@ -18,11 +18,13 @@ from skillray.config.model import DecomposedGraph, DomainData, QuestionSource, R
 from skillray.curriculum import Hard, Mixture
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError, DataError, MissingExtraError
-from skillray.grading.prm import BAD, GOOD, ChatPrm, TagPrm, TokenPrm
+from skillray.grading.prm import BAD, GOOD, ChatPrm, TagPrm, TokenPrm, encode
 from skillray.loop.asked import longest_task
+from skillray.loop.chats import refuse_long_prompts, rehearse_chats
+from skillray.loop.evaluation_sets import read_set, source_of
 from skillray.loop.prm import NEURAL
 from skillray.loop.questions import from_tables, recorded_answers, recorded_rollouts
-from skillray.loop.rehearse import refuse_long_questions, rehearse_models
+from skillray.loop.rehearse import rehearse_models
 from skillray.loop.replay import check_texts
 from skillray.loop.skill_graph import (
     by_prefix,
@@ -40,8 +42,8 @@ from skillray.skills.names import key
 from skillray.store.files import exists, is_url, read_json
 from skillray.store.layout import RunFolder
 from skillray.teacher.prompting import Prompts
-from skillray.teacher.settings import VllmTeacherConfig
-from skillray.training.checkpoint import ADAPTER, is_adapter, need_quantizer
+from skillray.teacher.settings import TeacherConfig, VllmTeacherConfig
+from skillray.training.checkpoint import ADAPTER, is_adapter, load_tokenizer, need_quantizer
 from skillray.training.model_folder import (
     check_language_model,
     check_model,
@@ -67,15 +69,10 @@ def preflight(config: RunConfig, run: RunFolder | None = None) -> None:
 
 
 def _check_settings(config: RunConfig, run: RunFolder | None) -> None:
-    _check_engine(config)
-    first_of = {student.model: place for place, student in reversed(list(enumerate(config.students)))}
-    for model, place in first_of.items():
-        with _naming(f"students.{place}.model"):
-            folder = check_model(model)
-        if folder is not None:
-            _check_model_settings(config, model, folder)
+    check_answering(config)
     _check_scorer(config)
-    _check_teacher(config)
+    for teacher in config.teachers:
+        _check_teacher(config, teacher)
     lora = config.training.lora
     if lora is not None and lora.quantize and config.cluster.address == "local":  # elsewhere the worker says it
         need_quantizer("here")
@@ -86,6 +83,7 @@ def _check_settings(config: RunConfig, run: RunFolder | None) -> None:
         _check_made(config, graph_from_json(read_json(run.graph)))
         return
     check_graph(config)
+    check_sets(config)
     if config.data.replay is not None:
         with _naming("data.replay"):
             check_texts(config.data.replay)
@@ -93,6 +91,18 @@ def _check_settings(config: RunConfig, run: RunFolder | None) -> None:
         _check_domain(config, config.data)
     else:
         _check_tables(config, config.data)
+
+
+def check_answering(config: RunConfig) -> None:
+    """Whether every student's model can answer."""
+    _check_engine(config)
+    first_of = {student.model: place for place, student in reversed(list(enumerate(config.students)))}
+    for model, place in first_of.items():
+        with _naming(f"students.{place}.model"):
+            folder = check_model(model)
+        if folder is not None:
+            _check_model_settings(config, model, folder)
+    rehearse_chats(config)
 
 
 def _check_engine(config: RunConfig) -> None:
@@ -126,10 +136,10 @@ def _check_scorer(config: RunConfig) -> None:
                 folder, marks = check_token_classifier(scorer.source), [scorer.separator]
         if folder is not None:
             check_single_tokens(folder, marks, f"model {scorer.model}")
+            encode(scorer, load_tokenizer(folder), "1+1=?", ["2"])
 
 
-def _check_teacher(config: RunConfig) -> None:
-    teacher = config.teacher
+def _check_teacher(config: RunConfig, teacher: TeacherConfig) -> None:
     if teacher.type == "domain":
         return
     Prompts(teacher.prompts)
@@ -146,7 +156,7 @@ def _check_teacher(config: RunConfig) -> None:
 def _check_context(config: RunConfig, teacher: VllmTeacherConfig, folder: str | None) -> None:
     """An engine refuses every call whose prompt and longest answer do not fit together."""
     most = None if folder is None else room_of(folder, f"model {teacher.model}")
-    asked = longest_task(config)
+    asked = longest_task(config, teacher)
     room = teacher.max_model_len or most
     if isinstance(most, int) and (teacher.max_model_len or 0) > most:
         raise ConfigError(f"teacher.max_model_len is {room}, and {teacher.model} has room for {most} tokens; lower it")
@@ -174,6 +184,14 @@ def _check_model_settings(config: RunConfig, model: str, folder: str) -> None:
             f"rollout.max_new_tokens is {config.rollout.max_new_tokens}, and model {model} has room for {room} tokens, "
             "question included; lower it"
         )
+
+
+def check_sets(config: RunConfig) -> None:
+    """Sets in files are read as the run will do it; what would have to be downloaded is left to the run."""
+    for place, one in enumerate(config.evaluation.sets):
+        if _rows(f"evaluation.sets.{place}", source_of(one)) is not None:
+            with _naming(f"evaluation.sets.{place}"):
+                read_set(one)
 
 
 def check_graph(config: RunConfig) -> None:
@@ -212,8 +230,8 @@ def _check_tables(config: RunConfig, data: TableData) -> None:
         _check_recorded(config)
         return
     with _naming("data"):
-        splits, graph = from_tables(data)
-    refuse_long_questions(config, [text for part in ("profile", "held_out") for text in splits[part]["question"]])
+        splits, graph = from_tables(data, seed=config.seed)
+    refuse_long_prompts(config, [text for part in ("profile", "held_out") for text in splits[part]["question"]])
     _check_levels(config, pc.max(splits["pool"]["level"]).as_py())
     by_split = {split: set(pc.unique(table["subject"]).to_pylist()) - {None, ""} for split, table in splits.items()}
     subjects = sorted(by_split["pool"]) if len(set().union(*by_split.values())) > 1 else []

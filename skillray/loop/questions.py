@@ -11,11 +11,14 @@ import pyarrow.compute as pc
 from skillray.config.model import DomainData, QuestionSource, TableData
 from skillray.domains import DOMAINS
 from skillray.errors import DataError
+from skillray.grading.extract import split_hashes, stated_answer
+from skillray.grading.numbers import as_text, is_rounded
 from skillray.loop.columns import ID, TEXT, WHOLE, check_columns, refuse_repeated
 from skillray.loop.planted import plant
-from skillray.loop.sources import open_table, read_source
+from skillray.loop.sources import read_source
 from skillray.loop.spelling import spelled_alike
 from skillray.loop.subjects import by_subject
+from skillray.loop.table_files import open_table
 from skillray.skills.graph import SkillGraph
 from skillray.store.schemas import QUESTIONS, RECORDED
 from skillray.types import Question, content_id, seed_for
@@ -53,10 +56,14 @@ def from_domain(
 
 
 def from_tables(
-    data: TableData, tell: Callable[[str], None] = lambda note: None, named: Mapping[str, list[str]] | None = None
+    data: TableData,
+    tell: Callable[[str], None] = lambda note: None,
+    named: Mapping[str, list[str]] | None = None,
+    seed: int = 0,
 ) -> tuple[dict[str, pa.Table], SkillGraph]:
-    """Questions that somebody has; the probe set is cut by the hash of the question, pool copies of it are dropped.
+    """Questions that somebody has; pool copies of the probe set are dropped.
 
+    The probe set is cut by the hash of the question, or, where `data.profile` says how many are the profile, by `seed`.
     `tell` is given a line for whatever was left out. Where there are several subjects, skills are named by subject.
     `named`: the skills of each question, by a teacher; before there are any (`data.labelling`) no question has one.
 
@@ -73,8 +80,9 @@ def from_tables(
         others = " or data.profiles" if profiles else ""
         tell(f"data.pool: left out {len(whole) - len(pool)} that data.probe{others} has too")
     splits: dict[str, list[Row]] = {"pool": pool, "profile": [], "held_out": []}
+    profile = _profile(probe, data, seed)
     for row in probe:
-        splits["profile" if _fraction(row["question_id"]) < data.profile_share else "held_out"].append(row)
+        splits["profile" if row["question_id"] in profile else "held_out"].append(row)
     splits["held_out"] = sorted(splits["held_out"], key=lambda row: row["question_id"])[: data.max_held_out]
     splits |= _not_held_out(profiles, splits["held_out"], tell)
     if data.labels and not any(row["question"] in labels for rows in splits.values() for row in rows):
@@ -83,7 +91,8 @@ def from_tables(
         )
     for split, rows in splits.items():
         if not rows:
-            raise DataError(f"data: no question is left for the {split} split; give more rows or another profile_share")
+            which = "profile_share" if data.profile is None else f"profile than {data.profile}"
+            raise DataError(f"data: no question is left for the {split} split; give more rows or another {which}")
     labelled = next((row for rows in splits.values() for row in rows if row["skills"]), None)
     if data.labelling and named is None:
         if labelled:
@@ -142,6 +151,11 @@ def recorded_answers(path: str) -> pa.Table:
     return table.select(RECORDED.names)
 
 
+def as_question(row: Mapping[str, Any]) -> Row:
+    """One row of `read_source` as it is kept; `DataError` where that cannot be."""
+    return _normal(row, {})
+
+
 def as_table(rows: list[Row]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=QUESTIONS)
 
@@ -152,7 +166,12 @@ def _labels(source: QuestionSource) -> dict[str, list[str]]:
 
 def _normal(row: Mapping[str, Any], labels: Mapping[str, list[str]]) -> Row:
     question, where = row["question"].strip(), row["_where"]
-    solution, answer = _reference(row)
+    if is_rounded(row.get("answer")):
+        raise DataError(
+            f"{where}: answer {as_text(row['answer'])} is kept as a floating-point number, which is exact below "
+            "2^53 only; give the answers as texts or whole numbers"
+        )
+    solution, answer = reference_of(row)
     if not question or not answer:
         raise DataError(f"{where}: {'question' if not question else 'answer'} is empty; fill it or remove the row")
     skills = row.get("skills") or labels.get(question) or []
@@ -174,17 +193,14 @@ def _normal(row: Mapping[str, Any], labels: Mapping[str, list[str]]) -> Row:
     }
 
 
-def _text(value: Any) -> str:
-    return "" if value is None or value != value else str(value)  # a NaN is how pandas writes that there is none
-
-
-def _reference(row: Mapping[str, Any]) -> tuple[str, str]:
+def reference_of(row: Mapping[str, Any]) -> tuple[str, str]:
     """(solution, answer); the answer is empty where there is none."""
-    solution, answer = _text(row.get("solution")), _text(row.get("answer"))
+    solution, answer = as_text(row.get("solution")), as_text(row.get("answer"))
     if "####" in answer and not solution:  # GSM8K as published: the answer column is the solution, then #### and X
-        solution, _, answer = (part.strip() for part in answer.rpartition("####"))
-    elif not answer and "####" in solution:
-        answer = solution.rpartition("####")[2].strip()
+        whole, last = split_hashes(answer)
+        solution, answer = (whole, last) if last else (answer, stated_answer(answer) or "")
+    elif not answer and solution:
+        answer = stated_answer(solution) or ""
     return solution, answer
 
 
@@ -192,7 +208,7 @@ def _answered(rows: list[Row], data: TableData, tell: Callable[[str], None]) -> 
     """Pool questions without an answer left out, where the config says so; else they are refused later, by row."""
     if data.unanswered == "refuse":
         return rows
-    answered = [row for row in rows if _reference(row)[1]]
+    answered = [row for row in rows if reference_of(row)[1]]
     if len(answered) < len(rows):
         tell(f"data.pool: left out {len(rows) - len(answered)} without an answer (data.unanswered)")
     return answered
@@ -200,6 +216,14 @@ def _answered(rows: list[Row], data: TableData, tell: Callable[[str], None]) -> 
 
 def _distinct(rows: Iterable[Row]) -> list[Row]:
     return list({row["question_id"]: row for row in reversed(list(rows))}.values())[::-1]
+
+
+def _profile(probe: list[Row], data: TableData, seed: int) -> set[bytes]:
+    """Ids of the questions that are the profile: a share by hash, or exactly so many, the first in an order by seed."""
+    ids = [row["question_id"] for row in probe]
+    if data.profile is None:
+        return {one for one in ids if _fraction(one) < data.profile_share}
+    return set(sorted(ids, key=lambda one: content_id("profile", seed, one))[: data.profile])
 
 
 def _fraction(question_id: bytes) -> float:

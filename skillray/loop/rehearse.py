@@ -7,28 +7,22 @@ which of its layers get an adapter: torch takes seconds to import.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from skillray.config.model import RunConfig
 from skillray.errors import ConfigError, DataError
 from skillray.grading.prm import TokenPrm
 from skillray.loop.prm import NEURAL
-from skillray.store.files import is_url
 from skillray.training import rehearsal
-from skillray.training.checkpoint import is_adapter, load_tokenizer, resolve_model
+from skillray.training.checkpoint import is_adapter, resolve_model
 from skillray.training.headers import MAX_SCANNED
-from skillray.training.model_folder import read_settings, room_of
+from skillray.training.model_folder import folder_here, read_settings
 from skillray.training.settings import Lora
 from skillray.training.targets import ALL_LINEAR, of_head_or_embedding, target_names
 
 _OF_INTEGERS = ("awq", "bitsandbytes", "gptq")
 """Quantisations whose weights cannot be trained; those of others are turned back into floats when they are loaded."""
-
-MAX_TOKENIZED = 50
-"""Questions whose tokens are counted: the longest by bytes."""
 
 
 def rehearse_models(config: RunConfig) -> None:
@@ -42,41 +36,20 @@ def rehearse_models(config: RunConfig) -> None:
         with _naming(f"students.{place}.model"):
             _rehearse_student(config, model)
     scorer, teacher = config.grading.scorer, config.teacher
-    if isinstance(scorer, NEURAL) and (folder := _here(scorer.source)) is not None:
+    if isinstance(scorer, NEURAL) and (folder := folder_here(scorer.source)) is not None:
         with _naming("grading.scorer.model"):
             _rehearse_reader(folder, f"model {scorer.model}", head=not isinstance(scorer, TokenPrm))
-    if config.embedding is not None and (folder := _here(config.embedding.model)) is not None:
+    if config.embedding is not None and (folder := folder_here(config.embedding.model)) is not None:
         with _naming("embedding.model"):
             _rehearse_reader(folder, f"model {config.embedding.model}", head=False)
-    if teacher.type == "vllm" and (folder := _here(teacher.model)) is not None:
+    if teacher.type == "vllm" and (folder := folder_here(teacher.model)) is not None:
         with _naming("teacher.model"):
             _look_for_nan(folder, f"model {teacher.model}")
 
 
-def refuse_long_questions(config: RunConfig, questions: Iterable[Any]) -> None:
-    """`DataError` for a question (pyarrow text) that alone fills a student's model, before its template and answer."""
-    longest = sorted((str(question) for question in questions), key=_bytes)[-MAX_TOKENIZED:]
-    for place, student in enumerate(config.students):
-        if student.recorded is not None or (folder := _here(student.model)) is None or is_adapter(folder):
-            continue
-        room = room_of(folder, f"model {student.model}")
-        if room is None or not longest or _bytes(longest[-1]) < room:  # a token has at least a byte
-            continue
-        counts = [len(ids) for ids in load_tokenizer(folder)(longest)["input_ids"]]
-        if max(counts) >= room:
-            raise DataError(
-                f"students.{place}.model: model {student.model} has room for {room} tokens, and the question "
-                f"{longest[counts.index(max(counts))][:40]!r}... has {max(counts)}; leave it out"
-            )
-
-
-def _bytes(text: str) -> int:
-    return len(text.encode())
-
-
 def _rehearse_student(config: RunConfig, model: str) -> None:
     lora = config.training.lora
-    folder = _here(model) or (resolve_model(model) if _says_layers(lora) and model == "embedded" else None)
+    folder = folder_here(model) or (resolve_model(model) if _says_layers(lora) and model == "embedded" else None)
     if folder is None:
         return
     where = f"model {model}"
@@ -142,14 +115,6 @@ def _check_quantized(folder: str, where: str, lora: Lora | None) -> None:
 
 def _says_layers(lora: Lora | None) -> bool:
     return lora is not None and lora.target_modules != (ALL_LINEAR,)
-
-
-def _here(model: str) -> str | None:
-    """The folder of a model on this machine; None for the embedded student, and for what is elsewhere."""
-    if model == "embedded" or is_url(model):
-        return None
-    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
-    return resolve_model(model) if os.path.isdir(model) or offline else None
 
 
 @contextmanager

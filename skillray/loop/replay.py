@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from skillray.config.model import TextSource
 from skillray.errors import DataError
 from skillray.loop.columns import TEXT, check_columns, check_types
 from skillray.loop.fulfil import as_drafts, leaks_of
 from skillray.loop.select import draws_of
-from skillray.loop.sources import is_file, open_table, opened, paths_of
+from skillray.loop.sources import is_file, local_paths, paths_of
+from skillray.loop.table_files import open_table, schema_of
 from skillray.store.files import exists, is_url, read_bytes
 from skillray.store.schemas import TEXTS
 from skillray.store.tables import Table
@@ -42,13 +42,13 @@ def check_texts(source: TextSource) -> None:
     """What `read_texts` would refuse of a local file, without reading all of it."""
     if is_url(source.path) or not (source.path.endswith(PLAIN) or os.path.isdir(source.path) or is_file(source.path)):
         return
-    if os.path.isdir(source.path):
+    if source.path.endswith(PLAIN) and os.path.isdir(source.path):
         raise DataError(f"{source.path} is a folder; {GIVE}")
-    if not exists(source.path):
-        raise DataError(f"{source.path}: no such file; {GIVE}")
-    if source.path.endswith(".parquet"):
-        schema = opened(source.path, lambda: pq.read_schema(source.path))
-        check_types(schema, source.path, [source.column], {source.column: TEXT})
+    for path in local_paths(source) or ():
+        if not exists(path):
+            raise DataError(f"{path}: no such file; {GIVE}")
+        if path.endswith(".parquet"):
+            check_types(schema_of(path), path, [source.column], {source.column: TEXT})
 
 
 def _paragraphs(path: str) -> Iterable[str]:

@@ -13,6 +13,8 @@ from pydantic import PositiveInt
 from skillray.chat.prompt import BARE, StudentPrompt
 from skillray.chat.render import ChatFormat, open_format, stop_tokens
 from skillray.chat.sampling import Sampling
+from skillray.config.evaluation import EvaluationSet
+from skillray.config.model import RunConfig
 from skillray.errors import DataError
 from skillray.loop.sampling import choose, has_penalties, penalised, uniform
 from skillray.store.schemas import ROLLOUTS
@@ -137,6 +139,20 @@ class Writer:
             return torch.zeros(rows, dtype=torch.bool, device=input_ids.device)
 
         return count
+
+
+def roll_out_of(config: RunConfig, one: EvaluationSet, model: str, prompt: StudentPrompt) -> RollOut:
+    """How `model`, which is asked by `prompt` unless the set has its own, answers an evaluation set."""
+    assert one.sampling is not None and one.samples is not None, "a run's config fills them in"
+    return RollOut(
+        **one.sampling.model_dump(),
+        model=model,
+        samples=one.samples,
+        threads=config.rollout.threads,
+        seed=seed_for(config.seed, "evaluate"),
+        prompt=one.prompt or prompt,
+        dtype="bf16" if config.rollout.dtype == "bf16" else "fp32",
+    )
 
 
 def room_left(model: Any, prompts: Sequence[Sequence[int]], name: str) -> int:

@@ -23,6 +23,8 @@ class Verb(StrEnum):
     """Questions and the skill graph into the run folder; once a run."""
     ANSWER = "answer"
     """roll_out and grade: held-out scores of the checkpoint so far, and evidence for the round to come."""
+    EVALUATE = "evaluate"
+    """roll_out and grade the evaluation sets: before any training, and with what the last round made."""
     DIAGNOSE = "diagnose"
     PLAN = "plan"
     """The orders alone, where the student itself has to answer what they draw."""
@@ -51,6 +53,7 @@ class Verbs(Protocol):
     """The backend. Every verb returns when its tables are complete, at once when they already are."""
 
     async def answer(self, student: StudentConfig, round_index: int) -> None: ...
+    async def evaluate(self, student: StudentConfig, round_index: int) -> None: ...
     async def diagnose(self, student: StudentConfig, round_index: int) -> None: ...
     async def study(self, student: StudentConfig, round_index: int) -> Stop | None: ...
     async def fine_tune(self, student: StudentConfig, round_index: int) -> None: ...
@@ -65,13 +68,15 @@ async def run_student(student: StudentConfig, rounds: int, on: Verbs) -> Stop:
         ExceptionGroup: what the verbs raised.
     """
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(on.evaluate(student, 0))
         for index in range(rounds + 1):
             evidence = tasks.create_task(_evidence(student, index, on))
             if student.stage(index).curriculum.needs:
                 await evidence
-            if index == rounds:
-                return Stop.ROUNDS_DONE
-            if stop := await on.study(student, index):
+            stop = Stop.ROUNDS_DONE if index == rounds else await on.study(student, index)
+            if stop:
+                if index:
+                    tasks.create_task(on.evaluate(student, index))
                 return stop
             await on.fine_tune(student, index)
     raise AssertionError("the last turn of the loop returns")

@@ -43,7 +43,7 @@ def table_of(
     chunk: list[Row] = []
     for where, row in rows:
         names |= dict.fromkeys(row)
-        chunk.append(_known(where, row, kinds))
+        chunk.append(known_values(where, row, kinds))
         if len(chunk) == CHUNK:
             parts.append(_as_table(chunk, kinds))
             chunk = []
@@ -61,7 +61,8 @@ def _as_table(rows: list[Row], kinds: Mapping[str, Kind]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=pa.schema([(name, kind.type) for name, kind in kinds.items()]))
 
 
-def _known(where: str, row: Row, kinds: Mapping[str, Kind]) -> Row:
+def known_values(where: str, row: Row, kinds: Mapping[str, Kind]) -> Row:
+    """Values of the columns `kinds` that the row has; `DataError` for one of another kind."""
     if isinstance(row, Repeated) and (twice := [name for name in row.names if name in kinds]):
         raise DataError(f"{where}: {twice[0]!r} stands twice, with different values; remove one")
     known: Row = {}

@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 from skillray.chat.prompt import BARE, StudentPrompt
 from skillray.curriculum.answers import HumanAnswers, OwnAnswers, Rewrites, spread
 from skillray.curriculum.base import OrderKind
+from skillray.grading.answers import Verdict, extract_answer, quick_comparison
+from skillray.grading.extract import stated_answer
 from skillray.store.schemas import DRAFTS
 from skillray.store.tables import Table
 from skillray.training.examples import NO_TOKENS, encode_chats, token_columns
@@ -101,11 +103,14 @@ def draws_of(orders: Table) -> pa.Table:
 
 
 def response_of(row: dict[str, Any]) -> str:
-    """The reference solution as a student should write it: it ends with the answer after '####'."""
-    solution = row["solution"].strip()
-    if "####" in solution or not solution:
-        return solution or f"#### {row['answer']}"
-    return f"{solution}\n#### {row['answer']}"
+    """The reference solution as a student should write it. It ends with the answer: its own mark of it, or else a line
+    with '####', for two marks would be a style of their own. A phrase that names another answer is no mark.
+    """
+    solution: str = row["solution"].strip()
+    answer = extract_answer(solution)
+    if stated_answer(solution) or (answer and quick_comparison(answer, row["answer"]) is Verdict.CORRECT):
+        return solution
+    return f"{solution}\n#### {row['answer']}".lstrip()
 
 
 def _targets(row: dict[str, Any], answers: HumanAnswers | Rewrites | OwnAnswers) -> list[str]:

@@ -20,6 +20,7 @@ from skillray.skills.names import key
 from skillray.skills.syllabus import from_markdown, from_plain
 from skillray.store.files import read_bytes
 from skillray.teacher.decompose import Limits, decompose
+from skillray.teacher.tasks import Task
 
 MAX_BYTES = 64 * 2**20
 """Of a file; a graph of 5,000 described skills has 2 MB."""
@@ -166,14 +167,15 @@ def vocabulary(graph: SkillGraph, subjects: Iterable[str]) -> dict[str, tuple[st
 def lists_asked(config: RunConfig, graph: SkillGraph) -> dict[str, tuple[str, ...]]:
     """Subject -> the skills among which a language model will look for what an answer misses; empty where none will."""
     gaps = config.diagnosis.source == "teacher" and any(Need.GAPS in student.needs for student in config.students)
-    if config.teacher.type == "domain" or not gaps:
+    if config.teacher_for(Task.NAME_MISSING_SKILLS).type == "domain" or not gaps:
         return {}
     return {subject: graph.allowed(subject) for subject in sorted(set(graph.subjects.values())) or [""]}
 
 
 def longest_list(config: RunConfig) -> int:
     """Characters: half of a context that the config names is for other words."""
-    room = config.teacher.max_model_len if config.teacher.type == "vllm" else None
+    rooms = [teacher.max_model_len for teacher in config.teachers if teacher.type == "vllm"]
+    room = min((room for room in rooms if room is not None), default=None)
     return MAX_LIST if room is None else min(MAX_LIST, room * LEAST_CHARACTERS // 2)
 
 

@@ -22,7 +22,7 @@ def one_spelling(names: Iterable[str], alike: Callable[[str], str] = key) -> dic
     by_key: dict[str, Counter[str]] = {}
     for name in names:
         by_key.setdefault(alike(name) or name, Counter())[name] += 1
-    chosen = {}
+    chosen: dict[str, str] = {}
     for uses in by_key.values():
         best = min(uses, key=lambda name: (-uses[name], name != written(name), name))
         chosen |= dict.fromkeys(uses, best)

@@ -12,8 +12,19 @@ import pyarrow.compute as pc
 from skillray.config.model import RunConfig
 from skillray.config.students import StudentConfig
 from skillray.diagnosis.profile import profile_of
-from skillray.evaluation.accuracy import Share, accuracy_of, compare
+from skillray.evaluation.accuracy import accuracy_of, by_column, compare
 from skillray.loop.doubts import steps_of
+from skillray.loop.evaluated import (
+    SCORE_COLUMNS,
+    both_difficult,
+    change_json,
+    difficult_ids,
+    named_contrasts,
+    sets_of,
+    share_json,
+    subsets,
+    table_mean,
+)
 from skillray.loop.health import study_notes, warnings_of
 from skillray.loop.merge import ids_of
 from skillray.loop.outcome import outcome_of
@@ -22,23 +33,31 @@ from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import Table
 from skillray.teacher.tasks import Outcome
 
-SCORE_COLUMNS = ("question_id", "sample", "skills", "correct")
+__all__ = ["SCORE_COLUMNS", "difficult_ids", "study_of", "summarise"]
 
 
 def summarise(run: RunFolder, config: RunConfig) -> dict[str, Any]:
     """Everything measured so far; rounds without scores are left out."""
     status = read_json(run.status)
-    students = {student.name: _student(run, student, status) for student in config.students}
-    return {"order": [*students], "students": students, "comparisons": _comparisons(run, config, students)}
+    students = {student.name: _student(run, config, student, status) for student in config.students}
+    return {
+        "order": [*students],
+        "students": students,
+        "comparisons": _comparisons(run, config, students),
+        "contrasts": named_contrasts(run, config),
+        "sets": [one.name for one in config.evaluation.sets],
+        "seed": config.seed,
+    }
 
 
-def _student(run: RunFolder, student: StudentConfig, status: dict[str, Any]) -> dict[str, Any]:
+def _student(run: RunFolder, config: RunConfig, student: StudentConfig, status: dict[str, Any]) -> dict[str, Any]:
     base = run.base(student.name)
     hard = difficult_ids(base.table("scores")) if base.table("scores").complete() else pa.array([])
-    rounds = [_round(base, -1, run.round(student.name, 0), hard)]
+    rounds = [_round(config, base, -1, run.round(student.name, 0), hard)]
     index = 0
     while run.round(student.name, index).table("scores").complete():
-        rounds.append(_round(run.round(student.name, index), index, run.round(student.name, index + 1), hard))
+        following = run.round(student.name, index + 1)
+        rounds.append(_round(config, run.round(student.name, index), index, following, hard))
         index += 1
     prefix = f"{student.name}/"
     for entry in rounds:
@@ -55,31 +74,45 @@ def _student(run: RunFolder, student: StudentConfig, status: dict[str, Any]) -> 
         "stop_reason": stop,
         "outcome": outcome_of(run, student.name, stop, index),
         "warnings": warnings_of(run, student.name),
+        "change": change_json(run, config, student.name),
         "rounds": [entry for entry in rounds if entry is not None],
     }
 
 
-def _round(folder: RoundFolder, index: int, following: RoundFolder, hard: pa.Array) -> dict[str, Any] | None:
+def _round(
+    config: RunConfig, folder: RoundFolder, index: int, following: RoundFolder, hard: pa.Array
+) -> dict[str, Any] | None:
     """Scores of the checkpoint this round made, and its profile: the evidence of the round that follows."""
     scores = folder.table("scores")
     if not scores.complete():
         return None
-    rows = scores.read(SCORE_COLUMNS)
+    rows = scores.read([*SCORE_COLUMNS, "subject", "judged", "difficult"])
     accuracy = accuracy_of(rows)
-    on_hard = rows.filter(pc.is_in(rows["question_id"], value_set=hard)) if len(hard) else rows.slice(0, 0)
-    found = {
+    parts = {name: share_json(accuracy_of(part).overall) for name, part in subsets(rows, hard).items()}
+    found: dict[str, Any] = {
         "round": index,
-        "accuracy": _share(accuracy.overall),
-        "on_difficult": _share(accuracy_of(on_hard).overall) if on_hard.num_rows else None,
-        "by_skill": {skill: _share(share) for skill, share in accuracy.by_skill.items()},
+        "accuracy": share_json(accuracy.overall),
+        "on_difficult": parts.get("difficult"),
+        "on_rest": parts.get("rest"),
+        "by_skill": {skill: share_json(share) for skill, share in accuracy.by_skill.items()},
+        "by_subject": _by_subject(rows),
+        "sets": sets_of(config, folder),
         "profile": _profile(following),
         "difficult": _difficult(scores),
     }
+    found["mean"] = table_mean(config, found)
     return found | (study_of(folder) if index >= 0 else {})
 
 
-def _share(share: Share) -> dict[str, float]:
-    return {"mean": share.accuracy, "low": share.low, "high": share.high, "n": share.num_questions}
+def _by_subject(rows: pa.Table) -> dict[str, dict[str, Any]]:
+    """Accuracy, and the share that the filter calls difficult, of each subject (STAT, arXiv 2510.10023, Figure 7)."""
+    right = by_column(rows, "subject", "correct")
+    hard = by_column(rows.filter(rows["judged"]), "subject", "difficult")
+    return {
+        subject: {"accuracy": share_json(share), "difficult": share_json(hard[subject]) if subject in hard else None}
+        for subject, share in right.items()
+        if subject
+    }
 
 
 def _profile(folder: RoundFolder) -> dict[str, Any] | None:
@@ -99,13 +132,6 @@ def _profile(folder: RoundFolder) -> dict[str, Any] | None:
         "overlap": pc.mean(rows["overlap"]).as_py(),
         "steps": None if steps is None else {"read": steps[0], "unread": steps[1]},
     }
-
-
-def difficult_ids(scores: Table) -> pa.Array:
-    """Held-out questions that the reward filter called difficult for the student before training: STAT's MATH^D
-    (arXiv 2510.10023, 3.1) in any domain."""
-    rows = scores.read(["question_id", "judged", "difficult"])
-    return rows.filter(pc.and_(rows["judged"], rows["difficult"]))["question_id"].combine_chunks()
 
 
 def _difficult(scores: Table) -> float:
@@ -141,9 +167,8 @@ def _comparisons(run: RunFolder, config: RunConfig, students: dict[str, Any]) ->
 
 
 def _comparison(run: RunFolder, a: str, b: str, last: dict[str, pa.Table]) -> dict[str, Any]:
-    """Over all held-out questions, and over those that were difficult for both before training."""
-    hard = [difficult_ids(run.base(name).table("scores")) for name in (a, b)]
-    both = hard[0].filter(pc.is_in(hard[0], value_set=hard[1]))
-    on_hard = {name: last[name].filter(pc.is_in(last[name]["question_id"], value_set=both)) for name in (a, b)}
-    found = {"a": b, "b": a, **asdict(compare(before=last[a], after=last[b]))}
-    return found | {"on_difficult": asdict(compare(before=on_hard[a], after=on_hard[b])) if len(both) else None}
+    """Over all held-out questions, those that were difficult for both before training, and the others."""
+    parts = {name: subsets(last[name], both_difficult(run, a, b)) for name in (a, b)}
+    found = {name: asdict(compare(before=parts[a][name], after=parts[b][name])) for name in parts[a]}
+    all_questions = found.pop("held_out")
+    return {"a": b, "b": a, **all_questions, "on_difficult": found.get("difficult"), "on_rest": found.get("rest")}

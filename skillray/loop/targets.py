@@ -22,9 +22,10 @@ from skillray.grading.pool import AnswerPool
 from skillray.loop.questions import question_of
 from skillray.loop.select import draws_of
 from skillray.protocols import OpenTeacher
-from skillray.store.schemas import ANSWERS, QUESTIONS
+from skillray.store.schemas import QUESTIONS, USABLE
 from skillray.store.tables import Table
 from skillray.teacher.tasks import Outcome, Reply, Rewrite, Task
+from skillray.thoughts import without_thoughts
 from skillray.types import Id
 
 Row = dict[str, Any]
@@ -65,14 +66,15 @@ class Verified:
         pool = AnswerPool(deadline_s=self.deadline_s)
 
         def verify(rollouts: pa.Table) -> pa.Table:
-            rows = rollouts.to_pylist()
+            # Nobody learns to think from thoughts that nobody judged: the reply alone is studied.
+            rows = [row | {"response": without_thoughts(row["response"])} for row in rollouts.to_pylist()]
             verdicts = pool.grade([(row["response"], row["answer"]) for row in rows])
             judged = [(row, _own_verdict(row, verdict)) for row, verdict in zip(rows, verdicts, strict=True)]
             answered = []
             for _, samples in groupby(judged, key=lambda pair: pair[0]["question_id"]):
                 of_question = list(samples)
                 answered.append(_answered(of_question[0][0], [(row["response"], why) for row, why in of_question]))
-            return pa.Table.from_pylist(answered, schema=ANSWERS)
+            return pa.Table.from_pylist(answered, schema=USABLE)
 
         return verify
 
@@ -104,7 +106,7 @@ class Rewritten:
                 _answered(row, [_rewrite(row, reply, answers.same) for reply in of_question])
                 for row, of_question in zip(rows, written, strict=True)
             ]
-            return pa.Table.from_pylist(judged, schema=ANSWERS)
+            return pa.Table.from_pylist(judged, schema=USABLE)
 
         return rewrite
 

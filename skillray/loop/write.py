@@ -16,6 +16,7 @@ from typing import Any
 from skillray.curriculum.base import OrderKind
 from skillray.errors import StageError
 from skillray.grading.answers import extract_answer
+from skillray.grading.texts import same_question
 from skillray.loop.questions import question_of
 from skillray.protocols import Ask
 from skillray.skills.graph import SkillGraph
@@ -72,6 +73,9 @@ def synthesize(orders: Sequence[Row], desk: Desk) -> list[Row]:
     ]
     found, drafts = asked_of(Task.WRITE_QUESTIONS, orders, requests, desk)
     pairs = [(order, question_in(body)) for order, value in found for body in value]
+    again = [pair for pair in pairs if _is_seed(*pair, desk)]
+    drafts += [draft(*pair, None, pair[0]["question_ids"], "seed_again") for pair in again]
+    pairs = [pair for pair in pairs if not _is_seed(*pair, desk)]
     for (order, question), texts in zip(pairs, _solutions(pairs, desk, own=False), strict=True):
         agreeing = _agreeing(texts, desk)
         for text in (agreeing if desk.all_solutions else agreeing[:1]) or [None]:
@@ -264,6 +268,11 @@ def _exercise_calls(order: Row, desk: Desk) -> list[WriteExercises]:
 
 def _seeds(order: Row, desk: Desk) -> tuple[Question, ...]:
     return tuple(question_of(desk.seeds[question_id]) for question_id in order["question_ids"])
+
+
+def _is_seed(order: Row, question: Question, desk: Desk) -> bool:
+    """Whether a new question is one of those that it was to be like: nothing is paid for its solutions."""
+    return any(same_question(question.question, seed.question) for seed in _seeds(order, desk))
 
 
 def question_in(body: Row) -> Question:

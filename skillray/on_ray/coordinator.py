@@ -29,6 +29,7 @@ from skillray.loop.health import warnings_of
 from skillray.loop.notes import notes_of
 from skillray.loop.outcome import is_studied, study_result
 from skillray.loop.rounds import Stop, Verb
+from skillray.loop.teacher_check import read_checks
 from skillray.on_ray.placement_groups import release_orphans, this_job
 from skillray.on_ray.reply_logs import start_log
 from skillray.on_ray.runner import Attempts, end_all, log_to, namespace_of, replaced, start_runner, teacher_of
@@ -37,13 +38,17 @@ from skillray.on_ray.training_group import Trainer
 from skillray.store.fence import Fence
 from skillray.store.files import remove_tree
 from skillray.store.layout import RunFolder
-from skillray.teacher.spending import report, summed
+from skillray.teacher.identity import identify
+from skillray.teacher.settings import TaskTeacher
+from skillray.teacher.spending import combined, report, summed
 from skillray.training.progress import progress_folder, settled
 
 GRACE_S = 30.0
 """For the teacher's start to say itself that it takes too long."""
 SWEEP_S = 5.0
 """Seconds between two looks for what dead processes still hold."""
+NOTED_EVERY_S = 30.0
+"""Seconds from one note in status.json of how far things are to the next."""
 Ask = Callable[[], Awaitable[tuple[int, int, str]]]
 """How far something is: (done, total, unit)."""
 
@@ -71,12 +76,18 @@ class Coordinator:
             raise
         finally:
             await self._verbs.stop()
+            status.value["running"] = []
             status.save()
         return good
 
     async def progress(self) -> list[dict[str, Any]]:
         """What runs now, for the driver's display."""
         return await self._verbs.progress()
+
+    async def warnings(self) -> list[str]:
+        """One line each, of all students, as far as they are known."""
+        students = self._status.value["students"].items()
+        return [f"WARNING {name}, {text}" for name, student in students for text in student.get("warnings", ())]
 
 
 class RayVerbs:
@@ -91,7 +102,9 @@ class RayVerbs:
         self._attempts = Attempts(config.name, self._namespace, status)
         self._trainer = Trainer(run, config, status, self._namespace, self._attempts)
         self._running: dict[str, tuple[Ask, float]] = {}
-        self._logs: list[Any] = []
+        self._noted = time.monotonic()
+        self._logs: dict[str, list[Any]] = {}
+        """Reply logs of each teacher."""
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -120,7 +133,8 @@ class RayVerbs:
         await asyncio.to_thread(remove_tree, self._run.file("train"))  # queues, all done or of workers that are gone
         from skillray.on_ray.teacher import stop_teacher
 
-        await asyncio.to_thread(stop_teacher, self._app)
+        for app in (self._app, *map(self._app_of, self._config.teacher_by_task)):
+            await asyncio.to_thread(stop_teacher, app)
         await asyncio.to_thread(end_all, self._namespace)
         await asyncio.to_thread(release_orphans, self._status.jobs)
 
@@ -134,6 +148,10 @@ class RayVerbs:
         await self._maybe_shared(Verb.ANSWER, student, round_index)
         await self._warn(student)
 
+    async def evaluate(self, student: StudentConfig, round_index: int) -> None:
+        if self._config.evaluation.sets:
+            await self._maybe_shared(Verb.EVALUATE, student, round_index)
+
     async def diagnose(self, student: StudentConfig, round_index: int) -> None:
         await self._maybe_shared(Verb.DIAGNOSE, student, round_index)
         await self._warn(student)
@@ -142,11 +160,6 @@ class RayVerbs:
     async def _warn(self, student: StudentConfig) -> None:
         """A profile that means nothing is told before anything is trained on it."""
         self._status.student(student.name, warnings=await asyncio.to_thread(warnings_of, self._run, student.name))
-
-    async def warnings(self) -> list[str]:
-        """One line each, of all students, as far as they are known."""
-        students = self._status.value["students"].items()
-        return [f"WARNING {name}, {text}" for name, student in students for text in student.get("warnings", ())]
 
     async def study(self, student: StudentConfig, round_index: int) -> Stop | None:
         if not is_studied(self._run.round(student.name, round_index), student.stage(round_index)):
@@ -160,7 +173,7 @@ class RayVerbs:
         """Students that are asked the same in the same state have one runner between them."""
         await self._runner(Verb.PLAN, (student,), round_index)
         segment = self._run.round(student.name, round_index).segment()
-        if not segment.targets.table("asked").complete() or segment.targets.table("answers").complete():
+        if not segment.targets.table("asked").complete() or segment.targets.table("usable").complete():
             return
         shared = segment.shared_targets.path
         if shared not in self._shared:
@@ -241,7 +254,15 @@ class RayVerbs:
                 done, total, unit = await asyncio.wait_for(ask(), 5.0)
             return {"name": name, "seconds": time.monotonic() - since, "done": done, "total": total, "unit": unit}
 
-        return await asyncio.gather(*(one(name, *entry) for name, entry in list(self._running.items())))
+        running = await asyncio.gather(*(one(name, *entry) for name, entry in list(self._running.items())))
+        if time.monotonic() - self._noted >= NOTED_EVERY_S:
+            self._noted = time.monotonic()
+            self._status.value["running"] = [
+                {key: value for key, value in entry.items() if key != "name"} | {"place": entry["name"]}
+                for entry in running
+            ]
+            self._status.save()
+        return running
 
     @contextlib.contextmanager
     def _shown(self, place: str, ask: Ask) -> Iterator[None]:
@@ -272,6 +293,8 @@ class RayVerbs:
         if verb is Verb.DIAGNOSE:
             return Need.GAPS not in needs or following.table("gaps").complete()
         made = self._run.round(student.name, index - 1) if index else self._run.base(student.name)
+        if verb is Verb.EVALUATE:
+            return all(made.answers(one.name).complete() for one in self._config.evaluation.sets)
         return made.table("scores").complete() and (not needs or following.table("graded").complete())
 
     async def _start_teacher(self) -> None:
@@ -280,23 +303,35 @@ class RayVerbs:
         from skillray.on_ray.teacher import start_teacher
 
         config, limit = self._config, self._config.cluster.start_timeout_s
-        log = partial(log_to, self._run, "teacher-start")
-        start = asyncio.to_thread(start_teacher, self._app, config.teacher, config.placement.teacher, limit, log)
-        await within(limit + GRACE_S, start, f"teacher app {self._app} did not start in {limit + GRACE_S:.0f} s")
-        self._logs = [
-            start_log(self._namespace, shard, self._run.replies(shard), self._fence, self._app, config)
-            for shard in range(config.teacher.shards)
-        ]
+        for by in (None, *config.teacher_by_task):
+            teacher, name, app = (
+                (config.teacher, "", self._app) if by is None else (by.teacher, by.name, self._app_of(by))
+            )
+            log = partial(log_to, self._run, "-".join(filter(None, ["teacher-start", name])))
+            start = asyncio.to_thread(start_teacher, app, teacher, config.placement.teacher, limit, log)
+            await within(limit + GRACE_S, start, f"teacher app {app} did not start in {limit + GRACE_S:.0f} s")
+            self._logs[name or "teacher"] = [
+                start_log(self._namespace, shard, self._run.replies(shard, name), self._fence, app, config, by)
+                for shard in range(teacher.shards)
+            ]
+
+    def _app_of(self, by: TaskTeacher) -> str:
+        return f"{self._app}-{by.name}"
 
     async def _save_usage(self) -> None:
-        usage = [await log.usage.remote() for log in self._logs]
-        if not usage:
-            return
-        known = sum((Counter(cached) for _, cached in usage), Counter[str]())
-        teacher = self._config.teacher
-        price = None if teacher.type == "domain" else teacher.price
-        prices = (price.prompt, price.completion) if price else (0.0, 0.0)
-        self._status.value["usage"] = {"teacher": report(summed(spent for spent, _ in usage), known, *prices)}
+        by_teacher = {}
+        names = ["teacher", *(by.name for by in self._config.teacher_by_task)]
+        for name, teacher in zip(names, self._config.teachers, strict=True):
+            if not (logs := self._logs.get(name)):
+                return
+            usage = [await log.usage.remote() for log in logs]
+            known = sum((Counter(cached) for _, cached in usage), Counter[str]())
+            price = None if teacher.type == "domain" else teacher.price
+            prices = (price.prompt, price.completion) if price else (0.0, 0.0)
+            by_teacher[name] = report(summed(spent for spent, _ in usage), known, *prices)
+            by_teacher[name]["model"] = identify(teacher).model
+        self._status.value["usage"] = {"teacher": combined(by_teacher)}
+        self._status.value["teacher_check"] = await asyncio.to_thread(read_checks, self._run)
         self._status.save()
 
     async def _runner(
@@ -328,7 +363,7 @@ class RayVerbs:
             if verb in (Verb.PREPARE, Verb.SUMMARISE):
                 self._status.took(f"run/{step}", value)
                 continue
-            made = round_index - 1 if verb is Verb.ANSWER or verb is Verb.DIAGNOSE else round_index
+            made = round_index - 1 if verb in (Verb.ANSWER, Verb.EVALUATE, Verb.DIAGNOSE) else round_index
             folder = f"round-{made:03d}" if made >= 0 else "base"
             for name in names:
                 self._status.took(f"{name}/{folder}/{step}", value)

@@ -104,7 +104,7 @@ class Drafting:
             topic=getattr(self.runner.config.graph, "topic", ""),
             previous=self._previous.folder if self.index else None,
             evaluation=self._evaluation,
-            checked=self._checked,
+            checked=self._screened,
             prompt=self._prompt,
         )
         rows = self.runner.config.rollout.batch_size
@@ -141,10 +141,16 @@ class Drafting:
 
     @property
     def _checked(self) -> frozenset[OrderKind]:
-        """Whose near-duplicates and leaks are looked for. STAT's new questions are as in the paper: only one that is
-        itself held out goes.
-        """
+        """Whose near-duplicates are looked for. STAT's new questions are as in the paper: it removes none."""
         return NEW if self.index else NEW - {OrderKind.SYNTHESIZE}
+
+    @property
+    def _screened(self) -> frozenset[OrderKind]:
+        """Whose leaks are looked for: all that is written, but STAT's new questions where they could only be like those
+        of the same domain, whose questions of one form differ in a number.
+        """
+        config = self.runner.config
+        return WRITTEN if config.data.type == "tables" or config.evaluation.sets else self._checked
 
     @property
     def _prompt(self) -> StudentPrompt:
@@ -160,5 +166,9 @@ class Drafting:
 
     @property
     def _evaluation(self) -> tuple[str, ...]:
-        splits = splits_of(self.runner.config.data)
-        return tuple(self.runner.run.questions(split).folder for split in splits if split != "pool")
+        """Nothing, where leaks are only counted."""
+        run, settings = self.runner.run, self.runner.config.evaluation
+        if not settings.decontaminate:
+            return ()
+        own = (run.questions(split).folder for split in splits_of(self.runner.config.data) if split != "pool")
+        return (*own, *(run.evaluation_set(one.name).folder for one in settings.sets))

@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from skillray.config.model import Placement
 from skillray.errors import MissingExtraError, TeacherError
+from skillray.teacher.content import content_of
 from skillray.teacher.forms import bounded
 from skillray.teacher.identity import llm_name
 from skillray.teacher.llm_teacher import Completion
@@ -158,7 +159,7 @@ class EngineCompleter:
             return Completion(text=" ".join(str(error.message).split())[:500], finish_reason="error")
         choice, usage = answer.choices[0], answer.usage
         return Completion(
-            text=choice.message.content or "",
+            text=content_of(choice.message.content)[0],
             finish_reason=choice.finish_reason or "stop",
             prompt_tokens=usage.prompt_tokens or 0,
             completion_tokens=usage.completion_tokens or 0,

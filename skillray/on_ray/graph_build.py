@@ -16,6 +16,7 @@ from skillray.on_ray.reply_logs import served_teacher, start_log
 from skillray.on_ray.teacher import start_teacher, stop_teacher
 from skillray.skills.graph import SkillGraph
 from skillray.store.fence import UNFENCED
+from skillray.teacher.tasks import Task
 
 
 def build_on_ray(config: RunConfig, known: Sequence[str], replies: str) -> tuple[SkillGraph, list[str]]:
@@ -36,13 +37,14 @@ def build_connected(
     logs = []
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # its news would stand between our lines
     try:
-        start_teacher(app, config.teacher, config.placement.teacher, config.cluster.start_timeout_s, print)
-        for shard in range(config.teacher.shards):
+        by = next((other for other in config.teacher_by_task if Task.DECOMPOSE in other.tasks), None)
+        teacher, name = (config.teacher, "") if by is None else (by.teacher, by.name)
+        start_teacher(app, teacher, config.placement.teacher, config.cluster.start_timeout_s, print)
+        for shard in range(teacher.shards):
             folder = f"{replies}/{shard:03d}"
-            logs.append(start_log(namespace, shard, folder, UNFENCED, app, config))
-        return make_graph(
-            config, known, served_teacher(namespace, config.teacher, "graph"), embedding_here(config.embedding)
-        )
+            logs.append(start_log(namespace, shard, folder, UNFENCED, app, config, by))
+        opened = served_teacher(namespace, teacher, "graph", name)
+        return make_graph(config, known, opened, embedding_here(config.embedding))
     finally:
         for log in logs:
             ray.kill(log)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -57,7 +56,7 @@ def _watch(coordinator: Any, done: Any, config: RunConfig, fence: Fence, show: S
             seen = True
             for line in ray.get(coordinator.warnings.remote(), timeout=30.0):
                 if line not in told:  # the moment it is known: a reader can stop a run that learns from nothing
-                    print(line, file=sys.stderr)
+                    print(line)
                     told.add(line)
         if not seen and time.monotonic() > deadline:
             raise DeadlineError(f"the coordinator did not start within {config.cluster.start_timeout_s:.0f} s")

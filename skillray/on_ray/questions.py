@@ -35,12 +35,12 @@ def make_questions(
     if data.type == "domain":
         tables, labels = from_domain(data, config.seed, tell)
     else:
-        tables, labels = from_tables(data, tell)
+        tables, labels = from_tables(data, tell, seed=config.seed)
         if data.labelling is not None:
             graph, place = given(()), config.placement.grade
             most = longest_list(config)
             named = label_questions(run, tables, data.labelling, graph, most, teacher, place, chain, fence, tell)
-            tables, labels = from_tables(data, named=named)
+            tables, labels = from_tables(data, named=named, seed=config.seed)
     graph = graph or given(labels.skills)
     if graph is None:
         return tables, labels

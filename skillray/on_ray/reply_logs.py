@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +20,11 @@ from tenacity import AsyncRetrying, RetryError, Retrying, retry_if_exception, st
 from skillray.config import RunConfig
 from skillray.errors import DeadlineError, SkillrayError
 from skillray.on_ray.runner import died
-from skillray.protocols import Ask
+from skillray.protocols import Ask, OpenTeacher
 from skillray.store.fence import Fence
 from skillray.teacher.identity import TeacherId, identify, limits_of
 from skillray.teacher.reply_log import Entry, ReplyLog, shard_of
-from skillray.teacher.settings import DomainTeacherConfig, TeacherConfig
+from skillray.teacher.settings import DomainTeacherConfig, TaskTeacher, TeacherConfig
 from skillray.teacher.spending import Limits, Line, Spent
 from skillray.teacher.tasks import Reply, Request, Task, canonical_json
 from skillray.types import Id
@@ -167,6 +167,8 @@ class ServedTeacher:
     timeout_s: float
     asked_by: str
     """STUDENT/round-NNN, for the books."""
+    name: str = ""
+    """Of one of the other teachers of the run."""
 
     def __call__(self) -> Ask:
         def ask(task: Task, requests: Sequence[Request]) -> list[Reply]:
@@ -217,7 +219,7 @@ class ServedTeacher:
 
     def _log(self, shard: int) -> Any:
         try:
-            return ray.get_actor(log_name(shard), namespace=self.namespace)
+            return ray.get_actor(log_name(shard, self.name), namespace=self.namespace)
         except ValueError:
             raise _NoLog from None
 
@@ -226,15 +228,47 @@ class _NoLog(Exception):  # noqa: N818
     """Not there now: its coordinator is being restarted."""
 
 
-def start_log(namespace: str, shard: int, folder: str, fence: Fence, app: str, config: RunConfig) -> Any:
-    """The actor of one shard, the one that is there or a new one."""
+def start_log(
+    namespace: str, shard: int, folder: str, fence: Fence, app: str, config: RunConfig, by: TaskTeacher | None = None
+) -> Any:
+    """The actor of one shard, the one that is there or a new one. `by`: of which of the other teachers."""
+    teacher, budget = (config.teacher, config.budget) if by is None else (by.teacher, by.budget)
     actor = ray.remote(num_cpus=0.1, max_restarts=3, max_task_retries=3)(ReplyLogActor)
-    options = actor.options(name=log_name(shard), namespace=namespace, get_if_exists=True)
-    return options.remote(folder, fence, app, config.teacher, limits_of(config.budget, config.teacher))
+    name = log_name(shard, "" if by is None else by.name)
+    options = actor.options(name=name, namespace=namespace, get_if_exists=True)
+    return options.remote(folder, fence, app, teacher, limits_of(budget, teacher))
 
 
-def served_teacher(namespace: str, config: TeacherConfig, asked_by: str) -> ServedTeacher:
-    return ServedTeacher(namespace, identify(config), config.shards, config.timeout_s, asked_by)
+def served_teacher(namespace: str, config: TeacherConfig, asked_by: str, name: str = "") -> ServedTeacher:
+    """`name`: of one of the other teachers."""
+    return ServedTeacher(namespace, identify(config), config.shards, config.timeout_s, asked_by, name)
+
+
+@dataclass(frozen=True)
+class TeachersByTask:
+    """All teachers of a run as one: each task goes to its own."""
+
+    rest: ServedTeacher
+    by_task: Mapping[Task, ServedTeacher]
+
+    def __call__(self) -> Ask:
+        rest, by_task = self.rest(), {task: teacher() for task, teacher in self.by_task.items()}
+
+        def ask(task: Task, requests: Sequence[Request]) -> list[Reply]:
+            return by_task.get(task, rest)(task, requests)
+
+        return ask
+
+
+def teachers_of(namespace: str, config: RunConfig, asked_by: str) -> OpenTeacher:
+    """Whoever does a task of this run."""
+    rest = served_teacher(namespace, config.teacher, asked_by)
+    others = {
+        task: served_teacher(namespace, other.teacher, asked_by, other.name)
+        for other in config.teacher_by_task
+        for task in other.tasks
+    }
+    return TeachersByTask(rest, others) if others else rest
 
 
 def _is_fault(error: BaseException) -> bool:
@@ -244,5 +278,5 @@ def _is_fault(error: BaseException) -> bool:
     return isinstance(error, (ray.exceptions.RayError, TimeoutError))
 
 
-def log_name(shard: int) -> str:
-    return f"reply-log-{shard:03d}"
+def log_name(shard: int, teacher: str = "") -> str:
+    return "-".join(["reply-log", *filter(None, [teacher]), f"{shard:03d}"])

@@ -48,7 +48,7 @@ def sample_answers(runner: Runner) -> None:
     answered = runner.sampling(answers.samples, answers.temperature, seed_for(runner.config.seed, "own answers"))
     verified = Verified(runner.config.grading.answer_timeout_s)
     links = [answered, Link(verified, runner.config.placement.grade)]
-    made = tuple(shared.table(name) for name in ("rollouts", "answers"))
+    made = tuple(shared.table(name) for name in ("rollouts", "usable"))
     runner.chain([Job(shared.table("asked"), made)], links, runner.config.rollout.batch_size)
     for table in made:
         own = segment.targets.table(os.path.basename(table.folder))
@@ -59,7 +59,7 @@ def sample_answers(runner: Runner) -> None:
 def answers_for(runner: Runner, segment: RoundFolder) -> tuple[Table, dict[str, float]]:
     """Where the answers to the drawn questions are, and counts for a reader; a human's are in the pool."""
     pool, answers = runner.run.questions("pool"), answers_of(runner.stage.curriculum)
-    table = segment.targets.table("answers")
+    table = segment.targets.table("usable")
     match answers:
         case HumanAnswers():
             return pool, {}

@@ -21,6 +21,7 @@ from skillray.errors import DeadlineError, TeacherError
 from skillray.on_ray.data import worker_resources
 from skillray.on_ray.engine import EngineCompleter, find_engine, vllm_app
 from skillray.teacher.domain_teacher import DomainTeacher
+from skillray.teacher.identity import sampling_of
 from skillray.teacher.llm_teacher import Completer, LLMTeacher
 from skillray.teacher.prompting import Prompts
 from skillray.teacher.settings import (
@@ -66,7 +67,9 @@ class TeacherReplica:
             if isinstance(config, DomainTeacherConfig):
                 self._teacher = DomainTeacher(DOMAINS[config.domain])
             else:
-                self._teacher = LLMTeacher(_completer(config, self._engine), Prompts(config.prompts))
+                self._teacher = LLMTeacher(
+                    _completer(config, self._engine), Prompts(config.prompts), sampling_of(config)
+                )
         return self._teacher
 
 

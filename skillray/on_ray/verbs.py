@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from skillray.config import RunConfig, StudentConfig, identity_hash
+from skillray.config.evaluation import EvaluationSet
 from skillray.config.students import Stage
 from skillray.curriculum.base import Need, Plan
+from skillray.grading.pool import AnswerPool
+from skillray.loop.decontaminate import evaluation_tables, overlap_notes, without_leaks
 from skillray.loop.diagnose import Diagnose, choose_difficult, label_failure_rates
 from skillray.loop.grade import Grade
 from skillray.loop.inputs import model_content, note_inputs, scorer_content
@@ -21,26 +26,30 @@ from skillray.loop.questions import (
     splits_of,
 )
 from skillray.loop.replay import read_texts
-from skillray.loop.roll_out import Recorded, RollOut
+from skillray.loop.roll_out import Recorded, RollOut, roll_out_of
 from skillray.loop.rounds import Verb
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
+from skillray.loop.teacher_check import Known, check_teacher
 from skillray.on_ray import counting
 from skillray.on_ray.counting import RollOutHere
 from skillray.on_ray.data import Job, Link, Progress, run_chain
 from skillray.on_ray.drafting import Drafting
+from skillray.on_ray.evaluation import answer_sets, write_sets
 from skillray.on_ray.neighbours import embed_questions, find_neighbours
 from skillray.on_ray.questions import make_questions
-from skillray.on_ray.reply_logs import ServedTeacher, served_teacher
+from skillray.on_ray.reply_logs import teachers_of
 from skillray.on_ray.runner import namespace_of
 from skillray.on_ray.segments import edit_segments, write_probe
 from skillray.on_ray.targets import ask_questions, sample_answers
+from skillray.protocols import OpenTeacher
 from skillray.skills.graph_json import graph_from_json, graph_json
 from skillray.store.fence import Fence
 from skillray.store.files import exists, read_json
 from skillray.store.layout import RoundFolder, RunFolder
 from skillray.store.tables import Table
 from skillray.teacher.identity import identify
+from skillray.teacher.tasks import Task
 from skillray.training.examples import as_schedule, as_segment
 from skillray.training.settings import TrainingSettings
 from skillray.types import seed_for
@@ -98,8 +107,13 @@ class Runner:
     def _make_questions(self) -> None:
         notes = list[str]()
         tables, graph = make_questions(self.run, self.config, self.teacher(), self.chain, self.fence, notes.append)
+        write_sets(self.run, self.config.evaluation.sets, self.fence)
         for split, questions in tables.items():
-            self.run.questions(split).write(questions, fence=self.fence)
+            if split != "pool":
+                self.run.questions(split).write(questions, fence=self.fence)
+        pool, found = self._decontaminated(tables["pool"])
+        self.run.questions("pool").write(pool, fence=self.fence)
+        notes += found
         if self.config.rollout.recorded is not None:
             answers = recorded_rollouts(self.config.rollout.recorded.path, self._recorded_names(), tables)
             self.run.recorded().write(answers, fence=self.fence)
@@ -108,6 +122,13 @@ class Runner:
         if notes:
             self.fence.commit_json(self.run.data_notes, notes)
         self.fence.commit_json(self.run.graph, graph_json(graph))
+
+    def _decontaminated(self, pool: pa.Table) -> tuple[pa.Table, list[str]]:
+        tables = [table.read(["question", "answer"]) for table in evaluation_tables(self.run, self.config)]
+        if not tables:
+            return pool, []
+        with AnswerPool(deadline_s=self.config.grading.answer_timeout_s) as answers:
+            return without_leaks(pool, tables, answers.same, remove=self.config.evaluation.decontaminate)
 
     def _check_recorded(self) -> None:
         """A student that was added may be one whose answers nobody recorded."""
@@ -147,17 +168,38 @@ class Runner:
                 for name in ("rollouts", "graded"):
                     self._link(profile.table(name), self.run.round(student.name, 0).table(name))
 
+    def evaluate(self) -> None:
+        """Answer the evaluation sets with the checkpoint that the round starts from.
+
+        Before any training the tables go to a shared folder, keyed by all they depend on, as those of `answer` do.
+        """
+        sets = self.config.evaluation.sets
+        questions = {one.name: self.run.evaluation_set(one.name) for one in sets}
+        with self.timed("evaluate"):
+            answer_sets(self.config, questions, self._set_folder, self._answering_set, self.chain)
+        for student in self.students if not self.round else ():
+            for one in sets:
+                self._link(self._set_folder(one).answers(one.name), self.run.base(student.name).answers(one.name))
+
     def diagnose(self) -> None:
         if not self._needs_gaps():
             return
         folder, settings = self._profile_folder(), self.config.diagnosis
         graded = folder.table("graded")
+        if settings.source == "teacher" and not folder.table("gaps").complete():
+            self._check_teacher(["judgement"], graded)
         with self.timed("diagnose"):
             chosen = choose_difficult(graded, settings.max_difficult, self.config.seed)
             graph = graph_from_json(read_json(self.run.graph))
             by_labels = settings.source == "labels"
-            rates = label_failure_rates(graded) if by_labels and settings.labels == "to_blame" else None
-            stage = Diagnose(chosen, graph, None if by_labels else self.teacher(), settings.votes, rates)
+            stage = Diagnose(
+                chosen,
+                graph,
+                None if by_labels else self.teacher(),
+                settings.votes,
+                rates=label_failure_rates(graded) if by_labels and settings.labels == "to_blame" else None,
+                judged_correct=settings.judged_correct,
+            )
             links = [Link(stage, self.config.placement.grade, here=True)]
             self.chain([Job(graded, (folder.table("gaps"),))], links, self.config.rollout.batch_size)
         for student in self.students if self.round == 0 else ():
@@ -184,6 +226,8 @@ class Runner:
         """plan, fulfil and the schedule of the round's first segment, and what its dynamics measures errors by."""
         plan = self.plan()
         if plan.orders:
+            if not self._segment().table("examples").complete():
+                self._check_teacher(["labels", "solutions", "rewrites", "new_questions"], None)
             with self.timed("fulfil"):
                 self.fulfil(0, plan)
                 self.write_schedule(0)
@@ -200,6 +244,17 @@ class Runner:
         with self.timed("summarise"):
             self.fence.commit_json(self.run.summary, summarise(self.run, self.config))
             write_report(self.run)
+
+    def _check_teacher(self, parts: Sequence[str], graded: Table | None) -> None:
+        """Before its replies are paid for: is it right where that is known?"""
+
+        def known() -> Known:
+            rows = {split: self.run.questions(split).read().to_pylist() for split in ("profile", "pool") if not graded}
+            return Known(answers=graded.read().to_pylist() if graded else (), **rows)
+
+        with self.timed("check_teacher"), closing(AnswerPool(1, self.config.grading.answer_timeout_s)) as answers:
+            graph, ask = graph_from_json(read_json(self.run.graph)), self.teacher()
+            check_teacher(self.run, parts, self.config, known, graph, ask, answers.same, self.fence)
 
     def _find_neighbours(self, segment: RoundFolder) -> None:
         limit = self.config.diagnosis.max_difficult
@@ -241,6 +296,15 @@ class Runner:
             known = read_json(segment.study)
             self.fence.commit_json(segment.study, known | {"notes": {**known["notes"], **notes}})
             examples.write_all(parts, fence=self.fence)
+        self._note_overlap(segment, examples)
+
+    def _note_overlap(self, segment: RoundFolder, examples: Table) -> None:
+        """How much of what is trained on holds words of evaluation questions: for every method, once."""
+        known = read_json(segment.study)
+        if "texts_trained_on" not in known["notes"]:
+            found = overlap_notes(examples, evaluation_tables(self.run, self.config))
+            if found:
+                self.fence.commit_json(segment.study, known | {"notes": {**known["notes"], **found}})
 
     def write_schedule(self, index: int) -> None:
         segment = self.folder().segment(index)
@@ -279,6 +343,11 @@ class Runner:
         changed = {"samples": samples, "temperature": temperature, "seed": seed}
         return self._by_engine(self._roll_out().model_copy(update=changed))
 
+    def _answering_set(self, one: EvaluationSet) -> Link:
+        """With a seed that no round changes: the same random numbers before and after."""
+        prompt = self.config.prompt_of(self.student)
+        return self._by_engine(roll_out_of(self.config, one, self.checkpoint(self.round), prompt))
+
     def _by_engine(self, roll_out: RollOut) -> Link:
         """`roll_out`, by the engine of the run."""
         if self.config.rollout.engine != "vllm":
@@ -300,9 +369,9 @@ class Runner:
     def chain(self, jobs: Sequence[Job], links: Sequence[Link], unit_rows: int) -> None:
         run_chain(jobs, links, unit_rows=unit_rows, fence=self.fence, progress=self.report_progress)
 
-    def teacher(self) -> ServedTeacher:
+    def teacher(self) -> OpenTeacher:
         asked_by = f"{self.student.name}/round-{self.round:03d}"
-        return served_teacher(namespace_of(self.config.name, self.fence), self.config.teacher, asked_by)
+        return teachers_of(namespace_of(self.config.name, self.fence), self.config, asked_by)
 
     def _recorded_names(self) -> list[str]:
         return [student.recorded for student in self.config.students if student.recorded]
@@ -347,9 +416,17 @@ class Runner:
             scorer_content(self.run),
             config.grading.filter,
             config.diagnosis,
-            identify(config.teacher).model,
+            identify(config.teacher_for(Task.NAME_MISSING_SKILLS)).model,
         )
         return self.run.shared(identity_hash(source, questions, settings))
+
+    def _set_folder(self, one: EvaluationSet) -> RoundFolder:
+        """Where this checkpoint's answers to a set are: before training, where all that decides about them is a key."""
+        if self.round:
+            return self.run.round(self.student.name, self.round - 1)
+        asked, model = self.run.evaluation_set(one.name).fingerprint(), model_content(self.run, self.student.name)
+        config, prompt = self.config, self.config.prompt_of(self.student)
+        return self.run.shared(identity_hash("evaluation", model, asked, one, config.seed, config.rollout, prompt))
 
     def _link(self, source: Table, place: Table) -> None:
         if source.complete() and not place.complete():

@@ -68,6 +68,40 @@ class Profile(Record):
     """None where the step scorer reads any text."""
 
 
+class SetScore(Estimate):
+    """What an evaluation set's metric gives."""
+
+    metric: str = ""
+
+
+class SubjectScore(Record):
+    accuracy: Known = None
+    difficult: Known = None
+    """Share of the subject's questions that the filter calls difficult."""
+
+
+class Change(Record):
+    """A paired difference of shares, after minus before or arm minus control, with its 95% interval."""
+
+    difference: float
+    low: float
+    high: float
+    wins: int = 0
+    losses: int = 0
+    p_value: float = 1.0
+
+
+class Contrast(Record):
+    """A pair of students that the config named, on one column of the table of sets."""
+
+    on: str
+    arm: str
+    control: str
+    comparison: Change
+    adjusted: float
+    verdict: str
+
+
 class Round(Record):
     """One round of one student; round -1 is the student before any training."""
 
@@ -75,7 +109,13 @@ class Round(Record):
     accuracy: Known = None
     on_difficult: Known = None
     """Over the questions that were difficult before training (STAT's MATH^D)."""
+    on_rest: Known = None
+    """Over the questions that were not difficult before training."""
     by_skill: dict[str, Known] = {}
+    by_subject: dict[str, SubjectScore] = {}
+    sets: dict[str, SetScore] = {}
+    mean: float | None = None
+    """Plain mean over held-out, difficult and every set; None where one is missing, or there is no set."""
     profile: Profile | None = None
     """Of the student after the round's training: the evidence of the round that follows."""
     tokens: int = 0
@@ -97,6 +137,8 @@ class Student(Record):
     outcome: str = ""
     """Why its run ended, as a sentence."""
     warnings: tuple[str, ...] = ()
+    change: dict[str, Change] | None = None
+    """From before training to the last round: held_out, difficult, rest and every set."""
     rounds: tuple[Round, ...] = ()
 
     @property
@@ -129,6 +171,9 @@ class Comparison(Record):
     difference: float
     low: float
     high: float
+    on_difficult: Change | None = None
+    """Over the questions that were difficult for both before training."""
+    on_rest: Change | None = None
 
 
 class Summary(Record):
@@ -136,6 +181,8 @@ class Summary(Record):
     """Of the students in the config: a file's own is by name."""
     students: dict[str, Student] = {}
     comparisons: tuple[Comparison, ...] = ()
+    contrasts: tuple[Contrast, ...] = ()
+    sets: tuple[str, ...] = ()
 
 
 class Progress(Record):
@@ -161,10 +208,37 @@ class TaskUsage(Spending):
     outcomes: dict[str, int] = {}
 
 
+class OneTeacher(Spending):
+    """Of a run that has several."""
+
+    model: str = ""
+
+
 class TeacherUsage(Spending):
+    by_teacher: dict[str, OneTeacher] = {}
     by_task: dict[str, TaskUsage] = {}
     by_round: dict[str, Spending] = {}
     """STUDENT/round-NNN; students that start alike share, and one of them is named."""
+
+
+class TeacherFigure(Record):
+    """How often the teacher was right where that is known."""
+
+    hits: int = 0
+    cases: int = 0
+    share: float | None = None
+    low: float = 0.0
+    high: float = 1.0
+    outcomes: dict[str, int] = {}
+    means: dict[str, float] = {}
+
+    @property
+    def cells(self) -> tuple[str, str, str]:
+        """(right of how many, share with its interval, what became of the replies), for tables."""
+        told = ", ".join(f"{count} {outcome}" for outcome, count in self.outcomes.items())
+        means = "".join(f"; {name} {value:.2f}" for name, value in self.means.items())
+        share = "" if self.share is None else f"{100 * self.share:.0f} [{100 * self.low:.0f}, {100 * self.high:.0f}]"
+        return f"{self.hits} of {self.cases}", share, told + means
 
 
 class Usage(Record):
@@ -178,6 +252,7 @@ class Status(Record):
     students: dict[str, Progress] = {}
     seconds: dict[str, float] = {}
     usage: Usage = Usage()
+    teacher_check: dict[str, TeacherFigure] = {}
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = {}
 
@@ -192,6 +267,9 @@ class Inputs:
     graph: SkillGraph
     """Every skill of the run; without edges where no graph is known."""
     config: str
+    contrasts: tuple[Contrast, ...] = ()
+    sets: tuple[str, ...] = ()
+    """Names of the evaluation sets, in the order of the config."""
 
     @property
     def warnings(self) -> list[tuple[str, str]]:
@@ -215,7 +293,8 @@ def read_inputs(run: RunFolder) -> Inputs:
     names = dict.fromkeys([*summary.order, *status.students, *summary.students])
     students = {name: summary.students.get(name, Student()) for name in names}
     name = status.run or os.path.basename(run.path.rstrip("/"))
-    return Inputs(name, status, students, summary.comparisons, _graph(run, students), _config(run))
+    graph, config = _graph(run, students), _config(run)
+    return Inputs(name, status, students, summary.comparisons, graph, config, summary.contrasts, summary.sets)
 
 
 def _status(run: RunFolder) -> Status:

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from skillray.report import plots, text, views
+from skillray.report import evaluated, plots, text, views
 from skillray.report.data_map import MAX_MAPS, MAX_POINTS, map_figure
 from skillray.report.drawing import ACCURACY, ink_on, shade
 from skillray.report.graph_plot import MANY_SKILLS, MAX_GRAPHS, MAX_SKILLS, graph_figure
@@ -57,6 +57,13 @@ def _facts(inputs: Inputs) -> dict[str, Any]:
         "accuracy": views.accuracy_table(students),
         "arms": views.arms(students, inputs.comparisons),
         "accuracy_figure": plots.accuracy(students),
+        "gains": evaluated.gains(students),
+        "sets": evaluated.set_table(students, inputs.sets),
+        "contrasts": evaluated.contrast_rows(inputs.contrasts),
+        "subjects": evaluated.subject_rows(scored),
+        "selected": evaluated.SELECTED,
+        "one_run": evaluated.ONE_RUN,
+        "unnamed": evaluated.UNNAMED,
         "comparisons": list(zip(inputs.comparisons, views.whiskers(inputs.comparisons), strict=True)),
         "by_skill": views.skill_rows(shown, scored) if skilled else [],
         "unscored": len(inputs.graph.skills) - len(shown),

@@ -9,10 +9,21 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from skillray.report.inputs import Inputs, Profile, Student, read_inputs
+from skillray.evaluation.gate import Finding, Gate
+from skillray.report.evaluated import (
+    ONE_RUN,
+    OWN_COLUMNS,
+    SELECTED,
+    contrast_rows,
+    gains,
+    plain,
+    set_table,
+    subject_rows,
+)
+from skillray.report.inputs import Estimate, Inputs, Profile, Student, read_inputs
 from skillray.report.learnt import CATEGORIES, EDITS, read_learnt, size_rows
-from skillray.report.text import NONE, after_name, line, percent, visible
-from skillray.report.views import Cell, accuracy_table, arms, by_subject, short
+from skillray.report.text import NONE, after_name, line, percent, points, visible
+from skillray.report.views import Cell, accuracy_cell, accuracy_table, arms, by_subject, short
 from skillray.store.layout import RunFolder
 
 WIDTH = 200
@@ -22,7 +33,10 @@ WIDTH = 200
 def tables(run: RunFolder) -> str:
     """Accuracy by student and round, then every profile; plain text without colours. `TableError`: no such run."""
     inputs = read_inputs(run)
-    return "\n".join([*_head(inputs), _accuracy(inputs), *_arms(inputs), *_learnt(run, inputs), *_profiles(inputs)])
+    measured = [_accuracy(inputs), *_gains(inputs), *_sets(inputs), *_contrasts(inputs), *_subjects(inputs)]
+    return "\n".join(
+        [*_head(inputs), *measured, *_arms(inputs), *_learnt(run, inputs), *_teacher(inputs), *_profiles(inputs)]
+    )
 
 
 def profile_table(run: RunFolder) -> str:
@@ -79,6 +93,85 @@ def _accuracy(inputs: Inputs) -> str:
     )
 
 
+def _gains(inputs: Inputs) -> list[str]:
+    rows = [[g.name, plain(g.change), g.won, plain(g.difficult), plain(g.rest)] for g in gains(inputs.students)]
+    headers = ["student", "change", "questions won / lost", "difficult", "rest"]
+    title = "Gained and lost since before training, in points [paired 95% interval]"
+    said = [SELECTED, *([ONE_RUN] if len(rows) > 1 else [])]
+    return [_text(title, headers, rows, texts=1) + "".join(f"{text}\n" for text in said)] if rows else []
+
+
+def _sets(inputs: Inputs) -> list[str]:
+    found = set_table(inputs.students, inputs.sets)
+    if found is None:
+        return []
+    rows = [[name, when, *map(plain, cells)] for name, when, cells in found.rows]
+    return [_text("Evaluation sets in percent [95% interval]", ["student", "", *found.columns], rows, texts=2)]
+
+
+def _contrasts(inputs: Inputs) -> list[str]:
+    rows = [
+        [row.arm, row.control, row.on, row.verdict, plain(row.difference), row.p_value, row.adjusted]
+        for row in contrast_rows(inputs.contrasts)
+    ]
+    headers = ["arm", "control", "on", "verdict", "difference", "p", "p by Holm"]
+    title = "Contrasts that the config named: arm minus control in points [paired 95% interval]"
+    return [_text(title, headers, rows, texts=4)] if rows else []
+
+
+def _subjects(inputs: Inputs) -> list[str]:
+    rows = [
+        [subject, *(plain(cell) for pair in cells for cell in pair)] for subject, cells in subject_rows(inputs.students)
+    ]
+    headers = ["subject", *(f"{name}, {what}" for name in inputs.students for what in ("accuracy", "difficult"))]
+    return [_text("By subject: accuracy and share difficult, in percent", headers, rows, texts=1)] if rows else []
+
+
+def evaluation_table(found: Mapping[str, Any]) -> str:
+    """What `loop.evaluation_report.evaluation_of` gives, models down and sets across."""
+    models: Mapping[str, Mapping[str, Any]] = found["models"]
+    own = [name for name in ("accuracy", "on_difficult") if any(one[name] for one in models.values())]
+    sets = [name for name in found["sets"] if any(name in one["sets"] for one in models.values())]
+    tasks = sorted({task for one in models.values() for task in one["outside"]})
+    rows = []
+    for name, one in models.items():
+        scores = [
+            *(one[column] for column in own),
+            *(one["sets"].get(each) for each in sets),
+            *(one["outside"].get(each) for each in tasks),
+        ]
+        mean = [percent(one["mean"]) if one["mean"] is not None else NONE] if own else []
+        rows.append([name, *(_estimate(score) for score in scores), *mean])
+    columns = [*OWN_COLUMNS[: len(own)], *(_measured(each, models, "sets") for each in sets)]
+    columns += [*(_measured(each, models, "outside") for each in tasks), *(["mean"] if own else [])]
+    return _text("In percent [95% interval]", ["model", *columns], rows, texts=1)
+
+
+def _estimate(score: Mapping[str, Any] | None) -> str:
+    return NONE if score is None else plain(accuracy_cell(Estimate.model_validate(dict(score))))
+
+
+def _measured(name: str, models: Mapping[str, Mapping[str, Any]], kind: str) -> str:
+    score = next(one[kind][name] for one in models.values() if name in one[kind])
+    return f"{name} {score['metric']} ({score['n']})"
+
+
+def gate_table(student: str, gate: Gate) -> str:
+    """The findings and, in its last line, the verdict."""
+    rows = [
+        [name, str(finding), points(one.difference), f"{points(one.low)} to {points(one.high)}", str(one.num_questions)]
+        for name, one, finding in (gate.task, *gate.others)
+    ]
+    title = f"{student}: after minus before in points [paired 95% interval]; others may lose {percent(gate.margin)}"
+    table = _text(title, ["on", "finding", "difference", "interval", "questions"], rows, texts=2)
+    worse = [name for name, _, finding in gate.others if finding is Finding.WORSE]
+    unsure = sum(finding is Finding.UNSURE for _, _, finding in gate.others)
+    reasons = ["the task is not better"] if gate.task[2] is not Finding.BETTER else []
+    reasons += [f"worse: {', '.join(worse)}"] if worse else []
+    told = f"; {unsure} of {len(gate.others)} others have too few questions to tell" if unsure else ""
+    return f"{table}gate closed: {'; '.join(reasons)}{told}" if reasons else f"{table}gate open{told}"
+
+
 def _arms(inputs: Inputs) -> list[str]:
     found = arms(inputs.students, inputs.comparisons)
     cells = [(arm.tokens, arm.accuracy, arm.above, arm.first) for arm in found]
@@ -97,6 +190,12 @@ def _learnt(run: RunFolder, inputs: Inputs) -> list[str]:
     headers = ["student", "round", "before epoch", *map(str, CATEGORIES), *EDITS]
     title = "Examples by how they were learnt, and what was done; dashes: nothing was edited"
     return [_text(title, headers, rows, texts=1)] if rows else []
+
+
+def _teacher(inputs: Inputs) -> list[str]:
+    rows = [[name.replace("_", " "), *figure.cells] for name, figure in inputs.status.teacher_check.items()]
+    title = "The teacher, where it is known what is right: percent [95% interval]"
+    return [_text(title, ["measured", "right", "percent", "replies"], rows, texts=1)] if rows else []
 
 
 def _cell(cell: Cell) -> str:

@@ -13,7 +13,7 @@ from skillray.skills.graph import bare
 
 HEAT_STEPS = 20
 """Shades of the table by skill: one for every five percent."""
-STAGES = ("prepare", "answer", "diagnose", "plan", "sample", "fulfil", "fine_tune", "summarise")
+STAGES = ("prepare", "answer", "evaluate", "diagnose", "plan", "sample", "fulfil", "fine_tune", "summarise")
 """The loop's stages in their order; others come after them, by name."""
 MAX_BARS = 15
 """Skills shown in one student's profile; the JSON and the text table have all."""
@@ -149,9 +149,10 @@ def profile_table(student: Student, limit: int = MAX_BARS) -> ProfileTable | Non
 
 
 def comparison_words(found: Comparison) -> str:
+    """A pair that nobody named beforehand is one of many: its interval is told, and no verdict."""
     if found.low > 0:
-        return f"{found.a} is ahead"
-    return f"{found.b} is ahead" if found.high < 0 else "no clear difference"
+        return f"{found.a} higher, not adjusted"
+    return f"{found.b} higher, not adjusted" if found.high < 0 else "no clear difference"
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,14 @@ class RoundFolder:
         """Where the tables of `targets` are, of all students that were asked the same in the same state."""
         return RoundFolder(os.path.dirname(self.targets.table("asked").source().folder))
 
+    def answers(self, evaluation_set: str) -> Table:
+        """The student's graded answers to an evaluation set, with this round's checkpoint."""
+        return self.folder("evaluation").folder(evaluation_set).table("answers")
+
+    def outside(self, task: str) -> str:
+        """What lm-eval's task gave: its metric, and a value for every question."""
+        return os.path.join(self.path, "outside", f"{task}.json")
+
     def segment(self, index: int = 0) -> RoundFolder:
         return RoundFolder(os.path.join(self.path, f"segment-{index:03d}"))
 
@@ -88,6 +96,10 @@ class RunFolder:
     def questions(self, split: str) -> Table:
         """`split`: pool, profile, held_out, or profile-NAME of a profile that a later stage looks at."""
         return Table(self.file("data", split))
+
+    def evaluation_set(self, name: str) -> Table:
+        """Questions of an evaluation set."""
+        return Table(self.file("data", "evaluation", name, "questions"))
 
     def embeddings(self, split: str) -> Table:
         """Of the questions of a split; only where a curriculum looks at what is similar."""
@@ -140,5 +152,10 @@ class RunFolder:
         """Tables that several students link to; `key` is the hash of all they depend on."""
         return RoundFolder(self.file("shared", key))
 
-    def replies(self, shard: int) -> str:
-        return self.file("teacher", "replies", f"{shard:03d}")
+    def replies(self, shard: int, teacher: str = "") -> str:
+        """Of the run's teacher, or of another one by its name."""
+        return self.file("teacher", "replies", *filter(None, [teacher]), f"{shard:03d}")
+
+    def teacher_check(self, part: str) -> str:
+        """What a part of the measurement of a teacher found."""
+        return self.file("teacher", "check", f"{part}.json")

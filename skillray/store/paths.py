@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
-TABLE_FILES = (".parquet", ".jsonl", ".json")
+TABLE_FILES = (".parquet", ".jsonl", ".json", ".csv", ".jsonl.gz", ".json.gz", ".csv.gz")
 SYLLABUS_FILES = (".md", ".markdown", ".yaml", ".yml")
 TEXT_FILES = (".txt",)
 FOLDER = "folder"

@@ -59,6 +59,16 @@ GRADED = pa.schema(
     ]
 )
 
+ANSWERS = pa.schema(
+    [
+        *ROLLOUTS,
+        pa.field("correct", pa.bool_(), nullable=False),
+        pa.field("verdict", pa.string(), nullable=False),  # grading.answers.Verdict
+        pa.field("vote", pa.int32()),  # first sample of the question with this final answer; null where it has none
+    ]
+)
+"""Of an evaluation set: graded by the final answer alone."""
+
 GAPS = pa.schema(
     [
         pa.field("question_id", ID, nullable=False),
@@ -126,7 +136,7 @@ ACCURACIES = pa.schema(
     ]
 )
 
-ANSWERS = pa.schema(
+USABLE = pa.schema(
     [
         *QUESTIONS,
         pa.field("responses", STRINGS, nullable=False),  # different ones that may be studied, in the order of sampling
@@ -223,6 +233,8 @@ TABLES: dict[str, pa.Schema] = {
     "recorded": RECORDED,
     "texts": TEXTS,
     "rollouts": ROLLOUTS,
+    "questions": QUESTIONS,  # of an evaluation set
+    "answers": ANSWERS,
     "graded": GRADED,
     "scores": GRADED,
     "gaps": GAPS,
@@ -232,7 +244,7 @@ TABLES: dict[str, pa.Schema] = {
     "neighbours": NEIGHBOURS,
     "orders": ORDERS,
     "asked": QUESTIONS,  # pool questions that the orders draw
-    "answers": ANSWERS,
+    "usable": USABLE,
     "accuracies": ACCURACIES,
     "drafts": DRAFTS,
     "examples": EXAMPLES,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from skillray.protocols import Domain
 from skillray.teacher.tasks import (
+    MAX_SKILLS,
     Compose,
     Decompose,
     LabelSkills,
@@ -26,10 +27,10 @@ from skillray.teacher.tasks import (
 )
 from skillray.types import Question
 
-REVISION = 2
+REVISION = 3
 """Raised when the same request gets another reply, so that kept replies are not mixed."""
-MAX_SKILLS = 5
-"""Labels of a question (STAT, arXiv 2510.10023, C.3.1)."""
+DRAWN = 2
+"""The revision whose random draws are still the same: what it writes has not changed since."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class DomainTeacher:
                 return Reply(outcome=Outcome.UNSUPPORTED)
 
     def _rng(self, task: Task, request: Request) -> random.Random:
-        return random.Random(reply_key(self.model, task, request, {}))
+        return random.Random(reply_key(f"{self.domain.name}-domain@{DRAWN}", task, request, {}))
 
     def _rewrite(self, question: Question, rng: random.Random) -> Reply:
         """Of the domain's own questions only: nobody else's solution could be put in other words exactly."""

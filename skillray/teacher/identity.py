@@ -7,7 +7,7 @@ from typing import assert_never
 
 from skillray.domains import DOMAINS
 from skillray.teacher.domain_teacher import DomainTeacher
-from skillray.teacher.llm_teacher import name_of, sampling_of
+from skillray.teacher.llm_teacher import ReplySampling, name_of
 from skillray.teacher.prompting import Prompts
 from skillray.teacher.settings import (
     Budget,
@@ -28,21 +28,25 @@ class TeacherId:
     """Everything but the request that decides a reply."""
 
     model: str
-    samples: bool
-    """Whether it is a language model, whose sampling settings matter; a domain teacher samples nothing."""
+    sampling: ReplySampling | None
+    """Of a language model; a domain teacher samples nothing."""
 
     def key(self, task: Task, request: Request) -> Id:
-        return reply_key(self.model, task, request, sampling_of(task, request) if self.samples else {})
+        return reply_key(self.model, task, request, self.sampling.of(task, request) if self.sampling else {})
 
 
 def identify(config: TeacherConfig) -> TeacherId:
     match config:
         case DomainTeacherConfig():
-            return TeacherId(DomainTeacher(DOMAINS[config.domain]).model, samples=False)
+            return TeacherId(DomainTeacher(DOMAINS[config.domain]).model, None)
         case OpenAITeacherConfig() | VllmTeacherConfig() | ServeTeacherConfig():
-            return TeacherId(name_of(llm_name(config), Prompts(config.prompts)), samples=True)
+            return TeacherId(name_of(llm_name(config), Prompts(config.prompts)), sampling_of(config))
         case _:
             assert_never(config)
+
+
+def sampling_of(config: LlmTeacherConfig) -> ReplySampling:
+    return ReplySampling(max_tokens=dict(config.max_tokens), greedy=config.greedy)
 
 
 def llm_name(config: LlmTeacherConfig) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from skillray.errors import TeacherError
 from skillray.teacher.forms import schema
 from skillray.teacher.parse import MAX_RAW, parse
 from skillray.teacher.prompting import Prompts, PromptTooLongError
@@ -29,7 +30,7 @@ from skillray.teacher.tasks import (
     reply_key,
 )
 
-PARSER = 2
+PARSER = 3
 """Raised when the same text is read otherwise: replies are kept as they were read."""
 SAMPLING: Mapping[Task, Mapping[str, Any]] = {
     Task.LABEL_SKILLS: {"temperature": 0.0, "max_tokens": 512},
@@ -45,8 +46,8 @@ SAMPLING: Mapping[Task, Mapping[str, Any]] = {
 }
 """Our choice: STAT (arXiv 2510.10023, C.1) prints its students' settings and not its teacher's. What is asked once is
 greedy; what is asked several times for different texts is sampled."""
-AGAIN = {"temperature": 1.0}
-"""For all but the first sample of what is greedy."""
+AGAIN = 1.0
+"""Temperature of all but the first sample of what is greedy."""
 _KINDS: Mapping[Task, tuple[type, ...]] = {
     Task.LABEL_SKILLS: (LabelSkills,),
     Task.CLUSTER_SKILLS: (ClusterSkills,),
@@ -62,6 +63,27 @@ _KINDS: Mapping[Task, tuple[type, ...]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplySampling:
+    """How one teacher is sampled."""
+
+    max_tokens: Mapping[Task, int] = field(default_factory=dict)
+    """Where it is not as in SAMPLING."""
+    greedy: bool = True
+    """Whether what is asked once is asked at temperature 0; else no temperature is sent with it."""
+
+    def of(self, task: Task, request: Request) -> Mapping[str, Any]:
+        """Settings that enter the key of a reply."""
+        settings = {**SAMPLING.get(task, {})}
+        if task in self.max_tokens:
+            settings["max_tokens"] = self.max_tokens[task]
+        if isinstance(request, NameMissingSkills | Grade) and request.sample:
+            settings["temperature"] = AGAIN
+        elif not self.greedy and settings.get("temperature") == 0.0:
+            del settings["temperature"]
+        return settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     """What came back for one prompt."""
 
@@ -70,6 +92,8 @@ class Completion:
     """As the OpenAI API says it: stop, length, content_filter; "error" for a request that the service turned down."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    without: frozenset[str] = frozenset()
+    """Parameters that the server does not take, so that they were not sent."""
 
 
 class Completer(Protocol):
@@ -96,10 +120,11 @@ class LLMTeacher:
 
     completer: Completer
     prompts: Prompts
+    sampling: ReplySampling = ReplySampling()
 
     @property
     def model(self) -> str:
-        """Everything but the request and `sampling_of` that decides a reply."""
+        """Everything but the request and `ReplySampling.of` that decides a reply."""
         return name_of(self.completer.model, self.prompts)
 
     async def ask(self, task: Task, requests: Sequence[Request]) -> list[Reply]:
@@ -118,8 +143,13 @@ class LLMTeacher:
             prompt = self.prompts.render(request)
         except PromptTooLongError as error:
             return Reply(outcome=Outcome.FAILED, raw=str(error))
-        sampling = {**sampling_of(task, request), "seed": self._seed(task, request)}
+        sampling = {**self.sampling.of(task, request), "seed": self._seed(task, request)}
         completion = await self.completer.complete(prompt, sampling, schema(request))
+        if sampling.get("temperature") == 0.0 and "temperature" in completion.without:
+            raise TeacherError(
+                f"teacher.model {self.completer.model} takes no temperature, and {task} is asked at 0: a sampled reply "
+                "must not be kept as a greedy one; set teacher.greedy to false"
+            )
         failed = completion.finish_reason == "error"
         reply = (
             Reply(outcome=Outcome.FAILED, raw=completion.text[:MAX_RAW])
@@ -130,14 +160,8 @@ class LLMTeacher:
 
     def _seed(self, task: Task, request: Request) -> int:
         """Of the key, in 31 bits: samples of one question differ, and the same request is the same everywhere."""
-        return int.from_bytes(reply_key(self.model, task, request, sampling_of(task, request))[:4], "big") >> 1
+        return int.from_bytes(reply_key(self.model, task, request, self.sampling.of(task, request))[:4], "big") >> 1
 
 
 def name_of(model: str, prompts: Prompts) -> str:
     return f"{model}+prompts-{prompts.version}+parser-{PARSER}"
-
-
-def sampling_of(task: Task, request: Request) -> Mapping[str, Any]:
-    """Sampling settings that enter the key of a reply."""
-    again = AGAIN if isinstance(request, NameMissingSkills | Grade) and request.sample else {}
-    return {**SAMPLING.get(task, {}), **again}

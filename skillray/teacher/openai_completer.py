@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
 from typing import Any
 
 import openai
 
 from skillray.errors import TeacherError
+from skillray.teacher.content import content_of
 from skillray.teacher.identity import llm_name
 from skillray.teacher.llm_teacher import Completion
+from skillray.teacher.refusals import concerns_the_form, unknown_parameter
 from skillray.teacher.settings import OpenAITeacherConfig
 
 DOWN_AFTER = 20
 """Calls that failed one after the other, each with its retries: then nobody is there, and the run stops."""
 OPTIONAL = ("response_format", "seed", "temperature")
-"""Parameters without which a reply is still a reply: a server that refuses one is asked without it from then on."""
+"""Parameters without which a reply is still a reply: a server that knows one of them not is asked without it."""
+NEW_NAME, OLD_NAME = "max_completion_tokens", "max_tokens"
+"""Of the longest reply, in OpenAI's API; servers and models know one of the two, or both."""
+MAX_REFUSALS = 6
+"""Times that one request is sent, each without one more of the four parameters or without its schema."""
 REFUSED = (openai.BadRequestError, openai.UnprocessableEntityError)
 HOPELESS = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
 
@@ -59,8 +65,8 @@ class OpenAICompleter:
 
     config: OpenAITeacherConfig
     client: openai.AsyncOpenAI
-    _without: set[str] = field(default_factory=set)
-    """Of OPTIONAL, and "max_completion_tokens", whose older name is max_tokens."""
+    _without: frozenset[str] = frozenset()
+    """Of OPTIONAL, and NEW_NAME, for which OLD_NAME is sent then: refused by name, and answered without."""
     _failed: int = 0
     """In a row."""
 
@@ -80,34 +86,44 @@ class OpenAICompleter:
             return
 
     async def complete(self, prompt: str, sampling: Mapping[str, Any], schema: Mapping[str, Any] | None) -> Completion:
-        """A refused request is a failed reply; what concerns every request is raised."""
-        parameters = self._parameters(sampling, schema)
-        try:
-            answer = await self._create(prompt, parameters)
-        except HOPELESS as error:
-            raise self._hopeless(error) from None
-        except REFUSED as error:
-            name = _named(error, {*parameters} - self._without)
-            if name is None:
-                return Completion(text=_said(error), finish_reason="error")
-            self._without.add(name)
-            return await self.complete(prompt, sampling, schema)
-        except (openai.OpenAIError, ValueError) as error:  # ValueError: a body that is no JSON
-            return self._fault(error)
-        self._failed = 0
-        return _completion(answer)
+        """A refused request is a failed reply; what concerns every request is raised.
+
+        A parameter that the server names as unknown is left out, and from the next request on only if that helped.
+        """
+        parameters, without, told = self._parameters(sampling, schema), self._without, ""
+        for _ in range(MAX_REFUSALS):
+            try:
+                answer = await self._create(prompt, parameters, without)
+            except HOPELESS as error:
+                raise self._hopeless(error) from None
+            except REFUSED as error:
+                told = _said(error)
+                name = unknown_parameter(error, _refusable(parameters, without), prompt)
+                if name is not None:
+                    without |= {name}
+                elif "response_format" in parameters and concerns_the_form(error, prompt):
+                    del parameters["response_format"]  # of this request: other schemas may be taken
+                else:
+                    break
+            except (openai.OpenAIError, ValueError) as error:  # ValueError: a body that is no JSON
+                return self._fault(error)
+            else:
+                self._failed = 0
+                self._without |= without
+                return replace(_completion(answer), without=without & {*parameters})
+        return Completion(text=told, finish_reason="error")
 
     def _parameters(self, sampling: Mapping[str, Any], schema: Mapping[str, Any] | None) -> dict[str, Any]:
-        found = {("max_completion_tokens" if name == "max_tokens" else name): v for name, v in sampling.items()}
+        found = {(NEW_NAME if name == OLD_NAME else name): v for name, v in sampling.items()}
         if schema is not None:
             form = {"name": "reply", "strict": True, "schema": schema}
             found["response_format"] = {"type": "json_schema", "json_schema": form}
         return found
 
-    async def _create(self, prompt: str, parameters: dict[str, Any]) -> Any:
-        sent = {name: value for name, value in parameters.items() if name not in self._without}
-        if "max_completion_tokens" in self._without:
-            sent["max_tokens"] = parameters["max_completion_tokens"]
+    async def _create(self, prompt: str, parameters: dict[str, Any], without: Set[str]) -> Any:
+        sent = {name: value for name, value in parameters.items() if name not in without}
+        if NEW_NAME in without:
+            sent[OLD_NAME] = parameters[NEW_NAME]
         create: Any = self.client.chat.completions.create  # overloads of every parameter
         return await create(model=self.config.model, messages=[{"role": "user", "content": prompt}], **sent)
 
@@ -127,12 +143,9 @@ class OpenAICompleter:
         return Completion(text=_said(error), finish_reason="error")
 
 
-def _named(error: openai.APIStatusError, sent: set[str]) -> str | None:
-    """The optional parameter that the server does not take."""
-    names = [name for name in (*OPTIONAL, "max_completion_tokens") if name in sent]
-    parameter = str(getattr(error, "param", None) or "")
-    told = parameter or str(error)
-    return next((name for name in names if name in told), None)
+def _refusable(parameters: Mapping[str, Any], without: Set[str]) -> list[str]:
+    """What was sent and may be left out, or sent under its older name."""
+    return [name for name in (*OPTIONAL, NEW_NAME) if name in parameters and name not in without]
 
 
 def _completion(answer: Any) -> Completion:
@@ -142,9 +155,10 @@ def _completion(answer: Any) -> Completion:
     if message is None:
         return Completion(text="the answer has no message", finish_reason="error")
     refusal = getattr(message, "refusal", None)
+    text, declined = content_of(getattr(message, "content", None))
     return Completion(
-        text=str(refusal or message.content or ""),
-        finish_reason="content_filter" if refusal else str(choice.finish_reason or "stop"),
+        text=str(refusal or declined or text),
+        finish_reason="content_filter" if refusal or declined else str(choice.finish_reason or "stop"),
         prompt_tokens=int(getattr(usage, "prompt_tokens", 0) or 0),
         completion_tokens=int(getattr(usage, "completion_tokens", 0) or 0),
     )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from skillray.skills.graph import bare
 from skillray.skills.names import MAX_NAME, normalised
 from skillray.skills.names import written as as_named
-from skillray.teacher.forms import MAX_ASIDE
+from skillray.teacher.answer_only import only_an_answer
+from skillray.teacher.fields import field_of, has_field, text_of
+from skillray.teacher.forms import MAX_ASIDE, MAX_ITEMS
+from skillray.teacher.json_text import objects_in, values_in
+from skillray.teacher.judgement import means_right
+from skillray.teacher.listing import Listing, reply_body
+from skillray.teacher.naming import described, known_names, names_of
+from skillray.teacher.points import alone_in, points_of
+from skillray.teacher.problems import problems_in
 from skillray.teacher.tasks import (
+    MAX_SKILLS,
     ClusterSkills,
     Compose,
     Decompose,
@@ -28,47 +35,28 @@ from skillray.teacher.tasks import (
     WriteTextbook,
 )
 from skillray.teacher.tasks import written as as_written
+from skillray.thoughts import without_thoughts
 from skillray.types import Question
 
 MAX_READ = 200_000
 """Characters of a reply that are read; a longer one ran away."""
+MAX_WITH_THOUGHTS = 20 * MAX_READ
+"""Characters in which thoughts are looked for."""
 MAX_RAW = 2_000
 """Characters kept of a text that could not be read."""
-MAX_SKILLS = 5
-"""Labels of a question (STAT, arXiv 2510.10023, C.3.1)."""
-MAX_STARTS = 50
-"""Places at which an object is looked for: a text of braces alone must not take a second."""
-MAX_TAGGED = 20_000
-"""Characters at the end that are searched for tags: unclosed ones take quadratic time."""
-
-Listing = LabelSkills | ClusterSkills | NameMissingSkills | WriteQuestions | Decompose | Grade
-_FIELDS = frozenset({"skills", "judge", "questions", "clusters", "exercises", "problem", "sub_skills", "points"})
-_POINTS = {"0": 0, "1": 1, "false": 0, "true": 1}
-_ITEM = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+(.+)$")
-_START = re.compile(r"\{\s*\"|\[\s*(?:\"|\{\s*\")")
-"""Of JSON; the braces of LaTeX are followed by other things."""
-_TAG = re.compile(r"<(judge|skill|question)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
+MOST_OF_THE_VOCABULARY = 0.5
+"""Share of the skills to choose from above which a reply has chosen nothing. Ours."""
 _FENCE = re.compile(r"^```\w*\n", re.MULTILINE)
 """The opening one."""
-_THOUGHT = "</think>"
-"""Ends what a model of the reasoning kind says to itself; some servers keep its beginning."""
 _HEADING = re.compile(r"^(?:#+ .*|\*\*[^*\n]+\*\*:?)$", re.MULTILINE)
 _PART = re.compile(r"^## (.*)$", re.MULTILINE)
 """Of a passage, as its prompt asks for it."""
-_ESCAPE = re.compile(r'\\(?:u[0-9a-fA-F]{4}|(?P<latex>[bfr](?=[A-Za-z])|u|[^"\\/bfnrtu]|$)|.)', re.DOTALL)
-"""Of JSON; `latex`: what is none, or one that no text has, such as the \\f of \\frac."""
-_COMMANDS = re.compile(
-    r"(?:\\n(?:abla|eg|eq|ewline|geq|leq|ot|otin)|\\t(?:an|au|ext\w*|frac|heta|imes|o|riangle)|(?<=[ $({])\\n[eu])"
-    r"(?![A-Za-z])"
-)
-"""LaTeX that would be escapes of JSON by chance, and that no word makes after a line break or a tab; e and u may be
-names of their own, but few lines end in a space or a bracket."""
-_CARELESS = re.compile(r"\\(?:n(?:abla|e|eg|eq|ewline|geq|leq|ot|otin|u)(?![A-Za-z])|t[A-Za-z])")
-"""The same where other LaTeX of the text is not escaped either."""
 _REFUSAL = re.compile(
     r"\s*(?:unfortunately,? )?(?:(?:i['’]m|i am) (?:very )?sorry|sorry,|i apologi[sz]e|as an ai\b"
     r"|(?:i['’]m|i am) (?:unable|not able)"
-    r"|i can(?:no|['’])t (?:answer|assist|comply|create|fulfill?|generate|help|produce|provide|write))",
+    r"|i can(?:no|['’])t (?:answer|assist|comply|create|fulfill?|generate|help|produce|provide|write)"
+    r"|es tut mir (?:sehr )?leid|lo siento|je suis désolée?|mi dispiace|desculpe|lamento|извините|к сожалению, я"
+    r"|对不起|抱歉|很抱歉|對不起|申し訳|すみません|죄송)",
     re.IGNORECASE,
 )
 
@@ -79,7 +67,8 @@ def parse(request: Request, text: str, finish_reason: str = "stop", prompt: str 
     `prompt`: what was asked; the parts that it names ("## ...") a passage must have, all but one: some have nothing to
     say on what it builds on.
     """
-    text = text.encode("utf-8", "replace").decode().rpartition(_THOUGHT)[2][: MAX_READ + 1]
+    text = text[:MAX_WITH_THOUGHTS].encode("utf-8", "replace").decode()
+    text = without_thoughts(text)[: MAX_READ + 1]
     if finish_reason == "content_filter":
         return _without_value(Outcome.REFUSED, text)
     if finish_reason == "length" or len(text) > MAX_READ:
@@ -88,7 +77,7 @@ def parse(request: Request, text: str, finish_reason: str = "stop", prompt: str 
         return Reply(outcome=Outcome.EMPTY)
     match request:
         case Solve() | Rewrite():
-            return _refused(text) or Reply(outcome=Outcome.OK, value=text.strip())
+            return _refused(text) or _solution(request, _plain(text))
         case WriteTextbook():
             return _refused(text) or _passage(text, prompt)
         case WriteExercises() | Compose():
@@ -97,99 +86,90 @@ def parse(request: Request, text: str, finish_reason: str = "stop", prompt: str 
             return _listed(request, text)
 
 
+def _solution(request: Solve | Rewrite, text: str) -> Reply:
+    """A rewrite is to show the steps of its reference, where that has any."""
+    has_steps = isinstance(request, Rewrite) and not only_an_answer(request.question.solution)
+    if has_steps and only_an_answer(text):
+        return _without_value(Outcome.NO_STEPS, text)
+    return Reply(outcome=Outcome.OK, value=text)
+
+
+def _plain(text: str) -> str:
+    """A solution that came as the only text of a JSON object; any other text as it is."""
+    text = text.strip()
+    if not text.startswith("{"):
+        return text
+    values = values_in(text)
+    body = values[0] if len(values) == 1 and isinstance(values[0], dict) else {}
+    return text_of(field_of(body, "solution")) or text
+
+
 def _listed(request: Listing, text: str) -> Reply:
-    """Names or questions, in the forms that models use for a list."""
-    body = _body(text, request.response if isinstance(request, NameMissingSkills | Grade) else "")
-    if body is None:
-        return _refused(text) or _without_value(Outcome.MALFORMED, text)
-    return _read(body, request, text)
+    """Names, questions or points, in the forms that models use for a list."""
+    quoted = request.response if isinstance(request, NameMissingSkills | Grade) else ""
+    body = reply_body(request, text, quoted)
+    if body is None and (refused := _refused(text)) is not None:
+        return refused
+    if body is None and not isinstance(request, Grade):  # points may be a bare list
+        return _without_value(Outcome.MALFORMED, text)
+    return _read(body or {}, request, text)
 
 
 def _read(body: dict[str, Any], request: Listing, text: str) -> Reply:
     match request:
         case LabelSkills():
-            names = _strings(body.get("skills"))
-            return _skills(names, request.allowed, text, MAX_SKILLS) if request.allowed else _named(names, text)
+            skills = field_of(body, "skills")
+            return _skills(skills, request.allowed, text, MAX_SKILLS) if request.allowed else _named(skills, text)
         case ClusterSkills():
-            return _clusters(body.get("clusters"), request.labels, text)
+            return _clusters(field_of(body, "clusters"), request.labels, text)
         case NameMissingSkills():
             return _missing(body, request, text)
         case WriteQuestions():
-            return _questions(body, request, text)
+            return _questions(field_of(body, "questions"), request, text)
         case Decompose():
-            return _parts(body.get("sub_skills", body.get("skills")), request, text)
+            return _parts(field_of(body, "sub_skills"), request, text)
         case Grade():
-            return _points(body.get("points"), request, text)
-
-
-def _body(text: str, quoted: str) -> dict[str, Any] | None:
-    """The last JSON object in the text, else the papers' tags, else a list of lines.
-
-    `quoted`: what a student wrote. An object of it that the teacher repeats is not the teacher's judgement.
-    """
-    objects = _objects(text, quoted)
-    if objects:
-        return objects[-1]
-    if tags := [(name.lower(), inner.strip()) for name, inner in _TAG.findall(text[-MAX_TAGGED:])]:
-        named = [part for name, inner in tags if name == "skill" for part in inner.split(",")]
-        judged = next((inner for name, inner in tags if name == "judge"), None)
-        return {"skills": named, "judge": judged, "questions": [inner for name, inner in tags if name == "question"]}
-    items = [match[1] for line in text.splitlines() if (match := _ITEM.match(line))]
-    return {"skills": items, "questions": items} if items else None
-
-
-def _objects(text: str, quoted: str) -> list[dict[str, Any]]:
-    """JSON objects that have a field of ours, outermost only, in order. A bare list of strings counts as its list, and
-    where there is nothing else one of objects with names.
-    """
-    decoder, found, place = json.JSONDecoder(strict=False), list[dict[str, Any]](), 0
-    text, quoted = _mended(text), _mended(quoted)
-    others: list[dict[str, Any]] = []
-    for _ in range(MAX_STARTS):
-        start = _START.search(text, place)
-        if start is None:
-            break
-        try:
-            value, place = decoder.raw_decode(text, start.start())
-            if text[start.start() : place] in quoted:
-                continue
-        except (ValueError, RecursionError):
-            place = start.start() + 1
-            continue
-        items = value if isinstance(value, list) else [value]
-        if items and value is items and all(isinstance(item, str) for item in items):
-            found.append({"skills": items, "questions": items})
-        objects = [item for item in items if isinstance(item, dict)]
-        found += [item for item in objects if _FIELDS & item.keys()]
-        if value is items and objects and all("name" in item for item in objects):
-            others.append({"sub_skills": objects, "clusters": objects})
-    return found or others
+            return _points(field_of(body, "points"), request, text)
 
 
 def _missing(body: dict[str, Any], request: NameMissingSkills, text: str) -> Reply:
-    """AdaptMI's reading (arXiv 2505.00147, code): wrong when the judgement has "incorrect" or "false" in it."""
-    judge = body.get("judge")
-    if judge is not None and not isinstance(judge, str | bool):
+    """Where nothing is said of the answer it counts as wrong: it was asked about because the scorer flagged it.
+
+    AdaptMI's reading (arXiv 2505.00147, code) looks for "incorrect" or "false" in the judgement, and so takes "not
+    correct" for correct. What is named though the answer was judged correct is kept in the value: whether it is
+    missing is the diagnosis' to say.
+    """
+    bodies = list(objects_in(body))
+    judgement = next((said for one in bodies if (said := field_of(one, "judge")) is not None), None)
+    right = False if judgement is None else means_right(judgement)
+    skills = next((field_of(one, "skills") for one in bodies if has_field(one, "skills")), None)
+    if right is None:
         return _without_value(Outcome.MALFORMED, text)
-    judged = "incorrect" if judge is None else str(judge).casefold()  # it was asked because the scorer flagged it
-    if "incorrect" not in judged and "false" not in judged:
-        right = "correct" in judged or "true" in judged
-        return _without_value(Outcome.JUDGED_CORRECT if right else Outcome.MALFORMED, text)
-    return _skills(_strings(body.get("skills")), request.allowed, text, len(request.allowed))
+    if right:
+        named = known_names(skills, request.allowed) or []
+        return Reply(outcome=Outcome.JUDGED_CORRECT, value=[] if _too_many(named, request.allowed) else named)
+    return _skills(skills, request.allowed, text, len(request.allowed))
 
 
-def _skills(named: Sequence[str] | None, allowed: Sequence[str], text: str, most: int) -> Reply:
-    if named is None:
+def _skills(value: Any, allowed: Sequence[str], text: str, most: int) -> Reply:
+    known = known_names(value, allowed)
+    if known is None:
         return _without_value(Outcome.MALFORMED, text)
-    by_name = {normalised(skill): skill for skill in allowed}
-    known = list(dict.fromkeys(by_name[key] for name in named if (key := normalised(name)) in by_name))
+    if _too_many(known, allowed):
+        return _without_value(Outcome.TOO_MANY_SKILLS, text)
     if known:
         return Reply(outcome=Outcome.OK, value=known[:most])
-    return _without_value(Outcome.UNKNOWN_SKILL if named else Outcome.EMPTY, text)
+    return _without_value(Outcome.UNKNOWN_SKILL if names_of(value) else Outcome.EMPTY, text)
 
 
-def _named(named: Sequence[str] | None, text: str) -> Reply:
+def _too_many(known: Sequence[str], allowed: Sequence[str]) -> bool:
+    """Most of the vocabulary, or as many as a list may have where the server bounds it: that is no choice."""
+    return len(known) >= MAX_ITEMS or len(known) > max(MAX_SKILLS, MOST_OF_THE_VOCABULARY * len(allowed))
+
+
+def _named(value: Any, text: str) -> Reply:
     """The first name, written as ours are."""
+    named = names_of(value.split(",") if isinstance(value, str) else value)
     if named is None:
         return _without_value(Outcome.MALFORMED, text)
     names = [name for one in named if 0 < len(name := "_".join(normalised(one).split())) <= MAX_NAME]
@@ -198,62 +178,76 @@ def _named(named: Sequence[str] | None, text: str) -> Reply:
 
 def _clusters(clusters: Any, labels: Sequence[str], text: str) -> Reply:
     """A label counts in the first family that has it; names that were not asked about are dropped."""
+    if isinstance(clusters, dict):
+        clusters = [{"name": name, "labels": members} for name, members in clusters.items()]
     if not isinstance(clusters, list):
         return _without_value(Outcome.MALFORMED, text)
-    left, found = {normalised(label): label for label in labels}, dict[str, list[str]]()
-    for cluster in clusters:
-        named = _named(_strings([cluster.get("name")]), text).value if isinstance(cluster, dict) else None
-        members = _strings(cluster.get("labels")) if named else None
-        known = [left.pop(key) for member in members or () if (key := normalised(member)) in left]
-        if named and known:
-            found.setdefault(named[0], []).extend(known)
+    left, found = dict.fromkeys(labels), dict[str, list[str]]()
+    for cluster in map(_as_cluster, clusters):
+        named = _named(field_of(cluster, "name"), text).value if isinstance(cluster, dict) else None
+        members = known_names(field_of(cluster, "labels"), list(left)) if named else None
+        if named and members:
+            found.setdefault(named[0], []).extend(members)
+            for member in members:
+                del left[member]
     return Reply(outcome=Outcome.OK, value=found) if found else _without_value(Outcome.UNKNOWN_SKILL, text)
 
 
+def _as_cluster(cluster: Any) -> Any:
+    """A family as its object, where it came as "name: label, label" or as an object with its name for a key."""
+    if isinstance(cluster, str):
+        name, _, members = cluster.partition(":")
+        return {"name": name, "labels": members}
+    if (
+        isinstance(cluster, dict)
+        and len(cluster) == 1
+        and not (has_field(cluster, "name") or has_field(cluster, "labels"))
+    ):
+        ((name, members),) = cluster.items()
+        return {"name": name, "labels": members}
+    return cluster
+
+
 def _parts(parts: Any, request: Decompose, text: str) -> Reply:
-    """Objects, or plain texts "name: description". Each once; a skill is no part of itself."""
-    if not isinstance(parts, list):
+    """Objects, plain texts "name: description", or one text of names. Each once; a skill is no part of itself."""
+    if isinstance(parts, dict):
+        parts = [{"name": name, "description": said} for name, said in parts.items()]
+    if isinstance(parts, str):
+        parts = parts.split(",")
+    if parts is not None and not isinstance(parts, list):
         return _without_value(Outcome.MALFORMED, text)
     found: dict[str, str] = {}
-    for part in parts:
-        name, said = _described(part)
+    for part in parts or ():
+        name, said = described(part)
+        name = as_named(name)
         if 0 < len(name) <= MAX_NAME and normalised(name) != normalised(request.skill):
-            found.setdefault(name, said)
+            found.setdefault(name, said[:MAX_ASIDE])
     value = [{"name": name, "description": said} for name, said in list(found.items())[: request.breadth]]
     if value:
         return Reply(outcome=Outcome.OK, value=value)
     return _without_value(Outcome.MALFORMED, text) if parts else Reply(outcome=Outcome.EMPTY)
 
 
-def _points(points: Any, request: Grade, text: str) -> Reply:
-    """Whole points or booleans, one for each criterion: a grade with a hole is none."""
-    values = [_POINTS.get(str(point).strip().casefold()) for point in points] if isinstance(points, list) else []
-    if len(values) != len(request.criteria) or None in values:
-        return _without_value(Outcome.MALFORMED, text)
-    return Reply(outcome=Outcome.OK, value=values)
+def _points(value: Any, request: Grade, text: str) -> Reply:
+    points = points_of(alone_in(text) if value is None else value, request.criteria)
+    return _without_value(Outcome.MALFORMED, text) if points is None else Reply(outcome=Outcome.OK, value=points)
 
 
-def _described(part: Any) -> tuple[str, str]:
-    """The name, written as ours are, and the description; "" for what is not there."""
-    if isinstance(part, str):
-        name, _, said = part.partition(": ")
-    else:
-        fields = part if isinstance(part, dict) else {}
-        name, said = (str(fields.get(field) or "") for field in ("name", "description"))
-    name, said = (one.encode("utf-8", "replace").decode() for one in (name, said))
-    return as_named(name), said.strip()[:MAX_ASIDE]
-
-
-def _questions(body: dict[str, Any], request: WriteQuestions, text: str) -> Reply:
-    texts = body.get("questions")
-    texts = _strings([texts] if isinstance(texts, str) else texts)
-    if texts is None:
-        return _without_value(Outcome.MALFORMED, text)
+def _questions(value: Any, request: WriteQuestions, text: str) -> Reply:
+    texts = [text_of(item) for item in _items_of(value)]
+    if value is None or not all(texts):
+        return _without_value(Outcome.MALFORMED if texts or value is None else Outcome.EMPTY, text)
     seeds = {normalised(seed.question) for seed in request.seeds}
     new = [item for item in dict.fromkeys(texts) if normalised(item) not in seeds]
     if not new:
-        return _without_value(Outcome.EMPTY, text)
+        return _without_value(Outcome.SEED_AGAIN if texts else Outcome.EMPTY, text)
     return Reply(outcome=Outcome.OK, value=[as_written(_new(item, request)) for item in new[: request.count]])
+
+
+def _items_of(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values()) if field_of(value, "text") is None else [value]
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _new(text: str, request: WriteQuestions) -> Question:
@@ -264,82 +258,8 @@ def _new(text: str, request: WriteQuestions) -> Question:
 
 
 def _problems(request: WriteExercises | Compose, text: str) -> Reply:
-    """Problems with their solutions: a list of them, or each in an object of its own."""
-    objects = _objects(text, "")
-    if isinstance(request, Compose):
-        objects = objects[-1:]
-    bodies = [one for body in objects for one in (body["exercises"] if _is_list(body, "exercises") else [body])]
-    if not bodies:
-        return _without_value(Outcome.MALFORMED if not objects else Outcome.EMPTY, text)
-    pairs = [pair for body in bodies if (pair := _problem(body)) is not None]
-    if not pairs:
-        return _without_value(Outcome.MALFORMED, text)
-    match request:
-        case WriteExercises():
-            value = [as_written(_exercise(*pair, request)) for pair in _by_problem(pairs)[: request.count]]
-            return Reply(outcome=Outcome.OK, value=value)
-        case Compose():
-            easy = {_squeezed(question.question) for question in request.questions}
-            problem, solution, _ = pairs[-1]
-            if _squeezed(problem) in easy:
-                return _without_value(Outcome.EMPTY, text)
-            return Reply(outcome=Outcome.OK, value=as_written(_composed(problem, solution, request)))
-
-
-_Problem = tuple[str, str, list[str]]
-"""Problem, solution, and the skills that it names."""
-
-
-def _problem(body: Any) -> _Problem | None:
-    """None where one of the two texts is missing."""
-    if not isinstance(body, dict):
-        return None
-    texts = [_clean(body.get(name)) for name in ("problem", "solution")]
-    return (texts[0], texts[1], _strings(body.get("skills")) or []) if all(texts) else None
-
-
-def _by_problem(pairs: Sequence[_Problem]) -> list[_Problem]:
-    return list({_squeezed(pair[0]): pair for pair in reversed(pairs)}.values())[::-1]
-
-
-def _squeezed(text: str) -> str:
-    """Signs tell problems apart, spaces do not."""
-    return "".join(text.casefold().split())
-
-
-def _exercise(problem: str, solution: str, named: list[str], request: WriteExercises) -> Question:
-    known = {normalised(bare(skill, request.subject)): skill for skill in request.learned}
-    used = [known[key] for name in named if (key := normalised(name)) in known]
-    skills = tuple(dict.fromkeys((request.skill, *used)))[:MAX_SKILLS]
-    return _solved(problem, solution, skills, request.subject, None)
-
-
-def _composed(problem: str, solution: str, request: Compose) -> Question:
-    """It needs what they need, and is one level harder than the hardest."""
-    skills = tuple(dict.fromkeys(skill for question in request.questions for skill in question.skills))[:MAX_SKILLS]
-    levels = [question.level for question in request.questions if question.level is not None]
-    return _solved(problem, solution, skills, request.questions[0].subject, max(levels) + 1 if levels else None)
-
-
-def _solved(problem: str, solution: str, skills: tuple[str, ...], subject: str, level: int | None) -> Question:
-    texts = {"question": problem, "answer": "", "solution": solution}
-    return Question(question_id=b"", skills=skills, subject=subject, level=level, **texts)
-
-
-def _is_list(body: dict[str, Any], name: str) -> bool:
-    return isinstance(body.get(name), list)
-
-
-def _mended(text: str) -> str:
-    """With LaTeX escaped that a model forgot to escape."""
-    careless = any(match["latex"] is not None for match in _ESCAPE.finditer(text))
-    commands = _CARELESS if careless else _COMMANDS
-
-    def mend(match: re.Match[str]) -> str:
-        is_latex = match["latex"] is not None or commands.match(text, match.start())
-        return f"\\{match[0]}" if is_latex else match[0]
-
-    return _ESCAPE.sub(mend, text)
+    outcome, value = problems_in(request, text)
+    return Reply(outcome=outcome, value=value) if outcome is Outcome.OK else _without_value(outcome, text)
 
 
 def _passage(text: str, prompt: str) -> Reply:
@@ -361,20 +281,6 @@ def _unfenced(text: str) -> str:
     inside, before = text[opening.end() : end], text[: opening.start()]
     is_whole = not before and text.count("```") == 2 and text.endswith("```")
     return inside if is_whole or (_HEADING.search(inside) and not _HEADING.search(before)) else text
-
-
-def _clean(value: Any) -> str:
-    """JSON escapes can make surrogates, which no file can hold."""
-    return value.encode("utf-8", "replace").decode().strip() if isinstance(value, str) else ""
-
-
-def _strings(value: Any) -> list[str] | None:
-    """Texts of a list, or of one text with commas; None for anything else."""
-    if isinstance(value, str):
-        value = value.split(",")
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        return None
-    return [item for item in map(_clean, value) if item]
 
 
 def _refused(text: str) -> Reply | None:

@@ -24,7 +24,12 @@ from skillray.teacher.spending import Line, Spent
 from skillray.teacher.tasks import Outcome, Reply
 from skillray.types import Id
 
-REUSABLE = frozenset({Outcome.OK, Outcome.EMPTY, Outcome.UNKNOWN_SKILL, Outcome.JUDGED_CORRECT, Outcome.REFUSED})
+REUSABLE = frozenset(
+    {
+        *(Outcome.OK, Outcome.EMPTY, Outcome.UNKNOWN_SKILL, Outcome.JUDGED_CORRECT, Outcome.REFUSED),
+        *(Outcome.TOO_MANY_SKILLS, Outcome.NO_STEPS, Outcome.SEED_AGAIN),
+    }
+)
 """Outcomes that are the teacher's word; the others are faults and are asked again."""
 _READ = ["key", "task", "outcome", "asked_by", "prompt_tokens", "completion_tokens", "reply"]
 

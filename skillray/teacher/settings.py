@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from skillray.store.paths import DataPath
+from skillray.teacher.tasks import Task
 from skillray.types import Value
 
 EXECUTION = (
@@ -25,6 +26,9 @@ EXECUTION = (
     "app",
 )
 """Fields that decide where and how fast it replies, and at what price; not what."""
+
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class _Teacher(Value):
@@ -60,6 +64,11 @@ class _LlmTeacher(_Teacher):
     """Which weights, where one name may have several: of a Hugging Face model its branch, tag or commit."""
     prompts: DataPath | None = None
     """A folder of Jinja templates (`solve.j2` ...) that replace the built-in ones of the same name."""
+    max_tokens: dict[Task, PositiveInt] = Field(default_factory=dict)
+    """Longest reply by task, thoughts included; tasks that are not named have 512 (labels) to 8,192 (families). A model
+    that thinks before it solves needs more than solve's 2,048."""
+    greedy: bool = True
+    """Ask at temperature 0 what is asked once. False sends no temperature there: some models take none."""
     timeout_s: PositiveFloat = 600.0
     """For one call, retries included; it begins when the call is sent."""
     concurrency: PositiveInt = 64
@@ -143,6 +152,31 @@ def workers_of(teacher: TeacherConfig, *, most: bool = False) -> int:
     return teacher.replicas
 
 
+class TeacherCheck(Value):
+    """What a language model must be right about, where that is known, before the run pays for more of its replies.
+
+    Every bound is compared with the upper end of a 95% interval: a few replies stop no run by chance. The bounds are
+    ours.
+    """
+
+    samples: Annotated[int, Field(ge=5)] = 20
+    """Of each kind: answers known to be right, answers known to be wrong, labelled questions, solutions, rewrites, new
+    questions. Of 20, a bound of 0.7 refuses a teacher with 9, one of 0.5 a teacher with 5."""
+    min_wrong_found: Share = 0.7
+    """Share of wrong answers that are judged wrong. STAT's teacher confirms 70% of its own labels (arXiv 2510.10023,
+    E.3); one that calls half of the wrong answers right loses half of the gaps."""
+    min_right_found: Share = 0.5
+    """Share of right answers that are judged right: below it a coin does better."""
+    min_labels_found: Share = 0.5
+    """Share of labelled questions whose main label is among the skills named; five of 18 by chance have it in 28%."""
+    min_solved: Share = 0.5
+    """Share of questions whose answer is known that it solves: of three solutions, two have to agree."""
+    min_rewritten: Share = 0.5
+    """Share of rewritten solutions that have steps and the same answer: the others are paid and thrown away."""
+    min_new: Share = 0.5
+    """Share of calls for a new question that bring one that is not an example again."""
+
+
 class Budget(Value):
     """What the teacher may cost over all attempts at a run. When it is spent, no further call is sent, those under way
     are kept, and the run ends; the same command with a raised budget goes on. With several `teacher.shards` each has
@@ -155,3 +189,17 @@ class Budget(Value):
     """Prompt and completion together; calls under way come on top."""
     max_calls: PositiveInt | None = None
     """Exact."""
+
+
+class TaskTeacher(Value):
+    """A teacher for some tasks: STAT has GPT-4o write new questions, and GPT-4o-mini do the rest (arXiv 2510.10023)."""
+
+    tasks: Annotated[tuple[Task, ...], Field(min_length=1)]
+    teacher: AnyTeacher
+    budget: Budget = Budget()
+    """Its own; the run's is of the run's teacher."""
+
+    @property
+    def name(self) -> str:
+        """In names of apps and folders."""
+        return str(self.tasks[0]).replace("_", "-")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -104,3 +104,23 @@ def report(lines: Mapping[Line, Spent], known: Mapping[str, int], prompt: float,
     asked = sorted({line.asked_by for line in lines})
     by_round = {who: told(sum((s for line, s in lines.items() if line.asked_by == who), Spent())) for who in asked}
     return told(sum(lines.values(), Spent())) | {"by_task": by_task, "by_round": by_round}
+
+
+def combined(by_teacher: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Reports of several teachers, none of which shares a task with another one, as one; and what each has cost."""
+
+    def added(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        return {
+            name: sum(part[name] for part in parts) for name in ("calls", "prompt_tokens", "completion_tokens", "usd")
+        }
+
+    reports = list(by_teacher.values())
+    who = sorted({name for one in reports for name in one["by_round"]})
+    by_round = {name: added([one["by_round"][name] for one in reports if name in one["by_round"]]) for name in who}
+    by_task = {task: use for one in reports for task, use in one["by_task"].items() if use["requests"]}
+    told = {"by_task": by_task, "by_round": by_round}
+    return (
+        added(reports)
+        | told
+        | {"by_teacher": {name: added([one]) | {"model": one["model"]} for name, one in by_teacher.items()}}
+    )

@@ -10,6 +10,9 @@ from typing import Any
 
 from skillray.types import Id, Question, content_id
 
+MAX_SKILLS = 5
+"""Labels of a question (STAT, arXiv 2510.10023, C.3.1)."""
+
 
 class Task(StrEnum):
     """The tasks of `ask(task, requests)`."""
@@ -53,6 +56,12 @@ class Outcome(StrEnum):
     """The teacher, or the service before it, declined to answer."""
     JUDGED_CORRECT = "judged_correct"
     """Asked for missing skills, the teacher found the response correct."""
+    TOO_MANY_SKILLS = "too_many_skills"
+    """It lists most of the vocabulary: nothing was chosen."""
+    NO_STEPS = "no_steps"
+    """A rewritten solution that is nothing but its answer."""
+    SEED_AGAIN = "seed_again"
+    """Asked for a new question, the teacher wrote one that it was shown."""
     NO_MAJORITY = "no_majority"
     """Of several samples of the teacher no more than half say the same; of a vote, never of a single reply."""
     FAILED = "failed"
@@ -217,7 +226,8 @@ class Reply:
 
     outcome: Outcome
     value: Any = None
-    """Plain JSON, of the shape that the request says; None unless the outcome is OK."""
+    """Plain JSON, of the shape that the request says; None unless the outcome is OK. Of JUDGED_CORRECT the skills that
+    were named all the same."""
     raw: str = ""
     """The text as it came, kept where the value could not be read; empty for exact teachers."""
     prompt_tokens: int = 0

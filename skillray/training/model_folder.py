@@ -111,6 +111,14 @@ def read_settings(folder: str, name: str, where: str) -> dict[str, Any]:
     return found
 
 
+def folder_here(model: str) -> str | None:
+    """The folder of a model on this machine; None for the embedded student, and for what is elsewhere."""
+    if model == "embedded" or is_url(model):
+        return None
+    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+    return resolve_model(model) if os.path.isdir(model) or offline else None
+
+
 def room_of(folder: str, where: str) -> int | None:
     """Tokens that a model was made for, question and answer together; None where its config.json does not say."""
     config = read_settings(folder, "config.json", where)

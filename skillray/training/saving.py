@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import Any
 
-from skillray.errors import StageError, StorageError
+from skillray.errors import SkillrayError, StageError
 from skillray.store.disk import storage_error
 from skillray.store.fence import Fence
 from skillray.store.files import draft_folder, names_in, remove_tree, sha256_of
@@ -59,10 +59,13 @@ def _save(model: Any, state: State, settings: TrainingSettings, source: str, dra
 
     try:
         _write(model, state, settings, source, draft)
-    except StorageError:
+    except SkillrayError:
         raise
     except (OSError, RuntimeError, SafetensorError) as error:  # a full disk is each of these, by who writes
         raise storage_error(draft, error) from error
+    except ValueError as error:  # transformers refuses to write a setting: `rehearse_export` should have said so
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise StageError(f"fine_tune: the settings of model {source} cannot be saved ({line}); correct them") from error
 
 
 def remove_drafts(folder: str) -> None:

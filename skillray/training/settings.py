@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator
@@ -28,6 +29,16 @@ class Lora(Value):
     def _as_list(cls, value: object) -> object:
         """A single text is a list of one. Lists of a file get here as lists, and a strict field takes tuples only."""
         return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+    @field_validator("target_modules")
+    @classmethod
+    def _are_expressions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for target in value:
+            try:
+                re.compile(target)
+            except re.error as error:
+                raise ValueError(f"target_modules: {target!r} is no regular expression ({error}); correct it") from None
+        return value
 
     quantize: Literal["nf4"] | None = None
     """QLoRA (arXiv 2305.14314): the frozen base in 4 bits while it trains, as STAT does (C.1). Answers come from the
@@ -98,6 +109,7 @@ class StageTraining(Value):
     learning_rate: PositiveFloat | None = None
     schedule: Literal["cosine", "constant"] | None = None
     warmup: float | None = Field(None, ge=0.0, lt=1.0)
+    kl_to_start: NonNegativeFloat | None = None
 
     def over(self, settings: TrainingSettings) -> TrainingSettings:
         """`settings` with what is set here."""

@@ -140,7 +140,7 @@ def test_a_student_studies_its_own_right_answers(grown):
     for index in range(2):  # each round's are those of the checkpoint that it starts from
         targets = grown.round("late", index).segment().targets
         said = {(row["question_id"], row["response"]) for row in targets.table("rollouts").read().to_pylist()}
-        answers = targets.table("answers").read().to_pylist()
+        answers = targets.table("usable").read().to_pylist()
         own = {(row["question_id"], text) for row in answers for text in row["responses"]}
         assert own and own <= said
         examples = grown.round("late", index).segment().table("examples").read().to_pylist()

@@ -50,7 +50,9 @@ def run(local_ray, tmp_path_factory) -> Iterator[RunFolder]:
         f"embedding.model={save_tiny_bert(inputs / 'bert')}",
     ]
     sets += [f"placement.{role}.num_gpus=0" for role in ("rollout", "prm", "embed", "train", "teacher")]
-    sets += ["placement.grade.num_cpus=0.1", "rollout.max_new_tokens=16", "data.profile_share=0.5"]
+    sets += ["placement.grade.num_cpus=0.1", "rollout.max_new_tokens=16", "rollout.engine=transformers"]
+    sets += ["data.profile=20", "evaluation.sets=[]"]
+    sets += ["evaluation.contrasts=[{arm: stat-syn, control: embed-syn}]"]
     (inputs / "key").write_text("any")
     sets += [] if find_spec("bitsandbytes") else ["training.lora.quantize=null"]
     with llm_server(teacher) as server:

@@ -91,7 +91,7 @@ def test_draws_are_studied_or_counted(studied):
 
 def test_who_is_asked_the_same_shares_the_answers(studied):
     own, same = (studied.round(name, 0).segment().targets for name in ("own", "same"))
-    for name in ("asked", "rollouts", "answers"):
+    for name in ("asked", "rollouts", "usable"):
         assert own.table(name).source() == same.table(name).source()
     # The other rule is for what nobody got right: the reference is studied instead.
     rows = studied.round("same", 0).segment().table("examples").read().to_pylist()

@@ -27,23 +27,23 @@ def by_transformers(model: str, questions: Sequence[str], max_new_tokens: int) -
     """Greedy, in fp32, one question at a time."""
     import torch
 
-    tokenizer, loaded = load_tokenizer(model), load_model(model).eval()
-    found = []
-    for prompt in tokenizer(as_prompts(tokenizer, questions, model), add_special_tokens=False)["input_ids"]:
+    form, loaded = open_format(load_tokenizer(model)), load_model(model).eval()
+    found, stops = [], stop_tokens(form, whole_folder(model))
+    for prompt in form.prompt_ids(questions):
         with torch.inference_mode():
             output = loaded.generate(
                 input_ids=torch.tensor([prompt]),
                 max_new_tokens=max_new_tokens,
                 do_sample=False,
-                eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=tokenizer.pad_token_id,
+                eos_token_id=sorted(stops),
+                pad_token_id=0,
                 output_logits=True,
                 return_dict_in_generate=True,
             )
         values = torch.stack(output.logits)[:, 0].topk(2).values
         near = (values[:, 0] - values[:, 1] < TIE).nonzero().flatten().tolist()
         tokens = output.sequences[0, len(prompt) :].tolist()
-        text = as_answer(tokenizer, tokens, tokenizer.eos_token_id)["response"]
+        text = as_answer(form, stops, tokens)["response"]
         found.append(Expected(prompt, tokens, text, near[0] if near else None))
     return found
 

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from skillray.config import dump_config, parse
@@ -51,13 +53,15 @@ class Rollouts:
     questions: Table
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def answer(self, roll_out: RollOut, unit_rows: int = UNIT_ROWS, engine: int = 0) -> list[dict[str, Any]]:
+    def answer(
+        self, roll_out: RollOut, unit_rows: int = UNIT_ROWS, engine: int = 0, told: Any = None
+    ) -> list[dict[str, Any]]:
         """Through Ray Data, by the engine of that number; sorted by question and sample."""
         from skillray.config.model import Placement
         from skillray.on_ray.data import Job, run_chain
         from skillray.on_ray.rollout_engine import RollOutByEngines, by_engines
 
-        link = by_engines(roll_out, self.config, self.fence)
+        link = by_engines(roll_out, self.config, self.fence, told)
         assert isinstance(link.stage, RollOutByEngines) and link.placement == Placement(num_cpus=0.1, max_workers=1)
         link = replace(link, stage=replace(link.stage, engines=link.stage.engines[engine : engine + 1]))
         # A new one: what is there is not made again.
@@ -126,6 +130,10 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> str:
     return save_changed(tmp_path_factory.mktemp("changed"))
 
 
+def but(roll_out: RollOut, **fields: Any) -> RollOut:
+    return roll_out.model_copy(update=fields)
+
+
 def texts(rows: list[dict[str, Any]]) -> list[str]:
     return [row["response"] for row in rows]
 
@@ -144,18 +152,18 @@ def test_an_engine_answers_as_transformers_do_and_stays_warm(rollouts: Rollouts)
 
 
 def test_samples_depend_on_their_identity_alone(rollouts: Rollouts) -> None:
-    sampled = replace(GREEDY, samples=3, temperature=0.8)
+    sampled = but(GREEDY, samples=3, temperature=0.8)
     rows, other = rollouts.answer(sampled), rollouts.answer(sampled, unit_rows=3)
     assert texts(other) == texts(rows)
     assert [row["sample"] for row in rows[:3]] == [0, 1, 2]
     assert len({row["response"] for row in rows}) > 1.2 * rollouts.questions.num_rows()
-    assert texts(rollouts.answer(replace(sampled, seed=2))) != texts(rows)
+    assert texts(rollouts.answer(but(sampled, seed=2))) != texts(rows)
 
 
 def test_new_weights_are_probed_and_an_engine_that_kept_old_ones_is_restarted(
     rollouts: Rollouts, changed: str, outcomes: list[Outcome]
 ) -> None:
-    new = replace(GREEDY, model=changed)
+    new = but(GREEDY, model=changed)
     before, pid = rollouts.answer(GREEDY), rollouts.pid()
     rows, after = rollouts.answer(new), rollouts.pid()
     assert_as_by_transformers(rows, changed)
@@ -182,15 +190,47 @@ def test_new_weights_are_probed_and_an_engine_that_kept_old_ones_is_restarted(
     assert equal and rollouts.pid() not in (pid, after)
 
 
-def test_adapters_go_by_name(rollouts: Rollouts, tmp_path: Path) -> None:
-    adapters = [save_adapter(tmp_path / str(seed), seed) for seed in range(2)]
-    first, second = (rollouts.answer(replace(GREEDY, model=adapter)) for adapter in adapters)
-    pid = rollouts.pid()
-    assert_as_by_transformers(first, adapters[0])
-    assert_as_by_transformers(second, adapters[1])
-    assert texts(first) != texts(second)
-    assert texts(rollouts.answer(replace(GREEDY, model=adapters[0]))) == texts(first)
-    assert rollouts.pid() == pid  # one engine, one base
+def test_both_engines_sample_the_same(rollouts: Rollouts) -> None:
+    """From one number a token: only where it falls next to a border can rounding make another answer."""
+    warm = but(GREEDY, temperature=0.8, top_p=0.9, top_k=40, min_p=0.02, repetition_penalty=1.1, frequency_penalty=0.1)
+    for sampling in (warm, but(warm, temperature=0.0)):
+        rows = rollouts.answer(sampling)
+        questions = pa.table({name: [row[name] for row in rows] for name in ("question_id", "question")})
+        here = sampling.open()(questions)["response"].to_pylist()
+        assert sum(map(str.__eq__, texts(rows), here)) > 0.9 * len(rows)
+
+
+def test_adapters_are_merged(rollouts: Rollouts, tmp_path: Path) -> None:
+    first, second = (save_adapter(tmp_path / str(seed), seed) for seed in range(2))
+    rows, others = (rollouts.answer(but(GREEDY, model=adapter)) for adapter in (first, second))
+    assert_as_by_transformers(rows, first)
+    assert_as_by_transformers(others, second)
+    assert texts(rows) != texts(others)
+    assert not list(Path(tempfile.gettempdir()).glob("skillray-merged-*/*.safetensors"))  # of what is loaded
+
+
+def test_answers_are_told_while_they_are_written(rollouts: Rollouts) -> None:
+    import ray
+
+    from skillray.on_ray import counting
+    from skillray.on_ray.runner import namespace_of
+
+    class Listener:
+        def __init__(self) -> None:
+            self.written = counting.Written()
+
+        def count(self, answers: int, tokens: int) -> None:
+            self.written.add(answers, tokens, time.monotonic())
+
+        def total(self) -> int:
+            return self.written.tokens
+
+    told = counting.Runner(namespace_of(rollouts.config.name, rollouts.fence), "listener")
+    listener = ray.remote(num_cpus=0.1)(Listener).options(name=told.name, namespace=told.namespace).remote()
+    rows = rollouts.answer(but(GREEDY, seed=5), told=told)
+    heard = ray.get(listener.total.remote())
+    ray.kill(listener)
+    assert 0 < heard <= sum(row["num_tokens"] for row in rows)
 
 
 def test_an_engine_that_does_not_start_says_why_in_one_line(rollouts: Rollouts, tmp_path: Path) -> None:
@@ -200,7 +240,7 @@ def test_an_engine_that_does_not_start_says_why_in_one_line(rollouts: Rollouts, 
     config = tmp_path / "broken" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"num_hidden_layers": 8}))
     with pytest.raises(SkillrayError) as caught:
-        rollouts.answer(replace(GREEDY, model=str(tmp_path / "broken")), engine=1)
+        rollouts.answer(but(GREEDY, model=str(tmp_path / "broken")), engine=1)
     line = describe(caught.value)
     assert line.startswith(f"rollout.engine vllm: it does not start with {tmp_path}") and "\n" not in line
     assert "not initialized from checkpoint" in line  # the engine's own words

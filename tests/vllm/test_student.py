@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from skillray.chat.sampling import Sampling
 from skillray.domains.arithmetic import ARITHMETIC, STUDENT_FOLDER
 from skillray.grading.answers import Verdict, grade_answer
 from skillray.loop.probe import log_probabilities, verdict
@@ -46,10 +47,10 @@ def expected() -> list[Expected]:
 
 
 def greedy(engine: Any, expected: list[Expected]) -> list[list[int]]:
-    from skillray.on_ray.vllm_engine import Request, Sampling
+    from skillray.on_ray.vllm_engine import Request
 
-    sampling = Sampling(temperature=0.0, max_new_tokens=MAX_NEW_TOKENS, stop=expected[0].tokens[-1])
-    return results(engine.generate([Request(one.prompt, seed=1) for one in expected], sampling, None))
+    sampling, stops = Sampling(max_new_tokens=MAX_NEW_TOKENS), [expected[0].tokens[-1]]
+    return results(engine.generate([Request(one.prompt, seed=1) for one in expected], sampling, stops, None))
 
 
 def results(futures: list[Future[Any]]) -> list[Any]:
@@ -71,10 +72,10 @@ def test_the_answers_are_right_as_often_as_they_are_known_to_be(expected: list[E
 
 
 def test_a_request_that_has_no_room_is_refused_alone(engine: Any, expected: list[Expected]) -> None:
-    from skillray.on_ray.vllm_engine import Request, Sampling
+    from skillray.on_ray.vllm_engine import Request
 
-    sampling = Sampling(temperature=0.0, max_new_tokens=4, stop=expected[0].tokens[-1])
-    long, short = engine.generate([Request([5] * 2000, 1), Request(expected[0].prompt, 1)], sampling, None)
+    requests = [Request([5] * 2000, 1), Request(expected[0].prompt, 1)]
+    long, short = engine.generate(requests, Sampling(max_new_tokens=4), [expected[0].tokens[-1]], None)
     with pytest.raises(Exception, match="2000 input tokens"):
         long.result(timeout=60)
     assert short.result(timeout=60) == expected[0].tokens[:4]

@@ -10,6 +10,7 @@ from skillray.domains.arithmetic.check import MAX_STEPS
 from skillray.domains.arithmetic.expressions import MAX_CHARS, ExpressionError, parse, value_of
 from skillray.domains.arithmetic.plain import plain_text
 from skillray.domains.arithmetic.prose import is_worked
+from skillray.thoughts import without_thoughts
 from skillray.types import StepScore
 
 _ANNOTATION = re.compile(rf"<<([^<>]{{0,{MAX_CHARS}}})>>")
@@ -25,7 +26,7 @@ _TOLERANCE = Fraction(1, 10_000)
 
 def check_annotations(response: str) -> tuple[StepScore, ...]:
     """One score a line: 0 when an annotation, or a plain equality where there is none, is false or malformed."""
-    lines = [line.strip() for line in response.splitlines() if line.strip()]
+    lines = [line.strip() for line in without_thoughts(response).splitlines() if line.strip()]
     scores = [StepScore(text=line[:MAX_CHARS], score=float(_is_line_right(line))) for line in lines[:MAX_STEPS]]
     if len(lines) > MAX_STEPS:
         scores.append(StepScore(text="...", score=0.0))
@@ -34,7 +35,7 @@ def check_annotations(response: str) -> tuple[StepScore, ...]:
 
 def unread_annotations(response: str) -> int:
     """Lines that work with figures and state nothing which `check_annotations` recomputes: it calls them right."""
-    lines = (_signs(line) for line in response.splitlines()[:MAX_STEPS] if "<<" not in line)
+    lines = (_signs(line) for line in without_thoughts(response).splitlines()[:MAX_STEPS] if "<<" not in line)
     return sum(is_worked(line) and not _CLAIM.search(line) for line in lines)
 
 

@@ -34,13 +34,15 @@ from skillray.domains.arithmetic.reference import (
     reference_of,
     true_value,
 )
+from skillray.thoughts import without_thoughts
 from skillray.types import Question, StepScore
 
 MAX_STEPS = 64
 """Lines beyond this count as one wrong step together: no question here needs more than a handful."""
 _FINAL = "####"
-_TERSE = re.compile(r"(?:[-+*/().0-9x%=#]*|####.{0,200})", re.ASCII)
-"""A line in the domain's own form. It has no space, unless it is marked as the answer."""
+_TERSE = re.compile(r"[-+*/().0-9x%=]*|[-+*/().0-9x%=# ]*#[-+*/().0-9x%=# ]*|####.{0,200}", re.ASCII)
+"""A line in the domain's own form. It has no space, unless it is marked as the answer, or ought to be."""
+_NUMBER = re.compile(r"[-+]?[0-9]+(?:[./][0-9]+)?", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -82,18 +84,16 @@ def check(question: Question, response: str) -> tuple[StepScore, ...]:
 def read(question: Question, response: str) -> Reading:
     """The scores of `check`, and how many lines that work with figures are not among them. In the terse form none is
     left out: a line that cannot be read is wrong there, for only a student that was trained on it writes it."""
-    reference = reference_of(question)
+    reference, response = reference_of(question), without_thoughts(response)
     if is_terse(response):
         return Reading(_check_terse(reference, response), 0)
     return read_prose(question, reference, response)
 
 
 def is_terse(response: str) -> bool:
-    """Whether every line has the form of the domain's own solutions, and any of them states something."""
-    lines = response.split("\n")
-    return not response.strip() or (
-        ("=" in response or _FINAL in response) and all(_TERSE.fullmatch(line) for line in map(str.strip, lines))
-    )
+    """Whether every line has the form of the domain's own solutions; a number alone is anybody's answer."""
+    text = response.strip()
+    return not _NUMBER.fullmatch(text) and all(_TERSE.fullmatch(line.strip()) for line in text.split("\n"))
 
 
 def _check_terse(reference: Reference, response: str) -> tuple[StepScore, ...]:

@@ -88,4 +88,22 @@ COMMANDS = [
     ),
 ]
 
-CASES = [*SETS, *COMMANDS]
+EVALUATE = [
+    Case("evaluate-nothing", ("evaluate", "embedded", "--out", "o"), ("--sets: name some of aime24", "NAME=FILE")),
+    Case("evaluate-no-such-set", ("evaluate", "embedded", "--sets", "gsm9k", "--out", "o"), ("--sets gsm9k",)),
+    Case("evaluate-without-out", ("evaluate", "embedded", "--sets", "gsm8k"), ("--out: give a folder",)),
+    Case("evaluate-no-model", ("evaluate", "./no", "--sets", "gsm8k", "--out", "o"), ("./no",)),
+    Case(
+        "evaluate-no-file", ("evaluate", "embedded", "--sets", "x=no.jsonl", "--out", "o"), ("no.jsonl: no such file",)
+    ),
+    Case(
+        "evaluate-url-without-a-model", ("evaluate", "http://h/v1", "--sets", "gsm8k", "--out", "o"), ("--model: say",)
+    ),
+    Case(
+        "evaluate-a-model-of-no-url",
+        ("evaluate", "embedded", "--model", "m", "--sets", "gsm8k", "--out", "o"),
+        ("--model is the name of a model behind a URL",),
+    ),
+    Case("gate-no-run", ("gate", "nowhere"), ("nowhere: no run folder",)),
+]
+CASES = [*SETS, *COMMANDS, *EVALUATE]

@@ -136,6 +136,48 @@ VALUES = [
     field("address", "cluster.address=head", "cluster.address must be 'local', 'auto' or HOST:PORT; got 'head'"),
 ]
 
+SET = {"path": "probe.jsonl"}
+EVALUATED = DOMAIN | {"evaluation": {"sets": [SET | {"name": "x"}, SET | {"name": "y"}]}}
+ARMS = DOMAIN | {"students": [{"name": name, "curriculum": {"type": "uniform"}} for name in "ab"]}
+EVALUATIONS = [
+    field("set-without-a-name", "evaluation.sets=[{path: x.jsonl}]", "evaluation.sets.0", "a set needs a `name`"),
+    field("set-without-a-path", "evaluation.sets=[{name: x}]", "set 'x' needs a `path`"),
+    field("set-of-no-benchmark", "evaluation.sets=[{benchmark: gsm9k}]", "benchmark must be one of aime24", "'gsm9k'"),
+    field("set-in-a-file", "evaluation.sets=[{benchmark: math_perturb_hard}]", "is published as a file", "give its"),
+    field("set-of-unknown-columns", "evaluation.sets=[{benchmark: math2}]", "veds12/math-squared", "question_column"),
+    field("set-metric", "evaluation.sets=[{benchmark: aime24, metric: best@64}]", "evaluation.sets.0.metric"),
+    field(
+        "set-metric-of-more", "evaluation.sets=[{benchmark: gsm8k, metric: pass@4}]", "needs as many `samples`; got 1"
+    ),
+    field(
+        "set-greedy",
+        "evaluation.sets=[{name: x, path: x.jsonl, samples: 4}]",
+        "evaluation.sets 'x': samples must be 1 at temperature 0",
+    ),
+    field("sets-of-one-name", "evaluation.sets.1.name=x", "two are called 'x'", config=EVALUATED),
+    field("set-like-a-column", "evaluation.sets.1.name=mean", "'mean' is a column of the table", config=EVALUATED),
+    field("set-file-absent", "evaluation.sets.0.path=no.jsonl", "evaluation.sets.0", "no such file", config=EVALUATED),
+    field(
+        "contrast-of-nobody",
+        "evaluation.contrasts=[{arm: a, control: c}]",
+        "no student 'c'; there are a, b",
+        config=ARMS,
+    ),
+    field("contrast-with-itself", "evaluation.contrasts=[{arm: a, control: a}]", "cannot be compared", config=ARMS),
+    field(
+        "contrast-twice",
+        "evaluation.contrasts=[{arm: a, control: b}, {arm: b, control: a}]",
+        "a and b stand there twice",
+        config=ARMS,
+    ),
+    field(
+        "profile-twice",
+        "data.profile_share=0.2",
+        "both say how many",
+        config=TABLES | {"data": TABLES["data"] | {"profile": 3}},
+    ),
+]
+
 CONTRADICTIONS = [
     field("greedy-samples", "rollout.samples=4", "samples must be 1 at temperature 0"),
     field("same-names", "students.1.name=a", "students must have different names; 'a' stands twice", config=TWO),
@@ -292,6 +334,35 @@ CONTRADICTIONS = [
         "students.0.curriculum",
         "min_agreement 4",
     ),
+    field(
+        "task-of-two-teachers",
+        "teacher_by_task=[{tasks: [solve], teacher: {type: domain}}, {tasks: [solve], teacher: {type: domain}}]",
+        "teacher_by_task: solve stands twice",
+        "give each task to one teacher",
+    ),
+    field(
+        "task-that-is-none",
+        "teacher_by_task=[{tasks: [solves], teacher: {type: domain}}]",
+        "teacher_by_task.0.tasks.0",
+    ),
+    field("tasks-of-nobody", "teacher_by_task=[{tasks: [], teacher: {type: domain}}]", "teacher_by_task.0.tasks"),
+    field(
+        "money-of-a-free-teacher-of-a-task",
+        "teacher_by_task=[{tasks: [solve], teacher: {type: domain}, budget: {max_usd: 1.0}}]",
+        "teacher_by_task.0.budget: a domain teacher costs neither money nor tokens",
+    ),
+    field(
+        "longest-reply-of-no-task",
+        "teacher={type: openai, model: m, max_tokens: {solves: 9}}",
+        "teacher.",
+        "max_tokens",
+    ),
+    field(
+        "labels-that-judge",
+        "diagnosis={source: labels, judged_correct: named_skills}",
+        "diagnosis.judged_correct is 'named_skills': labels judge no answer",
+    ),
+    field("check-of-two", "teacher_check.samples=2", "teacher_check.samples"),
     field("money-of-a-free-teacher", "budget.max_usd=1.0", "budget: a domain teacher costs neither money nor tokens"),
     field(
         "money-without-a-price",
@@ -374,6 +445,11 @@ CONTRADICTIONS = [
         "zero_stage to 0, 1 or 2",
     ),
     field("unknown-quantization", "training.lora.quantize=int8", "training.lora.quantize: must be 'nf4'"),
+    field(
+        "lora-of-no-expression",
+        "training.lora.target_modules='(q_proj'",
+        "target_modules: '(q_proj' is no regular expression",
+    ),
     field("lora-of-nothing", "training.lora.target_modules=[]", "training.lora.target_modules: must name a module"),
     field("divergence-without-a-base", "training.kl_to_start=0.1", "training.kl_to_start needs training.lora"),
     field(
@@ -422,4 +498,4 @@ CONTRADICTIONS += [
     ),
 ]
 
-CASES = [*YAML, *UNKNOWN, *VALUES, *CONTRADICTIONS]
+CASES = [*YAML, *UNKNOWN, *VALUES, *CONTRADICTIONS, *EVALUATIONS]

@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.tiny import TEMPLATE
+
 Make = Callable[[Path], object]
 
 DOMAIN: dict[str, Any] = {"name": "r", "students": [{"name": "a", "curriculum": {"type": "stat-sel"}}]}
@@ -151,7 +153,7 @@ def write_model(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(SETTINGS))
     write_weights(folder / "model.safetensors", SHAPES)
     write_tokenizer(folder)
-    tokenizer = {"chat_template": "{{ messages }}", "tokenizer_class": "PreTrainedTokenizerFast"}
+    tokenizer = {"chat_template": TEMPLATE, "eos_token": "<|end|>", "tokenizer_class": "PreTrainedTokenizerFast"}
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
 
 

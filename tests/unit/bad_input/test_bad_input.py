@@ -11,10 +11,19 @@ from pathlib import Path
 import pytest
 
 from skillray.cli.main import main
-from tests.unit.bad_input import command_cases, config_cases, file_cases, graph_cases, scorer_cases, weight_cases
+from tests.unit.bad_input import (
+    chat_cases,
+    command_cases,
+    config_cases,
+    file_cases,
+    graph_cases,
+    scorer_cases,
+    weight_cases,
+)
 from tests.unit.bad_input.kinds import DOMAIN, MODEL, RECORDED, TABLES, Case, model, tables, write_adapter, write_config
 
 CASES = [
+    *chat_cases.CASES,
     *command_cases.CASES,
     *config_cases.CASES,
     *file_cases.CASES,
@@ -69,6 +78,7 @@ RIGHT = [
     model("model", lambda folder: None),
     model("adapter", lambda folder: None, write=write_adapter, value="training.lora={}"),
     tables("to-be-labelled", config=file_cases.TO_LABEL, **file_cases.UNLABELLED),
+    *chat_cases.RIGHT,
     *graph_cases.RIGHT,
     *scorer_cases.RIGHT,
 ]

@@ -17,7 +17,16 @@ VALUES: dict[str, Any] = {
     "teacher.max_replicas": 1,
     "rollout.prompt.date": "2026-12-01",
     "students.*.prompt.date": "2026-12-01",
+    "teacher.max_tokens": {"solve": 4096},
+    "teacher_by_task.*.teacher.max_tokens": {"solve": 4096},
+    "teacher_by_task.*.teacher.max_replicas": 1,
+    "teacher_by_task.*.tasks": ["compose"],
     "students.*.stages.*.dynamics.actions": ["drop_error"],
+    "evaluation.sets.*.benchmark": "gsm8k",
+    "evaluation.sets.*.metric": "pass@1",
+    "evaluation.sets.*.prompt.date": "2025-02-03",
+    "evaluation.contrasts.*.arm": "c",
+    "evaluation.contrasts.*.control": "c",
 }
 """Where no value that the type alone suggests is right."""
 TAGS = ("type", "source")
@@ -113,7 +122,7 @@ def minimal(model: type[BaseModel], where: str) -> dict[str, Any]:
             made[name] = get_args(field.annotation)[0]
         elif field.is_required():
             inner = models_in(field.annotation)
-            text = f"{where}.{name}"
+            text = f"{where}.{name}".replace(".*", "")  # it may be the id of a model
             made[name] = minimal(inner[0], text) if inner else 0.5 if unwrapped(field.annotation) is float else text
     return made
 
@@ -187,11 +196,13 @@ def _at(value: Any, path: tuple[Any, ...]) -> Any:
 
 
 def _told(config: dict[str, Any], path: tuple[Any, ...], old: Any, new: Any) -> str:
-    name = dotted(path, config["students"][0]["name"] if path[0] == "students" else "0")
-    if path == ("students", 0, "name"):
+    of_student = path[0] == "students"
+    name = dotted(path, config["students"][path[1]]["name"]) if of_student else ".".join(map(str, path))
+    if of_student and path[2:] == ("name",):
         return f"students.{old} was there, now it is not"
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         tag = next((tag for tag in TAGS if tag in old), None)
-        key = tag or next(iter(new.keys() - old.keys()))
-        return f"{name}.{key} was {old.get(key)!r}, now {new[key]!r}"
+        # Without a tag the value was filled in again, and one field of it is another; or a mapping is another.
+        key = tag or next(key for key in {**old, **new} if old.get(key) != new.get(key))
+        return f"{name}.{key} was {old.get(key)!r}, now {new.get(key)!r}"
     return f"{name} was {old!r}, now {new!r}"

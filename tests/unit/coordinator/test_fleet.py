@@ -41,11 +41,13 @@ def test_a_student_goes_round():
     on = Recorder()
     stop = asyncio.run(run_student(CONFIG.students[0], 2, on))
     assert stop is Stop.ROUNDS_DONE
-    assert [line.removeprefix("a ") for line in on.asked] == [
+    asked = [line.removeprefix("a ") for line in on.asked]
+    assert [line for line in asked if "evaluate" not in line] == [
         "answer 0", "diagnose 0",
         "study 0", "fine_tune 0", "answer 1", "diagnose 1",
         "study 1", "fine_tune 1", "answer 2", "diagnose 2",
     ]  # fmt: skip
+    assert [line for line in asked if "evaluate" in line] == ["evaluate 0", "evaluate 2"]  # before, and the last
 
 
 def test_a_student_whose_method_looks_at_no_gaps_does_not_wait_for_its_scores():
@@ -54,13 +56,14 @@ def test_a_student_whose_method_looks_at_no_gaps_does_not_wait_for_its_scores():
     assert asyncio.run(run_student(uniform, 1, on)) is Stop.ROUNDS_DONE
     order = {line.removeprefix("a "): place for place, line in enumerate(on.asked)}
     assert order["study 0"] < order["diagnose 0"]
-    assert len(order) == 6  # and is scored all the same
+    assert len(order) == 8  # and is scored all the same
 
 
 def test_a_perfect_student_is_not_trained():
     on = Recorder(nothing_to_learn="a")
     assert asyncio.run(run_student(CONFIG.students[0], 2, on)) is Stop.NOTHING_TO_LEARN
     assert "a fine_tune 0" not in on.asked
+    assert [line for line in on.asked if "evaluate" in line] == ["a evaluate 0"]
 
 
 def test_filters_that_remove_everything_stop_the_student_and_not_the_run(tmp_path):

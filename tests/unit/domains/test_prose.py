@@ -145,6 +145,8 @@ def test_lines_without_a_claim_are_no_steps_and_worked_ones_are_counted() -> Non
         (SUM, "The answer is **19**.", [1]),
         (SUM, "It is 18.", [0]),
         (SUM, "I do not know.", [0]),
+        (SUM, "<think>12 + 7 = 18? No.</think>12 + 7 = 19", [1, 1]),
+        (SUM, "<think>12 + 7 = 19, so it is 19.", []),
         (SUM, "12 + 7 = 18, so the answer is 18.", [0, 0]),
         (SUM, "12 + 7 = 19\n#### 18", [1, 0]),
         (SUM, "\\boxed{19} because 12 + 7 = 19. Check: 19 - 7 = 12.", [1, 1]),

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from skillray.errors import DataError
-from skillray.evaluation.accuracy import accuracy_of, compare
+from skillray.evaluation.accuracy import accuracy_of, by_column, compare
 from skillray.types import content_id
 
 
@@ -36,7 +36,7 @@ def test_wilson_interval() -> None:
     assert overall.high == pytest.approx(0.7167 + 0.2266, abs=2e-4)
 
 
-def test_by_main_skill_and_samples_are_averaged_first() -> None:
+def test_a_question_counts_for_each_of_its_skills_and_samples_are_averaged_first() -> None:
     found = accuracy_of(
         scores(
             [
@@ -50,10 +50,11 @@ def test_by_main_skill_and_samples_are_averaged_first() -> None:
     )
     assert found.overall.accuracy == (0.5 + 1 + 0 + 1) / 4
     assert {skill: (s.accuracy, s.num_questions) for skill, s in found.by_skill.items()} == {
+        "carry": (0.5, 1),
         "product": (0.0, 1),
-        "sum": (0.75, 2),
+        "sum": (0.5, 3),  # a, b and c: (1/2 + 1 + 0) / 3
     }
-    assert json.loads(json.dumps(found.to_json()))["by_skill"]["sum"]["accuracy"] == 0.75
+    assert json.loads(json.dumps(found.to_json()))["by_skill"]["sum"]["accuracy"] == 0.5
 
 
 def test_no_rows_is_an_error() -> None:
@@ -88,3 +89,12 @@ def test_other_questions_cannot_be_compared() -> None:
         compare(many(5, 10), many(5, 11))
     with pytest.raises(DataError, match="different questions"):
         compare(many(5, 10), many(5, 10, "product"))
+
+
+def test_by_subject_and_difficulty() -> None:
+    rows = scores([("a", [], True), ("a", [], False), ("b", [], True), ("c", [], False)])
+    subjects = pa.array(["algebra", "algebra", "algebra", None], pa.string())
+    rows = rows.append_column("subject", subjects).append_column("difficult", pa.array([True, True, False, True]))
+    right, hard = by_column(rows, "subject", "correct"), by_column(rows, "subject", "difficult")
+    assert {name: (one.accuracy, one.num_questions) for name, one in right.items()} == {"algebra": (0.75, 2)}
+    assert {name: (one.accuracy, one.num_questions) for name, one in hard.items()} == {"algebra": (0.5, 2)}

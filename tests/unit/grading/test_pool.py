@@ -105,6 +105,20 @@ def test_same_answer(pool: AnswerPool) -> None:
     assert not pool.same("1/2", "1/3")
 
 
+def test_answers_of_several_lines_are_the_same_both_ways(pool: AnswerPool) -> None:
+    one_line = r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}"
+    several = "\\begin{pmatrix}\n1 \\\\\n2\n\\end{pmatrix}"
+    assert pool.same(one_line, several) and pool.same(several, one_line)
+    assert not pool.same("Step 2", "Step 3") and not pool.same("CAB", "ABC")
+
+
+def test_one_of_several_answers_is_enough(pool: AnswerPool) -> None:
+    boxes = "$x=\\boxed{1+y}$ or $x=\\boxed{2}$"
+    assert pool.grade([(boxes, "2, y+1"), (boxes, "2"), (boxes, "1+y"), ("<think>\\boxed{2}", "2")]) == [
+        "correct", "correct", "wrong", "no_answer",
+    ]  # fmt: skip
+
+
 def test_no_process_is_left() -> None:
     closed = AnswerPool(deadline_s=1.0)
     closed.grade([FINE])

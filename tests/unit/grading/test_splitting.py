@@ -21,12 +21,14 @@ from skillray.grading.splitting import StepSplit
         ("a\n#### 12", ("a", "The final answer is: \\boxed{12}.")),  # the mark is no step of its own
         ("a\n\n#### 12", ("a", "#### 12", "The final answer is: \\boxed{12}.")),  # AdaptMI cuts here
         ("#### 12", ("#### 12", "The final answer is: \\boxed{12}.")),
-        ("a\n#### Step 2: b\nc", ("a", "#### Step 2: b", "c", "The final answer is: \\boxed{Step 2: b}.")),
+        ("a\n#### Step 2: b\nc", ("a", "#### Step 2: b", "c")),
         ("\\begin{align*}\nx &= 1 \\\\\ny &= 2\n\\end{align*}", ("x &= 1 \\\\", "y &= 2")),
         ("\\[\na\n\\]\n$$\nb\n$$", ("a", "b")),
         ("a\n\n\\[\n\n1\n\n\\]\n\n```python\n\nc\n\n```\n\n---", ("a", "1", "c")),
         ("\\begin{array}{cc}\na & b\n\\end{array}\n$\\begin{b}x\\end{b}$", ("a & b", "$\\begin{b}x\\end{b}$")),
         ("\\[\n\\]", ()),
+        ("<think>\n9\n\nno\n</think>\n\na\n\nb", ("a", "b")),
+        ("<think>it never came to an end", ()),
         ("so it is \\boxed{\\frac12}", ("so it is \\boxed{\\frac12}", "The final answer is: \\boxed{\\frac12}.")),
     ],
 )

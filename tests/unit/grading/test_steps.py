@@ -103,3 +103,13 @@ def test_a_neural_scorer_is_asked_once_for_all_and_may_refuse() -> None:
     score = make_step_scorer(TagPrm(model="m", split=StepSplit(append_answer=False)), prm=prm)
     steps = (StepScore(text="a", score=0.25), StepScore(text="b", score=1.0))
     assert score([(QUESTION, "a\n\nb"), (OTHER, "")]) == [steps, "too long"]
+
+
+def test_length_counts_characters_where_there_are_no_spaces() -> None:
+    score = one(make_step_scorer(LengthStep(max_words=5)))
+    assert score(QUESTION, "一共五个")[0].score == 1.0 and score(QUESTION, "他们一共有五个苹果")[0].score == 0.0
+
+
+def test_consistency_reads_answers_without_a_mark() -> None:
+    score = make_step_scorer(ConsistencyStep(), same=lambda a, b: a == b)
+    assert [steps[0].score for steps in score([(QUESTION, "so 18 are left"), (QUESTION, "\\(18\\)")])] == [1.0, 1.0]

@@ -87,3 +87,19 @@ def test_ten_thousand_texts_take_seconds() -> None:
     started = time.process_time()
     assert near_duplicates([*texts, *texts[:100]]) == list(range(10_000, 10_100))
     assert time.process_time() - started < 10  # measured 1 s; all pairs would be 50 million comparisons
+
+
+CHINESE = "小明有五个苹果，小红比小明多三个苹果，两个人一共有多少个苹果？"
+
+
+def test_scripts_without_spaces_are_words_by_character() -> None:
+    assert words_of("小明有5个苹果。") == ("小", "明", "有", "5", "个", "苹", "果")
+    assert words_of("リンゴは３個") and len(words_of("แอปเปิล")) > 1
+
+
+def test_a_copy_in_chinese_is_a_leak_and_a_common_phrase_is_none() -> None:
+    leaks = Leaks([(CHINESE, "13")])
+    assert leaks.shares_text(f"例题：{CHINESE}答案是13。")
+    assert leaks.shares_text(CHINESE[:-8]) and not leaks.shares_text("两个人一共有多少个苹果？" + "我不知道。" * 5)
+    assert near_duplicates([CHINESE, CHINESE.replace("。", " ") + "！"]) == [1]
+    assert leaks.alike(CHINESE.replace("五", "六")) == ["13"]

@@ -83,7 +83,7 @@ def test_votes_are_of_a_question() -> None:
     said = ["5", "5", "7", "5", "1", "2", "3", "4"]
     answers = [replace(answer(n // 4, 1, True), response=f"#### {text}") for n, text in enumerate(said)]
     way = by_votes(answers, by_question(answers))
-    assert way.scores == [3.0] * 4 + [1.0] * 4
+    assert way.scores == [3.0] * 4 + [0.0] * 4  # under two votes is none
     assert [way.flags["2 votes"](place) for place in range(8)] == [False] * 4 + [True] * 4
     assert list(way.flags) == ["2 votes", "3 votes", "4 votes"]
 

@@ -39,6 +39,7 @@ def test_it_can_be_planned(path: Path, tmp_path: Path, monkeypatch, capsys) -> N
     write_rows(tmp_path / "probe.jsonl", PROBE)
     tables = {"pool": "pool.jsonl", "probe": "probe.jsonl"}
     sets = [word for name, file in tables.items() for word in ("--set", f"data.{name}={{path: {file}}}")]
+    sets += ["--set", "data.profile=20"]
     with pytest.raises(SystemExit) as stopped:
         main(["plan", str(path), *sets, "--tokens-per-second", "train=1000"])
     out, err = capsys.readouterr()
@@ -46,5 +47,7 @@ def test_it_can_be_planned(path: Path, tmp_path: Path, monkeypatch, capsys) -> N
     assert "3 epochs, QLoRA, ZeRO 1, bf16, 1 worker(s)" in out
     assert "8B-PRM-Mistral-Data: weights 14.9 GiB in bf16" in out  # 8e9 * 2 bytes
     assert "teacher: 1 engine(s) x 4 x (1 CPU, 1 GPU)" in out
+    # 40 questions, 64 samples, 2,048 tokens
+    assert "amc23: 2560 answers to 40 questions" in out and f"{40 * 64 * 2048:,}" in out
     # (7,500 + 6 * 9,500) examples * 3 epochs * 2,048 tokens at 1,000 a second
     assert "train: at most 396,288,000 tokens; at 1000 tokens/s at most 110.08 hours" in out

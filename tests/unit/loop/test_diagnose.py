@@ -6,9 +6,11 @@ import pyarrow as pa
 import pytest
 
 from skillray.errors import StageError
-from skillray.loop.diagnose import Diagnose
+from skillray.loop.diagnose import Diagnose, label_failure_rates
 from skillray.skills.graph import SkillGraph
+from skillray.store.fence import UNFENCED
 from skillray.store.schemas import GRADED
+from skillray.store.tables import Table
 from skillray.teacher.tasks import Outcome, Reply, Task
 from skillray.types import content_id
 
@@ -70,8 +72,39 @@ def test_labels_stand_in_for_a_teacher():
     assert (gap["question"], gap["missing_skills"]) == ("numbers", ["numbers/equations"])
 
 
+def test_labels_to_blame_are_those_that_fail_elsewhere(tmp_path):
+    """`times` is done 9 times of 10 by itself; of the question that needs both, `order` is to blame."""
+    [row] = graded("algebra").to_pylist()
+    rows = [
+        row | {"question_id": content_id(n), "skills": ["times", "order"][: 1 if n else 2], "difficult": n < 2}
+        for n in range(11)
+    ]
+    rows.append(rows[0] | {"judged": False, "difficult": False})  # another sample of it says nothing
+    table = Table(str(tmp_path / "graded"))
+    table.write(pa.Table.from_pylist(rows, schema=GRADED), fence=UNFENCED)
+    rates = label_failure_rates(table)
+    assert rates == pytest.approx({"order": 1.0, "times": 0.1}, abs=0.02)
+    stage = Diagnose(frozenset({content_id(0), content_id(1)}), GRAPH, None, rates=rates)
+    gaps = stage.open()(table.read()).to_pylist()
+    assert [gap["missing_skills"] for gap in gaps] == [["order"], ["times"]]
+
+
 def test_a_reply_that_never_came_is_no_gap_and_is_counted():
     _, [gap] = diagnose(Reply(outcome=Outcome.FAILED), "algebra")
     assert (gap["missing_skills"], gap["outcome"]) == ([], "failed")
     with pytest.raises(StageError, match="could not name missing skills"):
         diagnose(Reply(outcome=Outcome.UNSUPPORTED), "algebra")
+
+
+@pytest.mark.parametrize(
+    ("judged_correct", "outcome", "missing"),
+    [("no_gap", "judged_correct", []), ("named_skills", "ok", ["algebra/equations"])],
+)
+def test_what_an_answer_judged_correct_misses_is_a_field(judged_correct: str, outcome: str, missing: list[str]) -> None:
+    said = Reply(outcome=Outcome.JUDGED_CORRECT, value=["algebra/equations"])
+    stage = Diagnose(frozenset([content_id("algebra")]), GRAPH, lambda: lambda *_: [said], 1, judged_correct)
+    [gap] = stage.open()(graded("algebra")).to_pylist()
+    assert (gap["outcome"], gap["missing_skills"]) == (outcome, missing)
+    nothing = Reply(outcome=Outcome.JUDGED_CORRECT, value=[])
+    stage = Diagnose(frozenset([content_id("algebra")]), GRAPH, lambda: lambda *_: [nothing], 1, judged_correct)
+    assert stage.open()(graded("algebra"))["outcome"].to_pylist() == ["judged_correct"]

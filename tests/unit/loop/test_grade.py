@@ -34,6 +34,7 @@ ROW = {
     "level": 1,
     "skills": [],
     "subject": "",
+    "finished": True,
 }
 
 
@@ -113,3 +114,16 @@ def test_a_reward_model_scores_the_steps_of_a_table(tmp_path):
     assert [row["refused"] is None for row in graded] == [True, False, True]
     assert "the reward model reads 256" in graded[1]["refused"]
     assert graded[2]["difficult"]  # nothing was written
+
+
+def test_thoughts_are_no_part_of_what_is_graded() -> None:
+    settings = GradingSettings(scorer=OutcomeStep())
+    rows = [
+        ROW | {"response": text, "sample": n, "num_tokens": 9, "finished": True}
+        for n, text in enumerate(("<think>\nIt is \\boxed{1}.\n</think>\n\n#### 2", "<think>It is 1", "#### 1"))
+    ]
+    table = pa.Table.from_pylist([{name: row.get(name) for name in ROLLOUTS.names} for row in rows], schema=ROLLOUTS)
+    graded = Grade(settings, domain=None).open()(table).to_pylist()
+    assert [row["response"] for row in graded] == ["#### 2", "", "#### 1"]
+    assert [row["correct"] for row in graded] == [False, False, True]
+    assert not any("think" in step for row in graded for step in row["step_texts"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -67,4 +69,7 @@ def test_headers_say_it_better(tmp_path) -> None:
     folder.mkdir()
     for place, (name, shape) in enumerate(SHAPES.items()):
         save_file({name: np.zeros(shape, np.float32)}, folder / f"model-{place}.safetensors")
+    listed = {name: f"model-{place}.safetensors" for place, name in enumerate(SHAPES)}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": listed}))
+    save_file({"again": np.zeros(9, np.float32)}, folder / "consolidated.safetensors")  # as Mistral has
     assert size_of(str(folder)) == SIZE

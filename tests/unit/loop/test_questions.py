@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from skillray.config.model import DomainData, QuestionSource, TableData
@@ -13,6 +15,7 @@ from skillray.loop.questions import (
     from_tables,
     read_source,
     recorded_rollouts,
+    reference_of,
     splits_of,
 )
 from skillray.skills.graph_json import graph_from_json, graph_json
@@ -149,3 +152,43 @@ def test_the_domain_fills_every_split():
     assert from_domain(data, seed=0)[0]["pool"].equals(splits["pool"])
     assert not from_domain(data, seed=1)[0]["pool"].equals(splits["pool"])
     assert graph_from_json(json.loads(json.dumps(graph_json(graph)))) == graph
+
+
+@pytest.mark.parametrize(
+    ("row", "solution", "answer"),
+    [
+        ({"answer": "#### Step 1\n1+1=2\n#### 2"}, "#### Step 1\n1+1=2", "2"),
+        ({"solution": "#### Step 1\n1+1=2\n\nSo \\boxed{2}."}, None, "2"),
+        ({"solution": "Thus $\\boxed 5$."}, None, "5"),
+        ({"solution": "1+1=2\n#### 2"}, None, "2"),
+        ({"solution": "#### Step 1\n1+1=2"}, None, ""),
+        ({"answer": 1e16}, "", "10000000000000000"),
+        ({"answer": 1e-05}, "", "0.00001"),
+        ({"answer": 0.5}, "", "0.5"),
+        ({"answer": 3.0}, "", "3"),
+        ({"answer": 2**70}, "", str(2**70)),
+        ({"answer": float("nan")}, "", ""),
+    ],
+)
+def test_what_the_reference_is(row, solution, answer):
+    assert reference_of(row) == (row.get("solution", "") if solution is None else solution, answer)
+
+
+def test_a_double_that_lost_digits_is_refused(tmp_path):
+    """Parquet keeps doubles; a number in JSON keeps its text."""
+    table = [question(1, answer=9007199254740993.0), question(2, answer=0.5)]
+    data = tables(tmp_path, table, [question(n, answer=0.5) for n in range(5, 60)])
+    pq.write_table(pa.Table.from_pylist(table), tmp_path / "pool.parquet")
+    with pytest.raises(DataError, match="row 0: answer 9007199254740992 is kept as a floating-point number"):
+        from_tables(data.model_copy(update={"pool": QuestionSource(path=str(tmp_path / "pool.parquet"))}))
+
+
+def test_an_exact_profile_is_drawn_by_the_seed(tmp_path):
+    probe = [question(n) for n in range(50)]
+    data = tables(tmp_path, [question(99)], probe).model_copy(update={"profile": 10})
+    cuts = [set(from_tables(data, seed=seed)[0]["profile"]["question_id"].to_pylist()) for seed in (0, 0, 1)]
+    assert [len(cut) for cut in cuts] == [10, 10, 10] and cuts[0] == cuts[1] != cuts[2]
+    splits, _ = from_tables(data, seed=0)
+    assert splits["held_out"].num_rows == 40 and not cuts[0] & set(splits["held_out"]["question_id"].to_pylist())
+    with pytest.raises(DataError, match="another profile than 50"):
+        from_tables(data.model_copy(update={"profile": 50}))

@@ -9,7 +9,7 @@ from skillray.curriculum.base import Order, OrderKind, Plan
 from skillray.loop.select import Carry, Select, draws_of, response_of
 from skillray.loop.study import orders_table
 from skillray.store.fence import UNFENCED
-from skillray.store.schemas import ANSWERS, QUESTIONS
+from skillray.store.schemas import QUESTIONS, USABLE
 from skillray.store.tables import Table
 from skillray.types import Id, content_id
 from tests.tiny import encode_chat, save_tiny_student, tiny_tokenizer
@@ -66,7 +66,7 @@ def answered(path, *responses: list[str]) -> pa.Table:
     """The pool's first questions with these answers."""
     rows = pool(path).read().to_pylist()[: len(responses)]
     more = [{"responses": texts, "verdicts": ["correct"] * len(texts)} for texts in responses]
-    return pa.Table.from_pylist([row | m for row, m in zip(rows, more, strict=True)], schema=ANSWERS)
+    return pa.Table.from_pylist([row | m for row, m in zip(rows, more, strict=True)], schema=USABLE)
 
 
 def test_draws_are_spread_over_the_answers_that_may_be_studied(tmp_path):
@@ -111,3 +111,18 @@ def test_the_reference_is_written_as_a_student_should():
     assert response_of(QUESTION) == "1+1=2\n#### 2"
     assert response_of(QUESTION | {"solution": "1+1=2\n#### 2"}) == "1+1=2\n#### 2"
     assert response_of(QUESTION | {"solution": ""}) == "#### 2"
+
+
+def test_a_solution_with_a_mark_of_its_own_gets_no_second_one():
+    for solution in (
+        "So \\boxed{2}.",
+        "#### Step 1\n1+1\n\nSo $\\boxed 2$.",
+        "<answer>2</answer>",
+        "1+1=2. The answer is 2.",
+    ):
+        assert response_of(QUESTION | {"solution": solution}) == solution
+
+
+def test_headings_and_phrases_that_name_another_answer_are_no_mark():
+    for solution in ("#### Step 1\n1+1=2", "The answer is clear: 1+1=2.", "#### Sum\n1+1=2\n#### Final Answer"):
+        assert response_of(QUESTION | {"solution": solution}) == f"{solution}\n#### 2"

@@ -85,7 +85,7 @@ def test_a_question_is_rewritten_as_often_as_it_is_drawn(tmp_path) -> None:
         (["in words\n#### 2"], ["correct"]),
         ([], ["another_answer", "teacher_truncated"]),
     ]
-    table = Table(str(tmp_path / "answers"))
+    table = Table(str(tmp_path / "usable"))
     table.write(pa.Table.from_pylist(found, schema=table.schema), fence=UNFENCED)
     assert answer_notes(table, "drop") == {
         "questions_asked": 2,

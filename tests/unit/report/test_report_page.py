@@ -110,7 +110,7 @@ def test_numbers_are_those_of_the_summary(tmp_path: Path) -> None:
 
 def test_comparisons_read_their_interval(tmp_path: Path) -> None:
     text = Page(written(make_run(str(tmp_path)))).text
-    assert "+3.4 to +12.7" in text and "stat-sel is ahead" in text
+    assert "+3.4 to +12.7" in text and "stat-sel higher, not adjusted" in text
     assert "−1.2 to +5.5" in text and "no clear difference" in text
 
 

@@ -55,6 +55,19 @@ def test_the_page_is_grouped(tmp_path: Path) -> None:
     assert '<tr class="subject">' not in Path(write_report(make_run(str(tmp_path / "plain")))).read_text()
 
 
+def test_the_share_of_steps_that_were_read_is_shown(tmp_path: Path) -> None:
+    run = run_with_subjects(tmp_path)
+    assert "could check" not in profile_table(run) + Path(write_report(run)).read_text()
+    summary = read_json(run.summary)
+    for one in summary["students"]["stat-sel"]["rounds"]:
+        if one["profile"] is not None:
+            one["profile"]["steps"] = {"read": 3, "unread": 1}
+    commit_json(run.summary, summary)
+    [row] = [line for line in profile_table(run).splitlines() if line.startswith("written steps that the scorer could")]
+    assert set(row.partition("percent")[2].split()) <= {"75", "–"} and "75" in row
+    assert "The step scorer could check 75% of the written steps." in Path(write_report(run)).read_text()
+
+
 def test_what_was_left_out_of_the_data_is_a_note(tmp_path: Path) -> None:
     run = run_with_subjects(tmp_path)
     commit_json(run.data_notes, ["data.pool: left out 4 without an answer"])

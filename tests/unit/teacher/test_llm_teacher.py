@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from skillray.errors import DeadlineError
-from skillray.teacher.llm_teacher import Completion, LLMTeacher
+from skillray.errors import DeadlineError, TeacherError
+from skillray.teacher.identity import TeacherId
+from skillray.teacher.llm_teacher import Completion, LLMTeacher, ReplySampling
 from skillray.teacher.prompting import Prompts
 from skillray.teacher.tasks import (
     Compose,
@@ -117,3 +118,24 @@ def test_another_prompt_is_another_teacher(tmp_path: Any) -> None:
     (tmp_path / "solve.j2").write_text("Solve: {{ question }}")
     ours, theirs = (LLMTeacher(Table([]), prompts).model for prompts in (Prompts(), Prompts(str(tmp_path))))
     assert ours != theirs and ours.startswith("tiny@1+prompts-")
+
+
+def test_a_reply_that_could_only_be_sampled_is_not_kept_as_a_greedy_one() -> None:
+    missing = NameMissingSkills(question=SUMS, response="1+1=3", allowed=("sums", "products"))
+    answer = Completion(text='{"judge": "incorrect", "skills": ["sums"]}', without=frozenset({"temperature"}))
+    with pytest.raises(
+        TeacherError, match=r"takes no temperature, and name_missing_skills is asked at 0.*teacher.greedy"
+    ):
+        ask(Table([answer]), Task.NAME_MISSING_SKILLS, missing)
+    table, sampling = Table([answer]), ReplySampling(greedy=False)
+    [reply] = asyncio.run(LLMTeacher(table, Prompts(), sampling).ask(Task.NAME_MISSING_SKILLS, [missing]))
+    assert reply.outcome is Outcome.OK and "temperature" not in table.asked[0][1]
+
+
+def test_the_longest_reply_is_set_by_task_and_is_part_of_the_key() -> None:
+    solve = Solve(question=SUMS, sample=0)
+    usual, longer = ReplySampling(), ReplySampling(max_tokens={Task.SOLVE: 16_384})
+    assert usual.of(Task.SOLVE, solve) == {"temperature": 1.0, "max_tokens": 2048}
+    assert longer.of(Task.SOLVE, solve) == {"temperature": 1.0, "max_tokens": 16_384}
+    keys = {TeacherId("m", sampling).key(Task.SOLVE, solve) for sampling in (usual, longer)}
+    assert len(keys) == 2

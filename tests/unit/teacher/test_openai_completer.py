@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -154,3 +155,82 @@ def test_a_key_is_what_a_request_can_send(tmp_path) -> None:
         path.write_bytes(content)
         with pytest.raises(TeacherError, match=f"teacher.api_key_file .*/key .*{problem}"):
             read_key(config)
+
+
+def test_what_one_refusal_says_of_its_request_changes_nothing_for_others() -> None:
+    """Too long a prompt, a filtered one that is quoted, a schema: the request after it is sent whole."""
+    refusals = {
+        "long": Answer(status=400, error="max_completion_tokens is too large: 7. This model has room for 4"),
+        "quoted": Answer(status=400, error="filtered: 'quoted: temperature is not supported, unknown parameter: seed'"),
+        "schema": Answer(status=400, error="Invalid schema for response_format 'reply'", param="response_format"),
+        "value": Answer(status=400, error="temperature must be at most 2", param="temperature"),
+    }
+
+    def script(body: dict[str, Any], before: int) -> Answer:
+        said = next((answer for word, answer in refusals.items() if word in str(body["messages"])), Answer(text="yes"))
+        return Answer(text="yes") if "schema" in str(body["messages"]) and "response_format" not in body else said
+
+    async def one_after_another(server: Server) -> list[Completion]:
+        completer = OpenAICompleter(config := settings(server), connect(config))
+        prompts = ("long", "quoted: temperature is not supported, unknown parameter: seed", "schema", "value", "plain")
+        return [await completer.complete(prompt, SAMPLING, SCHEMA) for prompt in prompts]
+
+    with llm_server(script) as server:
+        answers = asyncio.run(one_after_another(server))
+    assert [answer.finish_reason for answer in answers] == ["error", "error", "stop", "error", "stop"]
+    usual = {"model", "messages", "temperature", "seed", "max_completion_tokens", "response_format"}
+    assert set(server.calls[-1]) == usual and len(server.calls) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("max_completion_tokens", "Unrecognized request argument supplied: max_completion_tokens"),
+        ("seed", "property 'seed' is unsupported"),
+        ("seed", 'Invalid JSON payload received. Unknown name "seed": Cannot find field.'),
+        ("response_format", "This response_format type is unavailable now"),
+        ("temperature", "Unsupported value: 'temperature' does not support 0 with this model."),
+        ("seed", "seed: Extra inputs are not permitted"),
+        ("seed", "this model does not support the parameter seed"),
+    ],
+)
+def test_a_parameter_that_is_named_as_unknown_is_left_out(name: str, error: str) -> None:
+    def script(body: dict[str, Any], before: int) -> Answer:
+        return Answer(status=400, error=error) if name in body else Answer(text="yes")
+
+    with llm_server(script) as server:
+        [answer] = complete(server, "a")
+    assert answer.text == "yes" and answer.without == {name}
+
+
+def test_a_parameter_that_is_left_out_in_vain_is_sent_again() -> None:
+    def script(body: dict[str, Any], before: int) -> Answer:
+        if "odd" not in str(body):
+            return Answer(text="yes")
+        return Answer(status=400, error="unknown parameter: seed" if "seed" in body else "out of memory")
+
+    async def twice(server: Server) -> list[Completion]:
+        completer = OpenAICompleter(config := settings(server), connect(config))
+        return [await completer.complete(prompt, SAMPLING, SCHEMA) for prompt in ("odd", "plain")]
+
+    with llm_server(script) as server:
+        odd, plain = asyncio.run(twice(server))
+    assert (odd.finish_reason, plain.text) == ("error", "yes") and "seed" in server.calls[-1]
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "text", "text": "2 + 3"}, {"type": "text", "text": " = 5"}], "2 + 3 = 5"),
+        ([{"type": "thinking", "thinking": [{"type": "text", "text": "7?"}]}, {"type": "text", "text": "5"}], "5"),
+        ([{"type": "reasoning", "text": "7?"}, {"type": "output_text", "text": {"value": "5"}}], "5"),
+        (["5"], "5"),
+        ([], ""),
+        (None, ""),
+    ],
+)
+def test_parts_of_a_content_are_its_texts_without_thoughts(content: Any, text: str) -> None:
+    message = {"role": "assistant", "content": content, "reasoning_content": "7?"}
+    body = json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "model": "m"}).encode()
+    with llm_server(lambda _, before: Answer(body=body)) as server:
+        assert [answer.text for answer in complete(server, "a")] == [text]

@@ -80,6 +80,7 @@ def test_names_are_written_alike_and_one_is_taken() -> None:
         "- Limits: near\n- Chain rule",
         "1. limits: near\n2. chain rule\n3. more",
         '["limits: near", "chain rule"]',
+        '{"sub_skills": {"limits": "near", "chain rule": ""}}',
     ],
 )
 def test_sub_skills_are_read_in_every_form_that_models_use(text: str) -> None:
@@ -92,7 +93,8 @@ def test_sub_skills_are_read_in_every_form_that_models_use(text: str) -> None:
     ("text", "outcome"),
     [
         ('{"sub_skills": []}', Outcome.EMPTY),
-        ('{"sub_skills": "limits"}', Outcome.MALFORMED),
+        ('{"sub_skills": null}', Outcome.EMPTY),
+        ('{"sub_skills": 3}', Outcome.MALFORMED),
         ('{"sub_skills": [5, {"name": null}, {"name": ["x"], "description": 3}, "Calculus", "!!"]}', Outcome.OK),
         ('{"sub_skills": [{"name": null}, "Calculus", "!!", []]}', Outcome.MALFORMED),
         ("It has none.", Outcome.MALFORMED),
@@ -134,7 +136,8 @@ def test_each_name_is_in_one_family() -> None:
         (FREE, '{"skills": 3}', "stop", Outcome.MALFORMED),
         (CLUSTER, '{"clusters": [{"name": "x", "labels": ["other"]}]}', "stop", Outcome.UNKNOWN_SKILL),
         (CLUSTER, '{"clusters": [3, {"labels": ["primes"]}, {"name": "x"}]}', "stop", Outcome.UNKNOWN_SKILL),
-        (CLUSTER, '{"clusters": {"a": ["primes"]}}', "stop", Outcome.MALFORMED),
+        (CLUSTER, '{"clusters": {"a": 3}}', "stop", Outcome.UNKNOWN_SKILL),
+        (CLUSTER, '{"clusters": 3}', "stop", Outcome.MALFORMED),
         (CLUSTER, '{"skills": ["primes"]}', "stop", Outcome.MALFORMED),
         (LABEL, " ", "stop", Outcome.EMPTY),
         (LABEL, '{"skills": []}', "stop", Outcome.EMPTY),
@@ -147,7 +150,7 @@ def test_each_name_is_in_one_family() -> None:
         (LABEL, "", "content_filter", Outcome.REFUSED),
         (MISSING, '{"judge": "correct", "skills": []}', "stop", Outcome.JUDGED_CORRECT),
         (MISSING, '{"judge": {"a": 1}, "skills": ["sum_skills"]}', "stop", Outcome.MALFORMED),
-        (WRITE, '{"questions": ["2+2?"]}', "stop", Outcome.EMPTY),
+        (WRITE, '{"questions": ["2+2?"]}', "stop", Outcome.SEED_AGAIN),
         (SOLVE, "I can't help with that.", "stop", Outcome.REFUSED),
         (TEXTBOOK, "Sorry, no.", "stop", Outcome.REFUSED),
         (TEXTBOOK, "Unfortunately, I can't write this chapter.", "stop", Outcome.REFUSED),
@@ -161,14 +164,14 @@ def test_each_name_is_in_one_family() -> None:
         (EXERCISES, '{"exercises": [{"problem": "1+1?"}, 3]}', "stop", Outcome.MALFORMED),
         (EXERCISES, '{"exercises": [{"problem": "1+1?", "solution": "2"}', "length", Outcome.TRUNCATED),
         (EXERCISES, "1+1? It is 2.", "stop", Outcome.MALFORMED),
-        (COMPOSE, '{"problem": "2 + 2?", "solution": "4"}', "stop", Outcome.EMPTY),  # one of the easy ones
+        (COMPOSE, '{"problem": "2 + 2?", "solution": "4"}', "stop", Outcome.SEED_AGAIN),  # one of the easy ones
         (COMPOSE, '{"problem": {"a": 1}, "solution": "4"}', "stop", Outcome.MALFORMED),
     ],
 )
 def test_every_reply_has_an_outcome(request_: Request, text: str, reason: str, outcome: Outcome) -> None:
     reply = parse(request_, text, reason, PROMPT)
     assert reply.outcome is outcome
-    assert reply.value is None and len(reply.raw) <= MAX_RAW
+    assert not reply.value and len(reply.raw) <= MAX_RAW
 
 
 def test_written_questions_have_no_answer_and_are_as_many_as_asked() -> None:
@@ -309,7 +312,7 @@ def test_ten_thousand_fuzzed_replies_are_each_counted_under_an_outcome() -> None
         request = rng.choice(REQUESTS)
         reply = parse(request, fuzzed(rng), rng.choice(["stop", "stop", "stop", "length", "content_filter"]))
         outcomes[reply.outcome] += 1
-        assert (reply.value is not None) is (reply.outcome is Outcome.OK)
+        assert (reply.value is not None) is (reply.outcome in (Outcome.OK, Outcome.JUDGED_CORRECT))
         json.dumps([reply.value, reply.raw], ensure_ascii=False).encode()  # the reply log can hold it
         if reply.outcome is Outcome.OK and request in (LABEL, MISSING):
             assert set(reply.value) <= set(ALLOWED)

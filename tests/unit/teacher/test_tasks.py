@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from skillray.teacher.llm_teacher import sampling_of
+from skillray.teacher.llm_teacher import ReplySampling
 from skillray.teacher.tasks import (
     Decompose,
     NameMissingSkills,
@@ -42,9 +42,9 @@ def test_an_equal_request_has_the_same_key() -> None:
 def test_the_first_sample_is_what_is_asked_once() -> None:
     assert "sample" not in json.loads(canonical_json(ASKED))
     assert json.loads(canonical_json(replace(ASKED, sample=1)))["sample"] == 1
-    assert sampling_of(Task.NAME_MISSING_SKILLS, ASKED)["temperature"] == 0.0
+    assert ReplySampling().of(Task.NAME_MISSING_SKILLS, ASKED)["temperature"] == 0.0
     assert (
-        sampling_of(Task.NAME_MISSING_SKILLS, replace(ASKED, sample=1))["temperature"] == 1.0
+        ReplySampling().of(Task.NAME_MISSING_SKILLS, replace(ASKED, sample=1))["temperature"] == 1.0
     )  # else all are the same
 
 
