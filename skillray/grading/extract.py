@@ -37,6 +37,10 @@ _JOINED = re.compile(
 r"""What stands between two boxes that together are one answer: `\boxed{1} or \boxed{2}`, `x=\boxed{1}, x=\boxed{2}`."""
 _DELIMITERS = re.compile(r"\$|\\[()\[\]]|\*\*|\s+")
 
+_EMPTY = re.compile(
+    r"(?:[\s$.]|\\[()\[\]]|\\(?:boxed|fbox|text|mathrm|mathbf|textbf)\s*\{(?:\s|\\(?:text|mathrm)\s*\{\s*\})*\})*"
+)
+r"""What says nothing: MATH has solutions that end in "the answer is $\boxed{}$"."""
 _ELEMENT = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.DOTALL | re.IGNORECASE)
 _HASHES = re.compile(r"^[ \t>]*####(?!#)[ \t]*(?P<answer>[^\n]*?)[ \t#]*$", re.MULTILINE)
 _HEADING = re.compile(
@@ -146,7 +150,7 @@ def split_hashes(text: str) -> tuple[str, str]:
 
 
 def _read(text: str) -> list[Span]:
-    elements = [span for match in _ELEMENT.finditer(text) if (span := _bare(text, *match.span(1)))]
+    elements = [span for match in _ELEMENT.finditer(text) if (span := _filled(text, _bare(text, *match.span(1))))]
     boxes = _last_boxes(text)
     if elements and not (boxes and boxes[-1][0] > elements[-1][1]):
         start, end = elements[-1]
@@ -164,13 +168,13 @@ def _marked(text: str) -> list[Span]:
     spans = [*_hash_marks(tail), *_labels(tail)]
     if not spans:
         phrases = (_phrase(tail, *match.span("answer")) for match in _PHRASE.finditer(tail))
-        spans = [span for span in phrases if span and _is_answer(tail[slice(*span)])]
+        spans = [span for phrase in phrases if (span := _filled(tail, phrase)) and _is_answer(tail[slice(*span)])]
     return [(skipped + start, skipped + end) for start, end in [max(spans)]] if spans else []
 
 
 def _last_boxes(text: str) -> list[Span]:
     """The insides of the last box and of those before it that belong to the same answer."""
-    boxes = [box for box in _boxes(text) if text[slice(*box[1])].strip()]
+    boxes = [box for box in _boxes(text) if _filled(text, box[1])]
     if not boxes or _never_ended(text):
         return []
     first = len(boxes) - 1
@@ -229,15 +233,20 @@ def _hash_marks(text: str) -> list[Span]:
         content = match["answer"]
         if not _HEADING.match(content) and (is_last or _PLAIN_MARK.fullmatch(content)):
             marks.append(_bare(text, *match.span("answer")))
-    return [mark for mark in marks if mark]
+    return [mark for each in marks if (mark := _filled(text, each))]
 
 
 def _labels(text: str) -> list[Span]:
     matches = list(_LABEL.finditer(text))
     if not _OPTION_LINE.search(text):
         matches += _LETTER_LABEL.finditer(text)
-    spans = (_displayed(text, *match.span("answer")) for match in matches)
+    spans = (_filled(text, _displayed(text, *match.span("answer"))) for match in matches)
     return [span for span in spans if span and _is_answer(text[slice(*span)])]
+
+
+def _filled(text: str, span: Span | None) -> Span | None:
+    """The span, where it says something."""
+    return None if span is None or _EMPTY.fullmatch(text, *span) else span
 
 
 def _is_answer(content: str) -> bool:

@@ -31,7 +31,7 @@ def script(body: dict[str, Any], before: int) -> Answer:
         return Answer(text=json.dumps({"clusters": clusters}))
     family = next((name for name, signs in FAMILIES.items() if sign in signs), "")
     if "Name the one skill" in prompt:
-        return Answer(text=json.dumps({"skills": [f"{family} of {len(prompt) % 3} things" if family else "nothing"]}))
+        return Answer(text=json.dumps({"skills": [f"{family} of {len(prompt) % 3} things" if family else "sharing"]}))
     if "A student answered" in prompt:  # greedily another skill than when it is sampled
         named = [family] if body["temperature"] else ["adding"]
         return Answer(text=json.dumps({"judge": "incorrect", "skills": named}))

@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,8 +30,10 @@ QUESTIONS = ARITHMETIC.questions("held_out", PER_SKILL, seed=0)
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Any]:
-    """In this process; the tests below leave it as they found it, but for the last one."""
+def engine(local_ray: Path) -> Iterator[Any]:
+    """In this process; the tests below leave it as they found it, but for the last one. vLLM imports Ray, which reads
+    its environment once: so the Ray of other tests is there first.
+    """
     from skillray.on_ray.vllm_engine import ENVIRONMENT, VllmEngine, Weights
 
     with pytest.MonkeyPatch.context() as patch:

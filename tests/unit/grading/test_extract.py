@@ -99,6 +99,12 @@ MARKS = {
     "no mark": ("a line: 18", None),
     "no answer behind the hashes": ("#### ", None),
     "a solution behind the label": ("Answer: we first add both of the numbers that we were told", None),
+    "an empty box behind a phrase": ("so the answer is $\\boxed{}$.", None),
+    "an empty box behind a label": ("**Answer:** \\boxed{ }", None),
+    "an empty box behind hashes": ("#### $\\boxed{\\text{}}$", None),
+    "an empty box in an element": ("<answer>\\boxed{}</answer>", None),
+    "an empty formula": ("The answer is $$.", None),
+    "the empty set": ("The answer is $\\{\\}$.", "\\{\\}"),
     "nothing": ("", None),
 }
 THOUGHTS = {
