@@ -50,6 +50,8 @@ def contradictions(config: RunConfig) -> Iterator[str]:
     if config.diagnosis.votes > 1 and (by_domain or config.diagnosis.source == "labels"):
         who = "labels say" if config.diagnosis.source == "labels" else "a domain teacher says"
         yield f"diagnosis.votes is {config.diagnosis.votes}: {who} the same every time; set it to 1"
+    if config.diagnosis.judged_correct == "named_skills" and config.diagnosis.source == "labels":
+        yield "diagnosis.judged_correct is 'named_skills': labels judge no answer; leave it out, or source 'teacher'"
     address = config.cluster.address
     if address not in ("local", "auto") and ":" not in address:
         yield f"cluster.address must be 'local', 'auto' or HOST:PORT; got {address!r}"

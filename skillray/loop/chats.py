@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skillray.chat.prompt import BARE
+from skillray.chat.prompt import BARE, StudentPrompt
 from skillray.chat.render import ANSWER, ChatFormat, ends_of_text, open_format
 from skillray.chat.template import QUESTION
 from skillray.config.model import RunConfig
 from skillray.errors import ConfigError, DataError
 from skillray.training.checkpoint import base_of, is_adapter, load_tokenizer, resolve_model
 from skillray.training.model_folder import folder_here, room_of
+from skillray.training.rehearsal import quiet
 
 MAX_TOKENIZED = 50
 """Questions whose tokens are counted: the longest by bytes."""
@@ -40,7 +41,7 @@ def rehearse_chats(config: RunConfig) -> None:
     Raises:
         ConfigError: one line with the template's fault and a way out.
     """
-    for student in _asked(config):
+    for student in _asked(config, with_sets=True):
         student.form.encode([(QUESTION, ANSWER)])
 
 
@@ -89,16 +90,25 @@ def chat_notes(config: RunConfig) -> list[str]:
     return list(notes)
 
 
-def _asked(config: RunConfig) -> Iterator[_Asked]:
-    """Every model and prompt once; not the embedded student, our own, where it is asked the question alone."""
-    done: list[tuple[Any, ...]] = []
+def _asked(config: RunConfig, with_sets: bool = False) -> Iterator[_Asked]:
+    """Every model and prompt once, `with_sets` those of `evaluation.sets` too; not the embedded student, our own, where
+    it is asked the question alone.
+    """
+    done: list[tuple[str, StudentPrompt]] = []
+    of_sets = [one.prompt for one in config.evaluation.sets if one.prompt is not None] if with_sets else []
     for place, student in enumerate(config.students):
-        key = (student.model, prompt := config.prompt_of(student))
-        is_ours = student.model == "embedded"
-        if key in done or (is_ours and prompt == BARE):
-            continue
-        done.append(key)
-        folder = resolve_model(student.model) if is_ours else folder_here(student.model)
-        if folder is not None:
+        for prompt in (config.prompt_of(student), *of_sets):
+            key, is_ours = (student.model, prompt), student.model == "embedded"
+            if key in done or (is_ours and prompt == BARE):
+                continue
+            done.append(key)
+            folder = resolve_model(student.model) if is_ours else folder_here(student.model)
+            if folder is None:
+                continue
             whole = folder_here(base_of(folder)) if is_adapter(folder) else folder
-            yield _Asked(place, student.model, whole, open_format(load_tokenizer(folder), prompt))
+            try:
+                with quiet():
+                    tokenizer = load_tokenizer(folder)
+            except DataError as error:
+                raise DataError(f"students.{place}.model: {error}") from None
+            yield _Asked(place, student.model, whole, open_format(tokenizer, prompt))

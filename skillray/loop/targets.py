@@ -25,6 +25,7 @@ from skillray.protocols import OpenTeacher
 from skillray.store.schemas import QUESTIONS, USABLE
 from skillray.store.tables import Table
 from skillray.teacher.tasks import Outcome, Reply, Rewrite, Task
+from skillray.thoughts import without_thoughts
 from skillray.types import Id
 
 Row = dict[str, Any]
@@ -65,7 +66,8 @@ class Verified:
         pool = AnswerPool(deadline_s=self.deadline_s)
 
         def verify(rollouts: pa.Table) -> pa.Table:
-            rows = rollouts.to_pylist()
+            # Nobody learns to think from thoughts that nobody judged: the reply alone is studied.
+            rows = [row | {"response": without_thoughts(row["response"])} for row in rollouts.to_pylist()]
             verdicts = pool.grade([(row["response"], row["answer"]) for row in rows])
             judged = [(row, _own_verdict(row, verdict)) for row, verdict in zip(rows, verdicts, strict=True)]
             answered = []

@@ -64,9 +64,9 @@ def rehearse_export(skeleton: Skeleton, folder: str, where: str) -> None:
     origin = resolve_model(base_of(folder)) if is_adapter(folder) else folder
     if os.path.exists(os.path.join(origin, GENERATION)):
         read_settings(origin, GENERATION, where)  # transformers would go on without a damaged one
-        with _quiet(), _told(where, f"{GENERATION} cannot be used"):
+        with quiet(), _told(where, f"{GENERATION} cannot be used"):
             GenerationConfig.from_pretrained(origin)
-    with _quiet(), _told(where, "cannot be saved again"), tempfile.TemporaryDirectory() as draft:
+    with quiet(), _told(where, "cannot be saved again"), tempfile.TemporaryDirectory() as draft:
         save_settings(skeleton.model, folder, draft)
         load_tokenizer(folder).save_pretrained(draft)
 
@@ -78,7 +78,7 @@ def refuse_unknown_tokens(skeleton: Skeleton, folder: str, where: str, pads: boo
     With `pads`, batches are filled up by the padding token.
     """
     rows = skeleton.model.get_input_embeddings().weight.shape[0]
-    with _quiet(), _told(where, "its tokenizer cannot be used"):
+    with quiet(), _told(where, "its tokenizer cannot be used"):
         tokenizer = load_tokenizer(folder)
         beyond = {token: id for token, id in tokenizer.get_vocab().items() if id >= rows}
     if not beyond:
@@ -122,7 +122,7 @@ def _loaded(folder: str, where: str, kind: Any) -> Any:
     import torch
     from transformers import AutoConfig
 
-    with _quiet(), _told(where, "cannot be loaded"):
+    with quiet(), _told(where, "cannot be loaded"):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         with torch.device("meta"):
             model = kind.from_config(config, trust_remote_code=False)
@@ -149,7 +149,7 @@ def _with_adapter(model: Any, folder: str, where: str) -> Skeleton:
     import torch
     from peft import PeftConfig, get_peft_model, set_peft_model_state_dict
 
-    with _quiet(), _told(where, "its adapter does not fit its base"):
+    with quiet(), _told(where, "its adapter does not fit its base"):
         config = PeftConfig.from_pretrained(folder)
         if config.is_prompt_learning:
             raise ValueError(f"{config.peft_type.value} cannot be merged; LoRA can")
@@ -202,7 +202,7 @@ def _told(where: str, what: str) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Nothing of what libraries log, warn of, or draw as a bar: what matters of it is said by us, in one line."""
     from transformers.utils import logging as bars
 

@@ -93,6 +93,8 @@ ASKED = ON_GPUS | {
 }
 IN_STAGE_2 = {"name": "r", "students": ON_GPUS["students"], "training": {"lora": {}}}
 """Where four bits are right."""
+HELD = IN_STAGE_2 | {"students": [{"name": "a", "stages": [{"curriculum": {"type": "uniform"}}]}]}
+"""Where a stage may be held to its start model."""
 ANY_DATA = {name: value for name, value in TABLES.items() if name != "data"}
 WITH_RECORDED = Change(
     ("rollout", "recorded"),
@@ -126,7 +128,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
 @pytest.fixture
 def found() -> list[Change]:
     starts = [ON_GPUS, ASKED, PAID, IN_STAGE_2, STAGED, ANY_DATA, TABLES, RECORDED, LABELLED, REPLAYED, TAKEN_APART]
-    starts += [CONTINUAL, EVALUATED, BY_TASK]
+    starts += [CONTINUAL, EVALUATED, BY_TASK, HELD]
     return [*changes(starts), WITH_RECORDED]
 
 
