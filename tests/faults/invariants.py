@@ -52,9 +52,12 @@ class Found:
     """I5."""
 
 
-def check(run: RunFolder, reference: RunFolder, strikes: Sequence[Strike], asked: Sequence[Asked]) -> Found:
-    """Everything about the files of `run`, which has ended; `left_behind` looks at what still runs."""
-    lost, unequal = list(_missing(run, strikes)), list(_unequal(run, reference))
+def check(run: RunFolder, reference: RunFolder | None, strikes: Sequence[Strike], asked: Sequence[Asked]) -> Found:
+    """Everything about the files of `run`, which has ended; `left_behind` looks at what still runs.
+
+    Without a reference, a run that nobody disturbed, I5 is left out.
+    """
+    lost, unequal = list(_missing(run, strikes)), list(_unequal(run, reference)) if reference else []
     checks: tuple[Callable[[RunFolder], Iterator[str]], ...] = (
         _twice,
         _unverified,

@@ -19,6 +19,7 @@ OURS = (
     "MapWorker",
     "ReplyLogActor",
     "ServeReplica",
+    "RolloutEngine",
 )
 
 

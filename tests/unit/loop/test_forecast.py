@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skillray.config import parse
 from skillray.loop.forecast import forecast
-from skillray.loop.needs import least_gpus, most_asked
+from skillray.loop.needs import least_gpus, most_asked, needs_of
 
 STUDENTS = [
     {"name": "control", "curriculum": {"type": "uniform", "num_examples": 50}},
@@ -175,6 +175,18 @@ def test_gpus_that_are_not_here_are_a_problem(monkeypatch, tmp_path):
     # 4 train workers take more than one that answers and one that grades
     assert problems(3) == ("at least 4 GPUs are needed at once, this machine has 3; set cluster.address or placement",)
     assert problems(3, cluster={"address": "auto"}) == () == problems(4)
+
+
+def test_a_student_takes_the_memory_of_what_it_answers_in():
+    student = {"name": "a", "model": "org/some-1B", "curriculum": {"type": "uniform"}}
+
+    def told(dtype: str) -> list[str]:
+        rollout = {"engine": "transformers", "dtype": dtype}
+        needed, _ = needs_of(parse({"name": "r", "students": [student], "rollout": rollout}, "c"))
+        return [line for line in needed if line.startswith("roll_out org/some-1B")]
+
+    assert told("bf16") == ["roll_out org/some-1B: weights 1.9 GiB in bf16"]  # 1e9 * 2 bytes / 2^30
+    assert told("fp32") == ["roll_out org/some-1B: weights 3.7 GiB in fp32"]
 
 
 def test_a_teacher_takes_the_gpus_of_all_workers_of_its_engines():

