@@ -159,8 +159,8 @@ def _joined(before: RunConfig, now: RunConfig, where: str) -> RunConfig:
         if one.name in old and one != old[one.name]:
             raise ConfigError(f"{where} has answers to a set {one.name!r} with other settings; use a new --out")
     bare = now.evaluation.model_copy(update={"sets": ()})
-    compared = [one.model_copy(update={"evaluation": bare}) for one in (before, now)]
-    refuse_changes(compared[0], compared[1], where)
+    alone = [one.model_copy(update={"evaluation": bare}) for one in (before, now)]
+    refuse_changes(alone[0], alone[1], where)
     names = {one.name for one in now.evaluation.sets}
     sets = (*now.evaluation.sets, *(one for name, one in old.items() if name not in names))
     return now.model_copy(update={"evaluation": now.evaluation.model_copy(update={"sets": sets})})

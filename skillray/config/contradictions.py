@@ -50,6 +50,8 @@ def contradictions(config: RunConfig) -> Iterator[str]:
     if config.diagnosis.votes > 1 and (by_domain or config.diagnosis.source == "labels"):
         who = "labels say" if config.diagnosis.source == "labels" else "a domain teacher says"
         yield f"diagnosis.votes is {config.diagnosis.votes}: {who} the same every time; set it to 1"
+    if config.diagnosis.judged_correct == "named_skills" and config.diagnosis.source == "labels":
+        yield "diagnosis.judged_correct is 'named_skills': labels judge no answer; leave it out, or source 'teacher'"
     address = config.cluster.address
     if address not in ("local", "auto") and ":" not in address:
         yield f"cluster.address must be 'local', 'auto' or HOST:PORT; got {address!r}"
@@ -278,13 +280,13 @@ def _adapters(training: TrainingSettings) -> Iterator[str]:
         )
     if training.lora is not None and not training.lora.target_modules:
         yield "training.lora.target_modules: must name a module, or nothing is trained; leave it out for the usual ones"
-    if training.kl_to_start and training.lora is None:
-        yield "training.kl_to_start needs training.lora, whose base is the start model; set it, or kl_to_start to 0"
-    if training.kl_to_start and training.zero_stage == 3:
-        yield "training.kl_to_start needs training.zero_stage 0, 1 or 2, not 3; lower it, or set kl_to_start to 0"
 
 
 def _steps(where: str, training: TrainingSettings) -> Iterator[str]:
+    if training.kl_to_start and training.lora is None:
+        yield f"{where}.kl_to_start needs training.lora, whose base is the start model; set it, or kl_to_start to 0"
+    if training.kl_to_start and training.zero_stage == 3:
+        yield f"{where}.kl_to_start needs training.zero_stage 0, 1 or 2, not 3; lower it, or set kl_to_start to 0"
     if training.micro_batch_size > training.batch_size:
         yield (
             f"{where}.micro_batch_size is {training.micro_batch_size}, {where.split()[-1]}.batch_size "

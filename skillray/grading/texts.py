@@ -17,7 +17,7 @@ SHINGLE = 3
 SAME = 0.8
 """Jaccard similarity from which on two texts are near-duplicates (arXiv 2107.06499, 4.2)."""
 ALIKE = 0.5
-"""From which on a question with the same final answer counts as the same question. Ours."""
+"""From which on a question with the same final answer, or the same numbers, counts as the same question. Ours."""
 OVERLAP = 13
 """Words in one piece that a text may not share with an evaluation question (GPT-3, arXiv 2005.14165, appendix C); a
 shorter question may not stand in it as a whole."""
@@ -124,12 +124,12 @@ def _overlap(words: Words) -> int:
 
 
 def same_question(text: str, other: str) -> bool:
-    """Whether two questions are one in the same or nearly the same words: other numbers make another question."""
+    """Whether two questions have the same numbers and are alike: other numbers make another question."""
     some, others = words_of(text), words_of(other)
     if some == others:
         return True
     numbers = [Counter(word for word in words if any(char.isdigit() for char in word)) for words in (some, others)]
-    return numbers[0] == numbers[1] and similarity(shingles_of(some), shingles_of(others)) >= SAME
+    return numbers[0] == numbers[1] and similarity(shingles_of(some), shingles_of(others)) >= ALIKE
 
 
 class Leaks:

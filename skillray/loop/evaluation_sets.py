@@ -11,17 +11,16 @@ from skillray.config.evaluation import EvaluationSet
 from skillray.config.model import QuestionSource
 from skillray.errors import DataError
 from skillray.grading.answers import extract_answer
-from skillray.loop.columns import QUESTION, whole_text
+from skillray.loop.columns import ANSWER, QUESTION, TEXT, check_columns
 from skillray.loop.questions import reference_of
-from skillray.loop.rows import table_of
 from skillray.loop.sources import paths_of
-from skillray.loop.table_files import opened, read_rows
+from skillray.loop.table_files import open_questions, open_table
 from skillray.store.schemas import QUESTIONS
 from skillray.types import content_id
 
 Row = dict[str, Any]
-OPTIONAL = ("solution", "subject", "skills", "question_id", "level")
-"""Columns that are read where they are there, with the types that they have elsewhere."""
+OURS = {name: kind for name, kind in QUESTION.items() if name != "level"}
+"""Columns that are read where they are there. A level may be a text elsewhere, and nothing here depends on it."""
 
 
 def source_of(one: EvaluationSet) -> QuestionSource:
@@ -42,29 +41,27 @@ def read_set(one: EvaluationSet) -> pa.Table:
 
 
 def _rows(path: str, one: EvaluationSet) -> list[tuple[str, Row]]:
-    named = ((where, _in_our_names(row, where, one)) for where, row in read_rows(path))
-    table = opened(path, lambda: table_of(named, path, QUESTION, ("question",)))
+    question, reference = one.question_column or "question", one.reference_column or "answer"
+    table = open_table(path, {reference: ANSWER, question: TEXT} | OURS)
+    if not {question, "question"} & set(table.column_names):
+        table = open_questions(path, tuple(OURS))  # it may be in the columns of those who published it
+    table = _renamed(table, question, "question")
+    if "question" not in table.column_names:
+        raise DataError(f"{path}: column {question!r} is missing; set question_column of evaluation set {one.name!r}")
+    table = _renamed(table, reference, "answer")
+    if not {"answer", "solution"} & set(table.column_names):
+        raise DataError(f"{path}: column {reference!r} is missing; set reference_column of evaluation set {one.name!r}")
+    check_columns(table, path, ("question",), OURS)
     return [(f"{path} row {number}", row) for number, row in enumerate(table.to_pylist())]
 
 
-def _in_our_names(row: Row, where: str, one: EvaluationSet) -> Row:
-    """The columns that are read; `question` and `answer` are those that the set names, or else those called so.
-
-    A level may be a text elsewhere ("Level 3"): it is left out then, for nothing here depends on it.
-    """
-    ours = {name: row[name] for name in ("question", "answer", *OPTIONAL) if name in row}
-    if whole_text(str(ours.get("level"))) is None:
-        ours.pop("level", None)
-    for name, theirs in (("question", one.question_column), ("answer", one.reference_column)):
-        if theirs in row:
-            ours[name] = row[theirs]
-        elif name not in row and not (name == "answer" and "solution" in row):
-            field = "question_column" if name == "question" else "reference_column"
-            raise DataError(
-                f"{where}: column {theirs!r} is missing; it has {', '.join(row)}; set {field} of evaluation set "
-                f"{one.name!r}"
-            )
-    return ours
+def _renamed(table: pa.Table, theirs: str, ours: str) -> pa.Table:
+    """With their column as ours, where it is there."""
+    if theirs == ours or theirs not in table.column_names:
+        return table
+    column = table[theirs]
+    table = table.drop([ours]) if ours in table.column_names else table
+    return table.append_column(ours, column)
 
 
 def _row(row: Mapping[str, Any], where: str, one: EvaluationSet) -> Row:
@@ -83,6 +80,6 @@ def _row(row: Mapping[str, Any], where: str, one: EvaluationSet) -> Row:
         "solution": solution,
         "skills": [skills] if isinstance(skills, str) else list(skills),
         "subject": row.get("subject"),
-        "level": row.get("level"),
+        "level": None,
         "split": one.name,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from skillray.loop.evaluation_sets import source_of
 from skillray.loop.needs import needs_of
 from skillray.loop.skill_graph import files_of, read_draft
 from skillray.loop.sources import num_rows
+from skillray.loop.teacher_check import PARTS, parts_used
 from skillray.loop.write import PER_CALL
 from skillray.teacher.tasks import Task
 
@@ -73,7 +75,7 @@ def forecast(config: RunConfig) -> Forecast:
         *_graph(config),
         *_labelling(config, sizes),
     ]
-    steps += _embedding(config, sizes)
+    steps += [*_embedding(config, sizes), *_checking(config)]
     known: list[tuple[tuple[Any, ...], Step]] = []
     for student in config.students:
         first = config.starts_alike(student)[0] is student
@@ -91,6 +93,20 @@ def forecast(config: RunConfig) -> Forecast:
         steps += _sets(config, student, student.rounds(config.rounds) - 1)
     needs, problems = needs_of(config)
     return Forecast(steps=tuple(steps), needs=tuple(needs), problems=tuple(problems), notes=tuple(chat_notes(config)))
+
+
+def _checking(config: RunConfig) -> list[Step]:
+    """What is asked of a language model because the answer is known; much of it a run asks anyway."""
+    check = config.teacher_check
+    parts = [part for part in parts_used(config) if config.teacher_for(PARTS[part]).type != "domain"]
+    if check is None or not parts:
+        return []
+    calls: Counter[Task] = Counter()
+    for part in parts:
+        calls[PARTS[part]] += check.samples * (2 if part == "judgement" else 1)
+    rows = f"{', '.join(parts)}: {check.samples} of each kind that are known"
+    step = Step(student="(all)", round=0, verb="check", rows=rows, role="teacher")
+    return [replace(step, teacher_calls=calls.total(), tokens=_written(config, calls))]
 
 
 def _sizes(config: RunConfig) -> dict[str, int | None]:
@@ -259,7 +275,9 @@ def _sampling(config: RunConfig, student: StudentConfig, index: int, pool: int |
     if isinstance(curriculum, Sws):
         count = curriculum.num_examples * curriculum.samples
         rows = f"{curriculum.samples} answers to each new question, {count} at least"
-        return [replace(step, rows=rows, tokens=count * config.rollout.max_new_tokens)]
+        return [
+            replace(step, rows=rows, tokens=None)
+        ]  # how many are written until enough are within reach, nobody knows
     if not isinstance(answers, OwnAnswers):
         return []
     sizes = [size for size in (curriculum.num_examples, pool) if size is not None]

@@ -208,10 +208,37 @@ class TaskUsage(Spending):
     outcomes: dict[str, int] = {}
 
 
+class OneTeacher(Spending):
+    """Of a run that has several."""
+
+    model: str = ""
+
+
 class TeacherUsage(Spending):
+    by_teacher: dict[str, OneTeacher] = {}
     by_task: dict[str, TaskUsage] = {}
     by_round: dict[str, Spending] = {}
     """STUDENT/round-NNN; students that start alike share, and one of them is named."""
+
+
+class TeacherFigure(Record):
+    """How often the teacher was right where that is known."""
+
+    hits: int = 0
+    cases: int = 0
+    share: float | None = None
+    low: float = 0.0
+    high: float = 1.0
+    outcomes: dict[str, int] = {}
+    means: dict[str, float] = {}
+
+    @property
+    def cells(self) -> tuple[str, str, str]:
+        """(right of how many, share with its interval, what became of the replies), for tables."""
+        told = ", ".join(f"{count} {outcome}" for outcome, count in self.outcomes.items())
+        means = "".join(f"; {name} {value:.2f}" for name, value in self.means.items())
+        share = "" if self.share is None else f"{100 * self.share:.0f} [{100 * self.low:.0f}, {100 * self.high:.0f}]"
+        return f"{self.hits} of {self.cases}", share, told + means
 
 
 class Usage(Record):
@@ -225,6 +252,7 @@ class Status(Record):
     students: dict[str, Progress] = {}
     seconds: dict[str, float] = {}
     usage: Usage = Usage()
+    teacher_check: dict[str, TeacherFigure] = {}
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = {}
 

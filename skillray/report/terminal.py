@@ -34,7 +34,9 @@ def tables(run: RunFolder) -> str:
     """Accuracy by student and round, then every profile; plain text without colours. `TableError`: no such run."""
     inputs = read_inputs(run)
     measured = [_accuracy(inputs), *_gains(inputs), *_sets(inputs), *_contrasts(inputs), *_subjects(inputs)]
-    return "\n".join([*_head(inputs), *measured, *_arms(inputs), *_learnt(run, inputs), *_profiles(inputs)])
+    return "\n".join(
+        [*_head(inputs), *measured, *_arms(inputs), *_learnt(run, inputs), *_teacher(inputs), *_profiles(inputs)]
+    )
 
 
 def profile_table(run: RunFolder) -> str:
@@ -188,6 +190,12 @@ def _learnt(run: RunFolder, inputs: Inputs) -> list[str]:
     headers = ["student", "round", "before epoch", *map(str, CATEGORIES), *EDITS]
     title = "Examples by how they were learnt, and what was done; dashes: nothing was edited"
     return [_text(title, headers, rows, texts=1)] if rows else []
+
+
+def _teacher(inputs: Inputs) -> list[str]:
+    rows = [[name.replace("_", " "), *figure.cells] for name, figure in inputs.status.teacher_check.items()]
+    title = "The teacher, where it is known what is right: percent [95% interval]"
+    return [_text(title, ["measured", "right", "percent", "replies"], rows, texts=1)] if rows else []
 
 
 def _cell(cell: Cell) -> str:

@@ -11,7 +11,17 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "skills": (
         *("skills", "skill", "missing_skills", "missing_skill", "skills_missing", "lacking_skills", "skills_lacking"),
         *("lacked_skills", "skills_lacked", "unused_skills", "required_skills", "skills_required", "needed_skills"),
-        *("skills_needed", "relevant_skills", "skill_names", "skill_name", "skill_list", "skills_used", "missing"),
+        *(
+            "skills_needed",
+            "relevant_skills",
+            "skill_names",
+            "skill_name",
+            "skill_list",
+            "skills_used",
+            "missing",
+            "labels",
+            "label",
+        ),
     ),
     "judge": (
         *("judge", "judgement", "judgment", "judged", "verdict", "correctness", "is_correct", "correct", "evaluation"),
@@ -22,7 +32,17 @@ FIELDS: dict[str, tuple[str, ...]] = {
         *("questions_list", "problems", "problem"),
     ),
     "exercises": ("exercises", "exercise", "problems", "questions", "exercise_list"),
-    "problem": ("problem", "question", "exercise", "task", "problem_statement", "statement", "prompt"),
+    "problem": (
+        "problem",
+        "new_problem",
+        "harder_problem",
+        "question",
+        "exercise",
+        "task",
+        "problem_statement",
+        "statement",
+        "prompt",
+    ),
     "solution": (
         *("solution", "worked_solution", "solution_steps", "steps", "rewritten_solution", "rewrite", "rewritten"),
         *("step_by_step_solution", "answer", "explanation"),

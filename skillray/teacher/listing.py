@@ -9,7 +9,7 @@ from skillray.skills.names import normalised
 from skillray.teacher.fields import field_of, has_field
 from skillray.teacher.json_text import objects_in, values_in
 from skillray.teacher.judgement import means_right
-from skillray.teacher.naming import by_spelling, known_names
+from skillray.teacher.naming import by_spelling, known_names, names_of
 from skillray.teacher.tasks import (
     ClusterSkills,
     Decompose,
@@ -34,7 +34,10 @@ _WANTED: dict[type, tuple[str, ...]] = {
     Grade: ("points",),
 }
 _TAG = re.compile(r"<(judge(?:ment)?|skill|question)s?>(.*?)</\1s?>", re.DOTALL | re.IGNORECASE)
-_ITEM = re.compile(r"^(?P<indent>\s*)(?P<mark>[-*•‣·]|\(?\d{1,3}[.):])\s+(?P<text>.+)$")
+_ITEM = re.compile(
+    r"^(?P<indent>\s*)(?P<mark>[-*•‣·]|\(?\d{1,3}[.):]|\**(?:question|problem|exercise)\s+\d{1,3}\s*[.):]\**)\s+(?P<text>.+)$",
+    re.IGNORECASE,
+)
 _LINE = re.compile(
     r"^[\s*_#>-]*(?P<name>judge(?:ment)?|judgment|verdict|(?:missing |needed |required |lacking )?skills?)"
     r"[\s*_]*[:=：][\s*_]*(?P<text>[^{\[]*)$",
@@ -101,6 +104,8 @@ def _other(request: Listing, values: list[Any]) -> dict[str, Any] | None:
         and all(known_names(value, request.labels) for value in last.values())
     ):
         return {"clusters": last}
+    if isinstance(request, LabelSkills) and len(last) == 1 and known_names([*last.values()], request.allowed):
+        return {"skills": [*last.values()]}
     return None
 
 
@@ -137,7 +142,7 @@ def _listed(request: Listing, text: str) -> dict[str, Any] | None:
     items = _items(text, whole=isinstance(request, WriteQuestions))
     if not items:
         return None
-    body: dict[str, Any] = {"skills": items, "questions": items, "sub_skills": items}
+    body: dict[str, Any] = {"skills": items, "questions": items, "sub_skills": items, "clusters": items}
     if isinstance(request, NameMissingSkills) and (stated := _STATES.search(text)) is not None:
         body["judge"] = stated["text"]  # "The answer is correct. It needs: - ...": what is not said there is unclear
     return body
@@ -164,19 +169,24 @@ def _items(text: str, whole: bool) -> list[str]:
 
 
 def _is_sibling(item: re.Match[str], first: re.Match[str]) -> bool:
-    same_kind = item["mark"].strip("().:").isdigit() == first["mark"].strip("().:").isdigit()
+    same_kind = _is_numbered(item) == _is_numbered(first)
     return same_kind and len(item["indent"]) <= len(first["indent"])
+
+
+def _is_numbered(item: re.Match[str]) -> bool:
+    return any(char.isdigit() for char in item["mark"])
 
 
 def _plain(request: Listing, text: str) -> dict[str, Any] | None:
     """Nothing but names of the vocabulary, or one name; of an answer that is judged, nothing but the judgement."""
     text = text.strip().strip("`*\"'“”. \n")
-    if len(text) > MAX_PLAIN:
+    if len(text) > MAX_PLAIN or any(bracket in text for bracket in "{}[]"):
         return None
     if isinstance(request, LabelSkills) and not request.allowed:
         return {"skills": [text]} if _LONE_NAME.fullmatch(text) else None
-    if isinstance(request, Decompose) and _LONE_NAME.fullmatch(text):
-        return {"sub_skills": [text]}
+    if isinstance(request, Decompose):
+        parts = [part.strip() for part in re.split(r"[,;\n]", text) if part.strip()]
+        return {"sub_skills": names_of(parts)} if parts and all(map(_LONE_NAME.fullmatch, parts)) else None
     if not isinstance(request, LabelSkills | NameMissingSkills):
         return None
     names = by_spelling(request.allowed)

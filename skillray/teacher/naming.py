@@ -12,6 +12,7 @@ from skillray.teacher.fields import clean, field_of
 _APART = re.compile(r"[,;\n|]| and | & ")
 _ASIDE = re.compile(r":| [-–—] | ?\(")
 """What begins a remark behind a name."""
+_NUMBER = re.compile(r"^\s*\(?\d{1,2}[.):]\s+")
 _NO_NAME = frozenset({"none", "n a", "na", "null", "nothing", "no skill", "no skills", "no missing skills", "unknown"})
 _REFUSED = (False, 0, None)
 _SAID_NO = frozenset({"no", "false", "0", "not needed", "not missing"})
@@ -71,6 +72,7 @@ def described(value: Any) -> tuple[str, str]:
 
 def _matches(text: str, by_name: Mapping[str, str]) -> Iterator[str]:
     """The whole text if it is a name, else without a remark, else each of its parts."""
+    text = _NUMBER.sub("", text)
     for whole in (text, _ASIDE.split(text)[0]):
         if (key := normalised(whole)) in by_name:
             yield by_name[key]

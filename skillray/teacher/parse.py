@@ -15,7 +15,7 @@ from skillray.teacher.json_text import objects_in, values_in
 from skillray.teacher.judgement import means_right
 from skillray.teacher.listing import Listing, reply_body
 from skillray.teacher.naming import described, known_names, names_of
-from skillray.teacher.points import list_alone, points_of
+from skillray.teacher.points import alone_in, points_of
 from skillray.teacher.problems import problems_in
 from skillray.teacher.tasks import (
     MAX_SKILLS,
@@ -183,7 +183,7 @@ def _clusters(clusters: Any, labels: Sequence[str], text: str) -> Reply:
     if not isinstance(clusters, list):
         return _without_value(Outcome.MALFORMED, text)
     left, found = dict.fromkeys(labels), dict[str, list[str]]()
-    for cluster in clusters:
+    for cluster in map(_as_cluster, clusters):
         named = _named(field_of(cluster, "name"), text).value if isinstance(cluster, dict) else None
         members = known_names(field_of(cluster, "labels"), list(left)) if named else None
         if named and members:
@@ -191,6 +191,21 @@ def _clusters(clusters: Any, labels: Sequence[str], text: str) -> Reply:
             for member in members:
                 del left[member]
     return Reply(outcome=Outcome.OK, value=found) if found else _without_value(Outcome.UNKNOWN_SKILL, text)
+
+
+def _as_cluster(cluster: Any) -> Any:
+    """A family as its object, where it came as "name: label, label" or as an object with its name for a key."""
+    if isinstance(cluster, str):
+        name, _, members = cluster.partition(":")
+        return {"name": name, "labels": members}
+    if (
+        isinstance(cluster, dict)
+        and len(cluster) == 1
+        and not (has_field(cluster, "name") or has_field(cluster, "labels"))
+    ):
+        ((name, members),) = cluster.items()
+        return {"name": name, "labels": members}
+    return cluster
 
 
 def _parts(parts: Any, request: Decompose, text: str) -> Reply:
@@ -214,7 +229,7 @@ def _parts(parts: Any, request: Decompose, text: str) -> Reply:
 
 
 def _points(value: Any, request: Grade, text: str) -> Reply:
-    points = points_of(list_alone(text) if value is None else value, request.criteria)
+    points = points_of(alone_in(text) if value is None else value, request.criteria)
     return _without_value(Outcome.MALFORMED, text) if points is None else Reply(outcome=Outcome.OK, value=points)
 
 

@@ -10,13 +10,19 @@ from skillray.skills.names import normalised
 from skillray.teacher.fields import field_of
 
 _WORDS = {"1": 1, "true": 1, "yes": 1, "met": 1, "pass": 1, "0": 0, "false": 0, "no": 0, "not met": 0, "fail": 0}
-_LIST = re.compile(r"[`\s]*(?:json\s)?(\[\s*[01](?:\s*,\s*[01])*\s*,?\s*\])[`.\s]*")
+_LIST = re.compile(r"[`\s]*(?:json\s)?(\[\s*[01](?:\s*,\s*[01])*\s*,?\s*\])[`.\s]*|\s*([01](?:\s*,\s*[01])+)\.?\s*")
+_LINE = re.compile(r"[\s*-]*(.+?)[\s*]*[:=.][\s*]*([01]|yes|no)[\s*.]*", re.IGNORECASE)
+_OF_ONE = re.compile(r"([01])(?:\.0)?\s*(?:/\s*1|out of 1|points?)?", re.IGNORECASE)
 
 
-def list_alone(text: str) -> str | None:
-    """A bare list of points where a text is nothing else; elsewhere it may be of what was graded."""
-    match = _LIST.fullmatch(text)
-    return match[1] if match else None
+def alone_in(text: str) -> Any:
+    """Points where a text is nothing else: a list of them, or a line for each criterion. Elsewhere they may be of what
+    was graded.
+    """
+    if (match := _LIST.fullmatch(text)) is not None:
+        return match[1] or match[2]
+    lines = [_LINE.fullmatch(line) for line in text.splitlines() if line.strip()]
+    return {line[1]: line[2] for line in lines if line} if lines and all(lines) else None
 
 
 def points_of(value: Any, criteria: Sequence[str]) -> list[int] | None:
@@ -31,10 +37,14 @@ def points_of(value: Any, criteria: Sequence[str]) -> list[int] | None:
 def _in_order(value: Any, criteria: Sequence[str]) -> list[Any]:
     """Points in the order of the criteria: as they stand, or by the words or numbers of the criteria."""
     if isinstance(value, list) and value and all(isinstance(point, dict) for point in value):
+        if all(len(point) == 1 and field_of(point, "point") is None for point in value):
+            value = [{"name": name, "point": said} for point in value for name, said in point.items()]
         names = [field_of(point, "criterion") for point in value]
         if None in names or len(set(map(str, names))) < len(names):
             return [field_of(point, "point") for point in value] if None in names else []
         value = {str(name): field_of(point, "point") for name, point in zip(names, value, strict=True)}
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+        value = value[0]
     if not isinstance(value, dict):
         return value if isinstance(value, list) else []
     points = {normalised(str(name)).removeprefix("criterion ").strip(): point for name, point in value.items()}
@@ -49,4 +59,7 @@ def _point(point: Any) -> int | None:
         point = field_of(point, "point")
     if isinstance(point, bool | int | float):
         return {0.0: 0, 1.0: 1}.get(float(point))
-    return _WORDS.get(normalised(str(point).strip().removesuffix(".0")))
+    text = str(point).strip()
+    if match := _OF_ONE.fullmatch(text):
+        return int(match[1])
+    return _WORDS.get(normalised(text))

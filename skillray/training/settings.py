@@ -109,6 +109,7 @@ class StageTraining(Value):
     learning_rate: PositiveFloat | None = None
     schedule: Literal["cosine", "constant"] | None = None
     warmup: float | None = Field(None, ge=0.0, lt=1.0)
+    kl_to_start: NonNegativeFloat | None = None
 
     def over(self, settings: TrainingSettings) -> TrainingSettings:
         """`settings` with what is set here."""

@@ -334,6 +334,35 @@ CONTRADICTIONS = [
         "students.0.curriculum",
         "min_agreement 4",
     ),
+    field(
+        "task-of-two-teachers",
+        "teacher_by_task=[{tasks: [solve], teacher: {type: domain}}, {tasks: [solve], teacher: {type: domain}}]",
+        "teacher_by_task: solve stands twice",
+        "give each task to one teacher",
+    ),
+    field(
+        "task-that-is-none",
+        "teacher_by_task=[{tasks: [solves], teacher: {type: domain}}]",
+        "teacher_by_task.0.tasks.0",
+    ),
+    field("tasks-of-nobody", "teacher_by_task=[{tasks: [], teacher: {type: domain}}]", "teacher_by_task.0.tasks"),
+    field(
+        "money-of-a-free-teacher-of-a-task",
+        "teacher_by_task=[{tasks: [solve], teacher: {type: domain}, budget: {max_usd: 1.0}}]",
+        "teacher_by_task.0.budget: a domain teacher costs neither money nor tokens",
+    ),
+    field(
+        "longest-reply-of-no-task",
+        "teacher={type: openai, model: m, max_tokens: {solves: 9}}",
+        "teacher.",
+        "max_tokens",
+    ),
+    field(
+        "labels-that-judge",
+        "diagnosis={source: labels, judged_correct: named_skills}",
+        "diagnosis.judged_correct is 'named_skills': labels judge no answer",
+    ),
+    field("check-of-two", "teacher_check.samples=2", "teacher_check.samples"),
     field("money-of-a-free-teacher", "budget.max_usd=1.0", "budget: a domain teacher costs neither money nor tokens"),
     field(
         "money-without-a-price",

@@ -133,7 +133,7 @@ CASES = [
         "adapter-base-lacks",
         lambda m: write_weights(m.parent / "base" / "model.safetensors", lacking(Q, SHAPES)),
         AT,
-        "the base of this adapter: model ./base: its weights lack",
+        "/base: its weights lack",
         write=write_adapter,
     ),
     model(

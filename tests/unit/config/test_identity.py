@@ -24,6 +24,7 @@ MAY_CHANGE = {
     "teacher_check",
     "budget",
     "grading.scorer.max_batch_tokens",
+    "teacher_by_task.*.budget",
     "teacher.replicas",
     "teacher.timeout_s",
     "teacher.concurrency",
@@ -64,6 +65,9 @@ EVALUATED: dict[str, Any] = ON_GPUS | {
         "contrasts": [{"arm": "a", "control": "b"}],
     },
 }
+BY_TASK: dict[str, Any] = PAID | {
+    "teacher_by_task": [{"tasks": ["write_questions"], "teacher": PAID["teacher"], "budget": {"max_calls": 1}}]
+}
 TAKEN_APART: dict[str, Any] = PAID | {"graph": {"type": "decompose", "topic": "calculus"}}
 LABELLED: dict[str, Any] = TABLES | {"teacher": PAID["teacher"]}
 REPLAY = {"type": "textbooks", "replay": 0.1}
@@ -89,6 +93,8 @@ ASKED = ON_GPUS | {
 }
 IN_STAGE_2 = {"name": "r", "students": ON_GPUS["students"], "training": {"lora": {}}}
 """Where four bits are right."""
+HELD = IN_STAGE_2 | {"students": [{"name": "a", "stages": [{"curriculum": {"type": "uniform"}}]}]}
+"""Where a stage may be held to its start model."""
 ANY_DATA = {name: value for name, value in TABLES.items() if name != "data"}
 WITH_RECORDED = Change(
     ("rollout", "recorded"),
@@ -122,7 +128,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
 @pytest.fixture
 def found() -> list[Change]:
     starts = [ON_GPUS, ASKED, PAID, IN_STAGE_2, STAGED, ANY_DATA, TABLES, RECORDED, LABELLED, REPLAYED, TAKEN_APART]
-    starts += [CONTINUAL, EVALUATED]
+    starts += [CONTINUAL, EVALUATED, BY_TASK, HELD]
     return [*changes(starts), WITH_RECORDED]
 
 
@@ -132,7 +138,8 @@ def is_execution(change: Change) -> bool:
 
 def test_the_walk_reaches_every_field_of_every_variant(found) -> None:
     assert all_places() - {change.place for change in found} == set()
-    assert set(EXECUTION) == MAY_CHANGE
+    by_task = {f"teacher_by_task.*.{field}" for field in MAY_CHANGE if field.startswith("teacher.")}
+    assert set(EXECUTION) == MAY_CHANGE | by_task
 
 
 def refused(change: Change, where: str) -> str:

@@ -17,6 +17,10 @@ VALUES: dict[str, Any] = {
     "teacher.max_replicas": 1,
     "rollout.prompt.date": "2026-12-01",
     "students.*.prompt.date": "2026-12-01",
+    "teacher.max_tokens": {"solve": 4096},
+    "teacher_by_task.*.teacher.max_tokens": {"solve": 4096},
+    "teacher_by_task.*.teacher.max_replicas": 1,
+    "teacher_by_task.*.tasks": ["compose"],
     "students.*.stages.*.dynamics.actions": ["drop_error"],
     "evaluation.sets.*.benchmark": "gsm8k",
     "evaluation.sets.*.metric": "pass@1",
@@ -118,7 +122,7 @@ def minimal(model: type[BaseModel], where: str) -> dict[str, Any]:
             made[name] = get_args(field.annotation)[0]
         elif field.is_required():
             inner = models_in(field.annotation)
-            text = f"{where}.{name}"
+            text = f"{where}.{name}".replace(".*", "")  # it may be the id of a model
             made[name] = minimal(inner[0], text) if inner else 0.5 if unwrapped(field.annotation) is float else text
     return made
 
@@ -198,7 +202,7 @@ def _told(config: dict[str, Any], path: tuple[Any, ...], old: Any, new: Any) -> 
         return f"students.{old} was there, now it is not"
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         tag = next((tag for tag in TAGS if tag in old), None)
-        # Without a tag the value was filled in again, and one field of it is another.
+        # Without a tag the value was filled in again, and one field of it is another; or a mapping is another.
         key = tag or next(key for key in {**old, **new} if old.get(key) != new.get(key))
         return f"{name}.{key} was {old.get(key)!r}, now {new.get(key)!r}"
     return f"{name} was {old!r}, now {new!r}"

@@ -21,7 +21,7 @@ from skillray.grading.splitting import StepSplit
         ("a\n#### 12", ("a", "The final answer is: \\boxed{12}.")),  # the mark is no step of its own
         ("a\n\n#### 12", ("a", "#### 12", "The final answer is: \\boxed{12}.")),  # AdaptMI cuts here
         ("#### 12", ("#### 12", "The final answer is: \\boxed{12}.")),
-        ("a\n#### Step 2: b\nc", ("a", "#### Step 2: b", "c", "The final answer is: \\boxed{Step 2: b}.")),
+        ("a\n#### Step 2: b\nc", ("a", "#### Step 2: b", "c")),
         ("\\begin{align*}\nx &= 1 \\\\\ny &= 2\n\\end{align*}", ("x &= 1 \\\\", "y &= 2")),
         ("\\[\na\n\\]\n$$\nb\n$$", ("a", "b")),
         ("a\n\n\\[\n\n1\n\n\\]\n\n```python\n\nc\n\n```\n\n---", ("a", "1", "c")),

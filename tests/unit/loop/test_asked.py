@@ -20,15 +20,33 @@ def staged(**stage: Any) -> dict[str, Any]:
 
 
 def test_each_config_asks_for_its_own() -> None:
-    assert tasks_of(parse(PLAIN, "c")) == set() and longest_task(parse(PLAIN, "c")) is None
-    sel = parse(staged(curriculum={"type": "stat-sel"}), "c")
-    assert tasks_of(sel) == {Task.NAME_MISSING_SKILLS} and longest_task(sel) == (Task.NAME_MISSING_SKILLS, 1024)
+    plain = parse(PLAIN, "c")
+    assert tasks_of(plain) == set() and longest_task(plain, plain.teacher) is None
+    sel = parse(staged(curriculum={"type": "stat-sel"}) | {"teacher": {"type": "openai", "model": "m"}}, "c")
+    assert tasks_of(sel) == {Task.NAME_MISSING_SKILLS}
+    assert longest_task(sel, sel.teacher) == (Task.NAME_MISSING_SKILLS, 1024)
     rewritten = parse(staged(curriculum={"type": "uniform", "answers": {"source": "rewrites"}}), "c")
     assert tasks_of(rewritten) == {Task.SOLVE}
     edited = parse(staged(curriculum={"type": "uniform"}, dynamics={}), "c")
     assert tasks_of(edited) == {Task.WRITE_QUESTIONS, Task.COMPOSE, Task.SOLVE}
     measured = parse(staged(curriculum={"type": "uniform"}, dynamics={"actions": []}), "c")
     assert tasks_of(measured) == set()
+
+
+def test_each_teacher_has_the_longest_of_its_own_tasks() -> None:
+    small, large = (
+        {"type": "openai", "model": "small"},
+        {"type": "openai", "model": "large", "max_tokens": {"solve": 9000}},
+    )
+    by_task = [{"tasks": ["solve"], "teacher": large}]
+    config = staged(curriculum={"type": "stat-syn"}) | {"teacher": small, "teacher_by_task": by_task}
+    run = parse(config, "c")
+    assert [longest_task(run, teacher) for teacher in run.teachers] == [
+        (Task.WRITE_QUESTIONS, 4096),
+        (Task.SOLVE, 9000),
+    ]
+    with pytest.raises(ConfigError, match="teacher_by_task: solve stands twice; give each task to one teacher"):
+        parse(config | {"teacher_by_task": [*by_task, *by_task]}, "c")
 
 
 @pytest.mark.parametrize("name", CURRICULA)

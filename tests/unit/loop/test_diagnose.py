@@ -94,3 +94,17 @@ def test_a_reply_that_never_came_is_no_gap_and_is_counted():
     assert (gap["missing_skills"], gap["outcome"]) == ([], "failed")
     with pytest.raises(StageError, match="could not name missing skills"):
         diagnose(Reply(outcome=Outcome.UNSUPPORTED), "algebra")
+
+
+@pytest.mark.parametrize(
+    ("judged_correct", "outcome", "missing"),
+    [("no_gap", "judged_correct", []), ("named_skills", "ok", ["algebra/equations"])],
+)
+def test_what_an_answer_judged_correct_misses_is_a_field(judged_correct: str, outcome: str, missing: list[str]) -> None:
+    said = Reply(outcome=Outcome.JUDGED_CORRECT, value=["algebra/equations"])
+    stage = Diagnose(frozenset([content_id("algebra")]), GRAPH, lambda: lambda *_: [said], 1, judged_correct)
+    [gap] = stage.open()(graded("algebra")).to_pylist()
+    assert (gap["outcome"], gap["missing_skills"]) == (outcome, missing)
+    nothing = Reply(outcome=Outcome.JUDGED_CORRECT, value=[])
+    stage = Diagnose(frozenset([content_id("algebra")]), GRAPH, lambda: lambda *_: [nothing], 1, judged_correct)
+    assert stage.open()(graded("algebra"))["outcome"].to_pylist() == ["judged_correct"]

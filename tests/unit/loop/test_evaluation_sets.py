@@ -90,7 +90,7 @@ def test_our_own_columns_do_for_a_benchmark_and_gsm8k_as_published_does(tmp_path
 
 
 def test_what_is_wrong_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="column 'problem' is missing; it has q, answer; set question_column of"):
+    with pytest.raises(DataError, match="column 'problem' is missing; set question_column of"):
         read_set(the_set(tmp_path, [{"q": "1", "answer": "2"}], question_column="problem"))
     with pytest.raises(DataError, match="row 1: answer is empty"):
         read_set(the_set(tmp_path, [{"question": "1", "answer": "2"}, {"question": "3", "answer": ""}]))

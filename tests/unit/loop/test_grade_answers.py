@@ -64,5 +64,6 @@ def test_majorities_of_real_samples_by_our_own_verdicts(shared_data: Path) -> No
     asked = [(row["question"], row["sample"], row["answer"], row["response"]) for row in samples]
     graded = GradeAnswers(timeout_s=5.0, votes=True).open()(rollouts(asked))
     found = {name: values_of(graded, Metric.named(name)).mean for name in ("avg@8", "maj@8", "pass@8")}
-    theirs = sum(row["is_correct"] for row in samples) / 160
+    # Of 4:30 p.m. the authors kept 4:30, and called all eight samples that say so wrong.
+    theirs = sum(row["is_correct"] or row["answer"] == r"\text{4:30 p.m.}" for row in samples) / 160
     assert found["avg@8"] == pytest.approx(theirs, abs=4 / 160) and found["avg@8"] <= found["maj@8"] <= found["pass@8"]

@@ -9,7 +9,7 @@ from skillray.curriculum.base import Order, OrderKind, Plan
 from skillray.loop.select import Carry, Select, draws_of, response_of
 from skillray.loop.study import orders_table
 from skillray.store.fence import UNFENCED
-from skillray.store.schemas import ANSWERS, QUESTIONS
+from skillray.store.schemas import QUESTIONS, USABLE
 from skillray.store.tables import Table
 from skillray.types import Id, content_id
 from tests.tiny import encode_chat, save_tiny_student, tiny_tokenizer
@@ -66,7 +66,7 @@ def answered(path, *responses: list[str]) -> pa.Table:
     """The pool's first questions with these answers."""
     rows = pool(path).read().to_pylist()[: len(responses)]
     more = [{"responses": texts, "verdicts": ["correct"] * len(texts)} for texts in responses]
-    return pa.Table.from_pylist([row | m for row, m in zip(rows, more, strict=True)], schema=ANSWERS)
+    return pa.Table.from_pylist([row | m for row, m in zip(rows, more, strict=True)], schema=USABLE)
 
 
 def test_draws_are_spread_over_the_answers_that_may_be_studied(tmp_path):

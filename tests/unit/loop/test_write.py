@@ -8,6 +8,7 @@ import pytest
 
 from skillray.curriculum.base import Order, OrderKind, Plan
 from skillray.errors import StageError
+from skillray.grading import texts
 from skillray.grading.pool import AnswerPool
 from skillray.loop import write as writing
 from skillray.loop.study import orders_table
@@ -253,3 +254,17 @@ def test_a_skill_among_many_is_chosen_from_its_neighbours():
     choices = writing._choices("s050", graph)
     assert len(choices) == writing.MAX_CHOICES and {"s049", "s050", "s051"} <= set(choices)
     assert list(choices) == sorted(choices)
+
+
+def test_a_question_that_is_its_seed_again_is_counted_and_nothing_is_paid_for_its_solutions():
+    ask = Scripted(write_questions=[ok([BODY | {"question": "  1 + 1 ?"}, BODY])], solve=[ok("2 + 2 = 4\n#### 4")])
+    drafts = writing.synthesize([order(OrderKind.SYNTHESIZE)], desk(ask))
+    assert reasons(drafts) == ["seed_again"] and len(kept(drafts)) == 1
+    assert [request.question.question for request in ask.asked["solve"]] == [BODY["question"]]
+
+
+def test_other_numbers_make_another_question():
+    long = "Ann has 12 red and 7 green apples in a large basket at home. How many apples does Ann have in all?"
+    assert texts.same_question(long, long.replace("large basket", "big basket"))
+    assert not texts.same_question(long, long.replace("12", "13"))
+    assert not texts.same_question("2+3?", "3+2?")

@@ -181,6 +181,7 @@ MISSING_OF_MANY = NameMissingSkills(question=QUESTION, response="6", allowed=SKI
         '[{"question": "1+1?"}, {"question": "2+2?"}]',
         '{"question": "1+1?"}\n{"question": "2+2?"}',
         "1. 1+1?\n2. 2+2?\n\nI hope that these help!",
+        "**Question 1:** 1+1?\n\n**Question 2:** 2+2?",
     ],
 )
 def test_two_questions_are_two_questions(text: str) -> None:
@@ -216,6 +217,8 @@ def test_a_solution_may_be_a_list_of_steps(text: str) -> None:
         ('{"clusters": {"sums": ["add_two", "add three"]}}', {"sums": ["add_two", "add three"]}),
         ('{"families": [{"family": "sums", "skills": "add_two, add three"}]}', {"sums": ["add_two", "add three"]}),
         ('{"sums": ["add_two"], "rest": ["primes"]}', {"sums": ["add_two"], "rest": ["primes"]}),
+        ('{"clusters": [{"sums": ["add_two"]}, {"rest": ["primes"]}]}', {"sums": ["add_two"], "rest": ["primes"]}),
+        ("- sums: add_two, add three\n- rest: primes", {"sums": ["add_two", "add three"], "rest": ["primes"]}),
     ],
 )
 def test_families_are_read(text: str, value: dict[str, Any]) -> None:
@@ -234,6 +237,10 @@ def test_families_are_read(text: str, value: dict[str, Any]) -> None:
         ('{"metaphor": 1, "good sense": 0}', [1, 0]),
         ('{"points": "1, 0"}', [1, 0]),
         ("[1, 0]", [1, 0]),
+        ("1, 0", [1, 0]),
+        ("metaphor: 1\n- **good sense:** no", [1, 0]),
+        ('{"points": [{"metaphor": 1}, {"good sense": 0}]}', [1, 0]),
+        ('{"points": ["1/1", "0 points"]}', [1, 0]),
         ('{"points": {"metaphor": 1}}', None),
         ('{"points": {"metaphor": 1, "rhyme": 0}}', None),
         ('{"points": [0.5, 1]}', None),
