@@ -195,11 +195,12 @@ class RolloutEngine(WarmActor):
         weights = student.weights
         if weights.lora_rank or held.lora_rank or weights.dtype != held.dtype or not same_shape(weights, held):
             return "another architecture, number format, or room for adapters"
+        if is_adapter(weights.folder):  # to be merged, on a CPU: merging twice costs more than the attempt could save
+            return "an adapter"
         probes = student.encode(PROBES)
         try:
             before = await self._all(self._engine.log_probabilities(probes))
-            with await asyncio.to_thread(loadable, weights) as folder:
-                await asyncio.wrap_future(self._engine.reload(folder))
+            await asyncio.wrap_future(self._engine.reload(weights.folder))
             after = await self._all(self._engine.log_probabilities(probes))
         except Exception as error:  # a swap that failed in any way ends in a restart
             return one_line(error)
