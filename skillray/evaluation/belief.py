@@ -7,8 +7,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from statsmodels.stats.proportion import proportion_confint
-
 from skillray.evaluation.accuracy import CONFIDENCE
 from skillray.teacher.tasks import Outcome, Reply
 
@@ -38,6 +36,8 @@ class Figure:
     @property
     def interval(self) -> tuple[float, float]:
         """95% Wilson interval; all of [0, 1] without a case."""
+        from statsmodels.stats.proportion import proportion_confint  # takes a second, and brings scipy
+
         if not self.cases:
             return 0.0, 1.0
         low, high = proportion_confint(self.hits, self.cases, alpha=1 - CONFIDENCE, method="wilson")

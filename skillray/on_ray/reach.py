@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from skillray.curriculum.sws import Sws
 from skillray.loop.concepts import Asked, Measured, WithinReach
+from skillray.on_ray.answering import sampling
 from skillray.on_ray.data import Job, Link
 from skillray.store.layout import RoundFolder
 from skillray.store.tables import PART_ROWS, Table
@@ -21,7 +22,7 @@ def within_reach(runner: Runner, curriculum: Sws, wave: RoundFolder) -> Table:
     here = config.placement.grade
     runner.chain([Job(drafts, (asked,))], [Link(Asked(), here, here=True)], PART_ROWS)
     seed = seed_for(config.seed, "reach", runner.round)
-    answered = runner.sampling(curriculum.samples, curriculum.temperature, seed)
+    answered = sampling(runner, curriculum.samples, curriculum.temperature, seed)
     measured = Link(Measured(config.grading.answer_timeout_s), here)
     tables = (wave.table("rollouts"), wave.table("accuracies"))
     runner.chain([Job(asked, tables)], [answered, measured], config.rollout.batch_size)

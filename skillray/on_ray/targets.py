@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from skillray.config import identity_hash
 from skillray.curriculum.answers import HumanAnswers, OwnAnswers, Rewrites, answers_of
 from skillray.loop.targets import Drawn, Rewritten, Verified, answer_notes, drawn_ids
+from skillray.on_ray.answering import sampling
 from skillray.on_ray.data import Job, Link
 from skillray.on_ray.segments import start_of
 from skillray.store.layout import RoundFolder
@@ -45,7 +46,7 @@ def sample_answers(runner: Runner) -> None:
     if not isinstance(answers, OwnAnswers) or not segment.targets.table("asked").complete():
         return
     shared = segment.shared_targets
-    answered = runner.sampling(answers.samples, answers.temperature, seed_for(runner.config.seed, "own answers"))
+    answered = sampling(runner, answers.samples, answers.temperature, seed_for(runner.config.seed, "own answers"))
     verified = Verified(runner.config.grading.answer_timeout_s)
     links = [answered, Link(verified, runner.config.placement.grade)]
     made = tuple(shared.table(name) for name in ("rollouts", "usable"))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 
@@ -16,23 +17,20 @@ from skillray.curriculum.base import Need, Plan
 from skillray.grading.pool import AnswerPool
 from skillray.loop.decontaminate import evaluation_tables, overlap_notes, without_leaks
 from skillray.loop.diagnose import Diagnose, choose_difficult, label_failure_rates
-from skillray.loop.grade import Grade
 from skillray.loop.inputs import model_content, note_inputs, scorer_content
 from skillray.loop.merge import ids_of
-from skillray.loop.prm import NEURAL
 from skillray.loop.questions import (
     recorded_rollouts,
     refuse_silent,
     splits_of,
 )
 from skillray.loop.replay import read_texts
-from skillray.loop.roll_out import Recorded, RollOut, roll_out_of
 from skillray.loop.rounds import Verb
 from skillray.loop.study import make_plan, orders_table
 from skillray.loop.summary import summarise
 from skillray.loop.teacher_check import Known, check_teacher
 from skillray.on_ray import counting
-from skillray.on_ray.counting import RollOutHere
+from skillray.on_ray.answering import answering, answering_set, grading
 from skillray.on_ray.data import Job, Link, Progress, run_chain
 from skillray.on_ray.drafting import Drafting
 from skillray.on_ray.evaluation import answer_sets, write_sets
@@ -152,7 +150,7 @@ class Runner:
         if any(self._needs(student) for student in self.students):
             asked = self.run.questions(self.stage.profile_split)
             jobs.append(Job(asked, (profile.table("rollouts"), profile.table("graded"))))
-        links = [self._answering(), self._grading()]
+        links = [answering(self), grading(self)]
         total = sum(job.source.num_rows() for job in jobs) * self.config.rollout.samples
 
         def in_answers(done: int, units: int, _: str) -> None:
@@ -176,7 +174,7 @@ class Runner:
         sets = self.config.evaluation.sets
         questions = {one.name: self.run.evaluation_set(one.name) for one in sets}
         with self.timed("evaluate"):
-            answer_sets(self.config, questions, self._set_folder, self._answering_set, self.chain)
+            answer_sets(self.config, questions, self._set_folder, partial(answering_set, self), self.chain)
         for student in self.students if not self.round else ():
             for one in sets:
                 self._link(self._set_folder(one).answers(one.name), self.run.base(student.name).answers(one.name))
@@ -318,53 +316,6 @@ class Runner:
             first = self._segment().table("schedule").read(["step", "num_tokens"]) if index else None
             rows = as_segment(examples, self.training, seed, index, first)
         schedule.write(rows, fence=self.fence)
-
-    def _answering(self) -> Link:
-        if self.round == 0 and self.student.recorded is not None:
-            recorded = Recorded(self.run.recorded().folder, self.student.recorded)
-            return Link(recorded, self.config.placement.rollout)
-        return self._by_engine(self._roll_out())
-
-    def _roll_out(self) -> RollOut:
-        """How the checkpoint that the round starts from answers questions."""
-        settings = self.config.rollout
-        return RollOut(
-            **settings.alone.model_dump(),
-            model=self.checkpoint(self.round),
-            samples=settings.samples,
-            threads=settings.threads,
-            seed=seed_for(self.config.seed, "answer", self.round),
-            prompt=self.config.prompt_of(self.student),
-            dtype="bf16" if settings.dtype == "bf16" else "fp32",
-        )
-
-    def sampling(self, samples: int, temperature: float, seed: int) -> Link:
-        """The same checkpoint answers otherwise than where it is scored."""
-        changed = {"samples": samples, "temperature": temperature, "seed": seed}
-        return self._by_engine(self._roll_out().model_copy(update=changed))
-
-    def _answering_set(self, one: EvaluationSet) -> Link:
-        """With a seed that no round changes: the same random numbers before and after."""
-        prompt = self.config.prompt_of(self.student)
-        return self._by_engine(roll_out_of(self.config, one, self.checkpoint(self.round), prompt))
-
-    def _by_engine(self, roll_out: RollOut) -> Link:
-        """`roll_out`, by the engine of the run."""
-        if self.config.rollout.engine != "vllm":
-            return Link(RollOutHere(roll_out, self.told), self.config.placement.rollout)
-        from skillray.on_ray.rollout_engine import by_engines
-
-        return by_engines(roll_out, self.config, self.fence, self.told)
-
-    def _grading(self) -> Link:
-        config = self.config
-        domain = config.data.domain if config.data.type == "domain" else None
-        if not isinstance(config.grading.scorer, NEURAL):
-            return Link(Grade(config.grading, domain), config.placement.grade)
-        from skillray.on_ray.scorer import CALLS, warm_scorers
-
-        stage = Grade(config.grading, domain, warm_scorers(config, self.fence))
-        return Link(stage, config.placement.grade, calls=CALLS)
 
     def chain(self, jobs: Sequence[Job], links: Sequence[Link], unit_rows: int) -> None:
         run_chain(jobs, links, unit_rows=unit_rows, fence=self.fence, progress=self.report_progress)

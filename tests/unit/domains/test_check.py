@@ -132,9 +132,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_is_only_wrong(text: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     scores = check(SUM, text)
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
     assert 0 < len(scores) <= MAX_STEPS + 2
     assert not any(score.score for score in scores)
     assert all(len(score.text) <= 200 for score in scores)

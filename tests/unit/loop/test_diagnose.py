@@ -102,9 +102,13 @@ def test_a_reply_that_never_came_is_no_gap_and_is_counted():
 )
 def test_what_an_answer_judged_correct_misses_is_a_field(judged_correct: str, outcome: str, missing: list[str]) -> None:
     said = Reply(outcome=Outcome.JUDGED_CORRECT, value=["algebra/equations"])
-    stage = Diagnose(frozenset([content_id("algebra")]), GRAPH, lambda: lambda *_: [said], 1, judged_correct)
+    stage = Diagnose(
+        frozenset([content_id("algebra")]), GRAPH, lambda: lambda *_: [said], 1, judged_correct=judged_correct
+    )
     [gap] = stage.open()(graded("algebra")).to_pylist()
     assert (gap["outcome"], gap["missing_skills"]) == (outcome, missing)
     nothing = Reply(outcome=Outcome.JUDGED_CORRECT, value=[])
-    stage = Diagnose(frozenset([content_id("algebra")]), GRAPH, lambda: lambda *_: [nothing], 1, judged_correct)
+    stage = Diagnose(
+        frozenset([content_id("algebra")]), GRAPH, lambda: lambda *_: [nothing], 1, judged_correct=judged_correct
+    )
     assert stage.open()(graded("algebra"))["outcome"].to_pylist() == ["judged_correct"]
