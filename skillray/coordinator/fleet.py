@@ -87,11 +87,10 @@ async def run_fleet(
         status.student(student.name, state="running", error=None, method=student.method)
         try:
             stop = await run_student(student, student.rounds(rounds), on)
-        except UnbelievableTeacherError as error:  # nobody is to learn from it: the run ends
-            status.student(student.name, state="failed", error=describe(error))
-            raise
         except Exception as error:  # whatever broke one student must not touch the others
             status.student(student.name, state="failed", error=describe(error))
+            if (unbelievable := _unbelievable(error)) is not None:
+                raise unbelievable from None  # but nobody is to learn from this teacher: the run ends
             return False
         status.student(student.name, state="done", stop_reason=str(stop))
         return True
@@ -102,6 +101,13 @@ async def run_fleet(
     except ExceptionGroup as errors:  # the first has stopped the others
         raise errors.exceptions[0] from None
     return all(task.result() for task in running)
+
+
+def _unbelievable(error: BaseException) -> UnbelievableTeacherError | None:
+    """The refusal of a teacher among what a student's concurrent verbs raised."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((inner for one in error.exceptions if (inner := _unbelievable(one)) is not None), None)
+    return error if isinstance(error, UnbelievableTeacherError) else None
 
 
 async def within(limit_s: float, call: Awaitable[T], late: str) -> T:

@@ -9,7 +9,7 @@ import pytest
 from skillray.config import parse
 from skillray.coordinator.fleet import Status, one_line, run_fleet, within
 from skillray.curriculum import Uniform
-from skillray.errors import DataError, DeadlineError
+from skillray.errors import DataError, DeadlineError, UnbelievableTeacherError
 from skillray.loop.rounds import Stop, run_student
 from skillray.store.fence import UNFENCED
 from skillray.store.files import read_json
@@ -20,8 +20,11 @@ CONFIG = parse({"name": "r", "students": [{"name": n, "curriculum": {"type": "st
 class Recorder:
     """A backend that writes down what it is asked for, and breaks or ends where it is told."""
 
-    def __init__(self, breaks: str = "", nothing_to_learn: str = "", nothing_left: str = "") -> None:
+    def __init__(
+        self, breaks: str = "", nothing_to_learn: str = "", nothing_left: str = "", error: Exception | None = None
+    ) -> None:
         self.asked: list[str] = []
+        self.error = error or DataError("row 3 is empty")
         self.breaks = breaks
         self.stops = {nothing_to_learn: Stop.NOTHING_TO_LEARN, nothing_left: Stop.NOTHING_LEFT}
 
@@ -30,7 +33,7 @@ class Recorder:
             self.asked.append(f"{student.name} {verb} {round_index}")
             await asyncio.sleep(0)
             if f"{student.name} {verb}" == self.breaks:
-                raise DataError("row 3 is empty")
+                raise self.error
             if verb == "study":
                 return self.stops.get(student.name)
 
@@ -121,3 +124,12 @@ def test_a_deadline_that_was_missed_inside_keeps_its_own_words():
         asyncio.run(within(5.0, late(), "too long"))
     with pytest.raises(DeadlineError, match=r"^too long$"):
         asyncio.run(within(0.01, asyncio.sleep(5.0), "too long"))
+
+
+def test_a_teacher_that_is_not_believed_ends_the_run_and_the_other_students(tmp_path):
+    on = Recorder(breaks="b diagnose", error=UnbelievableTeacherError("it judges 0 of 20 wrong"))
+    status = Status(str(tmp_path / "status.json"), "r", UNFENCED)
+    with pytest.raises(UnbelievableTeacherError, match="it judges 0 of 20 wrong"):
+        asyncio.run(run_fleet(CONFIG.students, 50, on, status, one_line))
+    assert "it judges 0 of 20 wrong" in read_json(status.path)["students"]["b"]["error"]
+    assert "a answer 49" not in on.asked  # of fifty rounds
