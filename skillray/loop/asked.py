@@ -26,6 +26,11 @@ def tasks_of(config: RunConfig) -> frozenset[Task]:
     return frozenset(_tasks(config))
 
 
+def is_asked(config: RunConfig, teacher: TeacherConfig) -> bool:
+    """Whether any task of the run is for `teacher`, which is one of `config.teachers`."""
+    return any(config.teacher_for(task) is teacher for task in tasks_of(config))
+
+
 def longest_task(config: RunConfig, teacher: TeacherConfig) -> tuple[Task, int] | None:
     """The task of `teacher` with the longest reply, in tokens; None where it is asked nothing."""
     tokens = {

@@ -25,6 +25,7 @@ import ray
 from skillray.config import RunConfig, StudentConfig, load_config
 from skillray.coordinator.fleet import Status, one_line, run_fleet, within
 from skillray.curriculum.answers import OwnAnswers, answers_of
+from skillray.loop.asked import is_asked
 from skillray.loop.health import warnings_of
 from skillray.loop.notes import notes_of
 from skillray.loop.outcome import is_studied, study_result
@@ -298,7 +299,8 @@ class RayVerbs:
         return made.table("scores").complete() and (not needs or following.table("graded").complete())
 
     async def _start_teacher(self) -> None:
-        """What it does not do in time it says itself; this wait has a limit for what hangs."""
+        """Who is asked nothing is not started, but has its log: an earlier attempt may have asked. What a start does not
+        do in time it says itself; this wait has a limit for what hangs."""
         # Here: whoever looks this actor up imports this module, and Ray Serve takes a second of that.
         from skillray.on_ray.teacher import start_teacher
 
@@ -308,8 +310,9 @@ class RayVerbs:
                 (config.teacher, "", self._app) if by is None else (by.teacher, by.name, self._app_of(by))
             )
             log = partial(log_to, self._run, "-".join(filter(None, ["teacher-start", name])))
-            start = asyncio.to_thread(start_teacher, app, teacher, config.placement.teacher, limit, log)
-            await within(limit + GRACE_S, start, f"teacher app {app} did not start in {limit + GRACE_S:.0f} s")
+            if is_asked(config, teacher):
+                start = asyncio.to_thread(start_teacher, app, teacher, config.placement.teacher, limit, log)
+                await within(limit + GRACE_S, start, f"teacher app {app} did not start in {limit + GRACE_S:.0f} s")
             self._logs[name or "teacher"] = [
                 start_log(self._namespace, shard, self._run.replies(shard, name), self._fence, app, config, by)
                 for shard in range(teacher.shards)

@@ -8,12 +8,14 @@ reply log ── ask(task, requests) ──> app teacher-RUN:  TeacherReplica �
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ray import serve
+from ray.serve.exceptions import RayServeException
 
 from skillray.config.model import Placement
 from skillray.domains import DOMAINS
@@ -104,8 +106,9 @@ def start_teacher(app: str, config: TeacherConfig, placement: Placement, timeout
 
 
 def stop_teacher(app: str) -> None:
-    """Our own app, and no other."""
-    serve.delete(app)
+    """Our own app, and no other; where nobody is asked, Serve may never have been started."""
+    with contextlib.suppress(RayServeException):
+        serve.delete(app)
 
 
 def _application(config: TeacherConfig, placement: Placement) -> Any:

@@ -1,5 +1,5 @@
-"""MATH: seven subjects and their skills through the recipe, small; of its students the first. The other's curriculum is
-in test_loop.
+"""MATH: seven subjects and their skills through the recipe, small, up to what is studied; of its students the first.
+The other's curriculum is in test_loop, and test_gsm8k trains on tables.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def run(local_ray, shared_data, tmp_path_factory) -> RunFolder:
         "data.max_held_out": 24,
         "students.0.curriculum.num_examples": 60,
         "rollout.max_new_tokens": 8,
-        "training.max_tokens": 3000,
+        "training.max_length": 1,  # no example fits: nothing is trained
         "placement.rollout.max_workers": 1,
         "placement.grade.max_workers": 1,
     }
@@ -83,8 +83,3 @@ def test_the_report_says_what_was_scored_and_left_out_and_groups_by_subject(run)
     missing = set(pc.list_flatten(gaps["missing_skills"]).to_pylist())
     assert {line.strip() for line in lines} >= {skill.split("/")[0] for skill in missing}
     assert all(any(line.startswith(f"  {skill.split('/')[1]}") for line in lines) for skill in missing)
-
-
-def test_the_student_was_trained_and_scored(run):
-    (rounds,) = [student["rounds"] for student in read_json(run.summary)["students"].values()]
-    assert len(rounds) == 2 and rounds[1]["tokens"] >= 3000

@@ -7,7 +7,7 @@ import pytest
 from skillray.config import parse
 from skillray.curriculum import CURRICULA
 from skillray.errors import ConfigError
-from skillray.loop.asked import longest_task, tasks_of
+from skillray.loop.asked import is_asked, longest_task, tasks_of
 from skillray.loop.preflight import preflight
 from skillray.teacher.tasks import Task
 from tests.tiny import save_tiny_student
@@ -24,6 +24,7 @@ def test_each_config_asks_for_its_own() -> None:
     assert tasks_of(plain) == set() and longest_task(plain, plain.teacher) is None
     sel = parse(staged(curriculum={"type": "stat-sel"}) | {"teacher": {"type": "openai", "model": "m"}}, "c")
     assert tasks_of(sel) == {Task.NAME_MISSING_SKILLS}
+    assert is_asked(sel, sel.teacher) and not is_asked(plain, plain.teacher)
     assert longest_task(sel, sel.teacher) == (Task.NAME_MISSING_SKILLS, 1024)
     rewritten = parse(staged(curriculum={"type": "uniform", "answers": {"source": "rewrites"}}), "c")
     assert tasks_of(rewritten) == {Task.SOLVE}
