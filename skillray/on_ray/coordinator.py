@@ -299,8 +299,8 @@ class RayVerbs:
         return made.table("scores").complete() and (not needs or following.table("graded").complete())
 
     async def _start_teacher(self) -> None:
-        """Who is asked nothing is not started, but has its log: an earlier attempt may have asked. What a start does not
-        do in time it says itself; this wait has a limit for what hangs."""
+        """Start the teachers that some task of the run asks. One that nobody asks still gets its reply log, because an
+        earlier attempt may have asked it. A start that takes too long says so itself; this wait ends what hangs."""
         # Here: whoever looks this actor up imports this module, and Ray Serve takes a second of that.
         from skillray.on_ray.teacher import start_teacher
 
