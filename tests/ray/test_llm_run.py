@@ -127,7 +127,7 @@ def test_a_teacher_that_calls_everything_correct_ends_the_run_before_the_rest_is
     with (
         llm_server(yes_sayer) as server,
         pytest.raises(
-            UnbelievableTeacherError, match=r"it judges \d wrong .* min_wrong_found is 0.7: it is not believed"
+            UnbelievableTeacherError, match=r"it judges \d wrong .*min_wrong_found is 0.7: it is not believed"
         ),
     ):
         supervise(config_of(server.url, tmp_path / "key"), run.path)
