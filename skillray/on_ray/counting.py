@@ -47,7 +47,8 @@ class _Batched:
     runner: Runner
     _answers: int = 0
     _tokens: int = 0
-    _sent: float = field(default_factory=time.monotonic)
+    _sent: float = float("-inf")
+    """Of the last message; the first one goes at once, so that a user sees the first answer."""
     _alone: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, answers: int, tokens: int) -> None:

@@ -228,7 +228,9 @@ def test_answers_are_told_while_they_are_written(rollouts: Rollouts) -> None:
     told = counting.Runner(namespace_of(rollouts.config.name, rollouts.fence), "listener")
     listener = ray.remote(num_cpus=0.1)(Listener).options(name=told.name, namespace=told.namespace).remote()
     rows = rollouts.answer(but(GREEDY, seed=5), told=told)
-    heard = ray.get(listener.total.remote())
+    deadline = time.monotonic() + 10.0  # messages of another process may still be under way
+    while not (heard := ray.get(listener.total.remote())) and time.monotonic() < deadline:
+        time.sleep(0.1)
     ray.kill(listener)
     assert 0 < heard <= sum(row["num_tokens"] for row in rows)
 
@@ -238,11 +240,11 @@ def test_an_engine_that_does_not_start_says_why_in_one_line(rollouts: Rollouts, 
 
     shutil.copytree(STUDENT_FOLDER, tmp_path / "broken")
     config = tmp_path / "broken" / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"num_hidden_layers": 8}))
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"architectures": ["NobodyForCausalLM"]}))
     with pytest.raises(SkillrayError) as caught:
         rollouts.answer(but(GREEDY, model=str(tmp_path / "broken")), engine=1)
     line = describe(caught.value)
     assert line.startswith(f"rollout.engine vllm: it does not start with {tmp_path}") and "\n" not in line
-    assert "not initialized from checkpoint" in line  # the engine's own words
+    assert "value_error" in line  # the engine's own words, shortened
     [log] = Path(rollouts.run.file("logs")).glob("rollout-engine-1-*.txt")
-    assert "Traceback" in log.read_text()
+    assert "Traceback" in log.read_text() and "NobodyForCausalLM" in log.read_text()
