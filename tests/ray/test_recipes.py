@@ -82,7 +82,8 @@ def test_every_arm_was_graded_step_by_step_trained_and_scored(run):
     assert set(students) == set(ARMS)
     compared = {(one["on"], one["arm"], one["control"]) for one in summary["contrasts"]}
     assert ("held_out", "stat-syn", "embed-syn") in compared
-    assert "Contrasts that the config named" in tables(run)
+    text = tables(run)
+    assert "Contrasts that the config named" in text and "Every student was trained once" in text
     for name, student in students.items():
         origins = run.round(name, 0).segment().table("examples").read(["origin"])["origin"].to_pylist()
         assert ARMS[name] <= set(origins), name
