@@ -139,4 +139,6 @@ def test_a_language_model_takes_a_topic_apart_and_labels_questions_with_its_skil
     assert graph.descriptions["carry"] == "About carry."
     labels = {row["question"]: row["skills"] for row in run.questions("pool").read().to_pylist()}
     assert labels == {"What is 1 + 1?": ["adding"], "What is 9 + 9?": ["carry"]}
-    assert read_json(run.data_notes)[0] == "graph: the teacher was asked about 4 skills (1 empty, 3 ok) and named 4"
+    graph_note, decontamination = read_json(run.data_notes)
+    assert graph_note == "graph: the teacher was asked about 4 skills (1 empty, 3 ok) and named 4"
+    assert decontamination.startswith("decontamination against 1 evaluation questions: of 2 pool questions 0 share")
