@@ -37,13 +37,12 @@ def run(local_ray, tmp_path_factory) -> RunFolder:
     columns = {"question_column": "problem", "reference_column": "final"}
     own = {"name": "own", "path": write_set(inputs / "own.jsonl", 5, 2), **columns}
     sampled = {"name": "sampled", "path": write_set(inputs / "sampled.jsonl", 6, 1), **columns, **SAMPLED}
-    arms = [{"name": name, "curriculum": {"type": "uniform", "num_examples": count}} for name, count in ARMS.items()]
     raw = {
         "name": "evaluated",
         "data": {"type": "domain", "pool_per_skill": 20, "profile_per_skill": 1, "held_out_per_skill": 3},
-        "students": arms,
+        "students": [{"name": "arm", "curriculum": {"type": "uniform", "num_examples": 200}}],
         "rollout": ROLLOUT,
-        "evaluation": {"sets": [own, sampled], "contrasts": [{"arm": "more", "control": "less"}]},
+        "evaluation": {"sets": [own, sampled]},
         "training": {"max_tokens": 4000, "batch_size": 16, "micro_batch_size": 16, "learning_rate": 1e-4},
         "placement": {"rollout": {"max_workers": 1}, "grade": {"max_workers": 1, "num_cpus": 0.5}},
     }
@@ -54,35 +53,26 @@ def run(local_ray, tmp_path_factory) -> RunFolder:
     return folder
 
 
-ARMS = {"less": 100, "more": 300}
-
-
 def test_both_sets_are_answered_before_and_after(run):
-    for name in ARMS:
-        for folder in (run.base(name), run.round(name, 0)):
-            assert folder.answers("own").num_rows() == 36
-            assert folder.answers("sampled").num_rows() == 18 * 4  # every sample is a row
-    shared = {run.base(name).answers("own").source().folder for name in ARMS}
-    assert len(shared) == 1  # of one model, answered once
+    for folder in (run.base("arm"), run.round("arm", 0)):
+        assert folder.answers("own").num_rows() == 36
+        assert folder.answers("sampled").num_rows() == 18 * 4  # every sample is a row
+    source = run.base("arm").answers("own").source().folder
+    assert Path(source).is_relative_to(run.file("shared"))  # for every student that starts from the same model
 
 
-def test_summary_and_terminal_have_the_table_its_mean_and_the_contrast(run):
-    summary = read_json(run.summary)
-    last = summary["students"]["more"]["rounds"][-1]
+def test_summary_and_terminal_have_the_table_and_its_mean(run):
+    last = read_json(run.summary)["students"]["arm"]["rounds"][-1]
     columns = [last["accuracy"], last["on_difficult"], *last["sets"].values()]
     assert [one["metric"] for one in last["sets"].values()] == ["avg@1", "maj@3"]
     assert last["mean"] == pytest.approx(sum(one["mean"] for one in columns) / 4)
-    found = {(one["on"], one["arm"], one["control"]) for one in summary["contrasts"]}
-    assert {("held_out", "more", "less"), ("own", "more", "less"), ("sampled", "more", "less")} <= found
     text = tables(run)
-    assert "sampled maj@3 (18)" in text and "Contrasts that the config named" in text
-    assert "Gained and lost since before training" in text and "Every student was trained once" in text
+    assert "sampled maj@3 (18)" in text and "Gained and lost since before training" in text
 
 
-def test_every_method_says_what_it_shares_with_the_sets(run):
-    for name in ARMS:
-        notes = read_json(run.summary)["students"][name]["rounds"][-1]["notes"]
-        assert notes["texts_trained_on"] > 0 and "texts_with_evaluation_words" in notes
+def test_the_summary_says_what_training_shares_with_the_sets(run):
+    notes = read_json(run.summary)["students"]["arm"]["rounds"][-1]["notes"]
+    assert notes["texts_trained_on"] > 0 and "texts_with_evaluation_words" in notes
     assert any("decontamination against" in note for note in read_json(run.data_notes))
 
 
@@ -93,14 +83,14 @@ def test_models_of_a_run_are_evaluated_afterwards_and_the_gate_reads_them(run, t
     columns = ["evaluation.sets.0.question_column=problem", "evaluation.sets.0.reference_column=final"]
     asked = Asked(target=run.path, sets=later, out=None, served=None, config=None, overrides=columns, outside=None)
     config = config_of(asked)
-    assert list(models_of(run)) == ["less-before", "less-after", "more-after"]
+    assert list(models_of(run)) == ["arm-before", "arm-after"]
     folder = RunFolder(f"{run.path}/evaluations")
     with writing(folder.path) as fence:
         fence.commit(folder.config, dump_config(config).encode())
         evaluate_connected(config, fence, None, None, lambda name: lambda done, total, unit: None)
     models = evaluation_of(folder, config, run)["models"]
     assert all(one["sets"]["later"]["n"] == 18 and one["accuracy"] is not None for one in models.values())
-    code = gate(run, "more", 0.02)
+    code = gate(run, "arm", 0.02)
     said = capsys.readouterr().out
     assert code in (0, 2) and ("gate open" in said) == (code == 0)
     assert "later" in said and "held_out" in said and "skill " in said

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from skillray.config.model import Placement
 from skillray.errors import StageError
 from skillray.store.fence import UNFENCED
 from skillray.store.files import read_json
@@ -115,20 +114,23 @@ def job(folder: Path, name: str, model: str, examples: Table, wanted: TrainingSe
     )
 
 
-def train_all(jobs: list[TrainJob], workers: int, storage: Path) -> None:
-    """All jobs in one worker group, one after the other."""
+def train_all(jobs: list[TrainJob], queue: JobQueue | None, workers: int, storage: Path) -> None:
+    """All jobs in one worker group, one after the other; then those of the queue."""
     import ray.train
     from ray.train.torch import TorchConfig, TorchTrainer
 
     def work(config: dict[str, Any]) -> None:
+        from skillray.training.queue import train_queue
         from skillray.training.sft import train
 
         for each in config["jobs"]:
             train(each)
+        if config["queue"] is not None:
+            train_queue(config["queue"])
 
     TorchTrainer(
         work,
-        train_loop_config={"jobs": jobs},
+        train_loop_config={"jobs": jobs, "queue": queue},
         torch_config=TorchConfig(backend="gloo", timeout_s=120),
         scaling_config=ray.train.ScalingConfig(num_workers=workers, resources_per_worker={"CPU": 1}),
         run_config=ray.train.RunConfig(name=f"workers-{workers}", storage_path=str(storage)),
@@ -141,7 +143,29 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def trained(local_ray: None, student: str, tmp_path_factory: pytest.TempPathFactory) -> Mapping[Run, TrainJob]:
+def overflowing(student: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, TrainJob]:
+    """A job whose loss is not finite, for the sum of its weights overflows fp32, and one that waits behind it."""
+    folder, one = tmp_path_factory.mktemp("overflowing"), settings(1, 1)
+    weights = {"bad": 1e38, "good": 1.0}
+    return {
+        name: job(folder, name, student, write_examples(folder / f"{name}-rows", weight=weight), one)
+        for name, weight in weights.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def queue(overflowing: dict[str, TrainJob], tmp_path_factory: pytest.TempPathFactory) -> JobQueue:
+    waiting = JobQueue(str(tmp_path_factory.mktemp("queue")))
+    for name, each in overflowing.items():
+        waiting.add(name, each)
+    return waiting
+
+
+@pytest.fixture(scope="module")
+def trained(
+    local_ray: None, student: str, queue: JobQueue, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[Run, TrainJob]:
+    """With one worker the queue is done as well."""
     folder = tmp_path_factory.mktemp("trained")
     examples = {rows: write_examples(folder / str(rows), num_rows=rows) for rows in {ROWS, *NUM_ROWS.values()}}
     done: dict[Run, TrainJob] = {}
@@ -150,7 +174,8 @@ def trained(local_ray: None, student: str, tmp_path_factory: pytest.TempPathFact
             start = done[STARTS[name], workers].output if name in STARTS else student
             asked = examples[NUM_ROWS.get(name, ROWS)]
             done[name, workers] = job(folder / str(workers), name, start, asked, wanted)
-        train_all([each for (_, group), each in done.items() if group == workers], workers, folder / "train")
+        jobs = [each for (_, group), each in done.items() if group == workers]
+        train_all(jobs, queue if workers == 1 else None, workers, folder / "train")
     return done
 
 
@@ -320,24 +345,9 @@ def test_a_checkpoint_loads_as_what_was_trained(trained: Mapping[Run, TrainJob],
 
 
 def test_a_loss_that_is_not_finite_stops_its_job_before_anything_is_published(
-    local_ray: None, student: str, tmp_path: Path
+    trained: Mapping[Run, TrainJob], overflowing: dict[str, TrainJob], queue: JobQueue
 ) -> None:
-    import ray
-
-    wanted = settings(1, 1)
-    bad = job(tmp_path, "bad", student, write_examples(tmp_path, weight=1e38), wanted)  # the sum overflows fp32
-
-    good = job(tmp_path, "good", student, write_examples(tmp_path / "good"), wanted)
-    queue = JobQueue(str(tmp_path / "queue"))
-    queue.add("bad", bad)
-    queue.add("good", good)
-
-    def run() -> None:
-        from skillray.on_ray.train import fit
-
-        fit(queue, wanted, Placement(), "attempt-0", str(tmp_path / "log"), 60.0)
-
-    ray.get(ray.remote(num_cpus=0.1)(run).remote())
+    bad, good = overflowing["bad"], overflowing["good"]
     with pytest.raises(StageError, match=r"the loss of step 0 is not finite \(examples [0-9a-f]{32}, "):
         queue.outcome("bad")
     assert not Path(bad.output).exists()

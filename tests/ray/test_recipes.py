@@ -19,6 +19,7 @@ import pytest
 from skillray.config import dump_config, load_config
 from skillray.loop.diagnose import choose_difficult
 from skillray.loop.prm import open_prm
+from skillray.report import tables
 from skillray.store.files import read_json
 from skillray.store.layout import RunFolder
 from skillray.store.lock import writing
@@ -76,8 +77,13 @@ def teacher(body: dict[str, Any], before: int) -> Answer:
 
 
 def test_every_arm_was_graded_step_by_step_trained_and_scored(run):
-    students = read_json(run.summary)["students"]
+    summary = read_json(run.summary)
+    students = summary["students"]
     assert set(students) == set(ARMS)
+    compared = {(one["on"], one["arm"], one["control"]) for one in summary["contrasts"]}
+    assert ("held_out", "stat-syn", "embed-syn") in compared
+    text = tables(run)
+    assert "Contrasts that the config named" in text and "Every student was trained once" in text
     for name, student in students.items():
         origins = run.round(name, 0).segment().table("examples").read(["origin"])["origin"].to_pylist()
         assert ARMS[name] <= set(origins), name
