@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any, Protocol
 
 from skillray.types import Question, StepScore
@@ -54,6 +55,31 @@ class Domain(Protocol):
     def builds_on(self, skill: str) -> Sequence[str] | None:
         """Direct prerequisites; of the domain's own name, the skills that no other builds on. None: no such skill."""
         ...
+
+
+class Task(StrEnum):
+    """The tasks of `ask(task, requests)`; the request types are in `skillray.teacher.tasks`."""
+
+    LABEL_SKILLS = "label_skills"
+    """Which skills of the vocabulary does this question need? (`LabelSkills`)"""
+    CLUSTER_SKILLS = "cluster_skills"
+    """Which of these names of skills belong together? (`ClusterSkills`)"""
+    NAME_MISSING_SKILLS = "name_missing_skills"
+    """Which skills did this response fail to use? (`NameMissingSkills`)"""
+    WRITE_QUESTIONS = "write_questions"
+    """New questions after seed questions, for a skill or just like them. (`WriteQuestions`)"""
+    SOLVE = "solve"
+    """One step-by-step solution with a final answer (`Solve`), or the reference solution in other words (`Rewrite`)."""
+    WRITE_TEXTBOOK = "write_textbook"
+    """A textbook passage on a skill. (`WriteTextbook`)"""
+    WRITE_EXERCISES = "write_exercises"
+    """Exercises that need a skill, with solutions. (`WriteExercises`)"""
+    COMPOSE = "compose"
+    """One harder question made of easy ones, with its solution. (`Compose`)"""
+    DECOMPOSE = "decompose"
+    """The skills that a skill is made of. (`Decompose`)"""
+    GRADE = "grade"
+    """Points for a response, by criteria. (`Grade`)"""
 
 
 class Ask(Protocol):

@@ -182,7 +182,7 @@ def _dynamics(config: RunConfig) -> Iterator[str]:
             where = f"student {student.name!r}: stages.{index}"
             if training.max_tokens is not None:
                 yield f"{where}.dynamics edits between epochs, and training.max_tokens ignores them; leave it out"
-            if dynamics.baseline is not None and stage.curriculum.type == "textbooks":
+            if dynamics.baseline is not None and not stage.curriculum.has_answers:
                 yield (
                     f"{where}.dynamics.baseline: passages give no answers that could be made wrong; set it null, and "
                     "actions without 'drop_error'"

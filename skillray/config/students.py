@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Self
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
 from skillray.chat.prompt import StudentPrompt
-from skillray.curriculum import (
-    Augment,
-    Curriculum,
-    EmbedSel,
-    EmbedSyn,
-    Exercises,
-    Hard,
-    Mixture,
-    StatSel,
-    StatSyn,
-    Sws,
-    Textbooks,
-    Uniform,
-)
+from skillray.curriculum import CURRICULA, Curriculum
 from skillray.curriculum.answers import answers_of
 from skillray.curriculum.base import Need
 from skillray.curriculum.dynamics import Dynamics
@@ -32,10 +21,11 @@ from skillray.types import Value
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """Names become folders, actors and Serve apps: lower case letters, digits, '-' and '_'."""
 
-AnyCurriculum = Annotated[
-    Uniform | Hard | StatSel | StatSyn | Augment | EmbedSel | EmbedSyn | Textbooks | Exercises | Mixture | Sws,
-    Field(discriminator="type"),
-]
+if TYPE_CHECKING:
+    AnyCurriculum = Curriculum
+else:
+    # The union is made of the table of methods, so that one of another package is read like our own.
+    AnyCurriculum = Annotated[reduce(or_, CURRICULA.values()), Field(discriminator="type")]
 
 
 class Stage(Value):

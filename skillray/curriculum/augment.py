@@ -7,8 +7,19 @@ from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 
-from skillray.curriculum.base import Curriculum, Evidence, Memory, Order, OrderKind, Plan
+from skillray.curriculum.base import (
+    Curriculum,
+    DataSizes,
+    Evidence,
+    Forecast,
+    Memory,
+    Order,
+    OrderKind,
+    Plan,
+    examples_text,
+)
 from skillray.errors import DataError
+from skillray.protocols import Task
 
 
 class Augment(Curriculum):
@@ -19,7 +30,7 @@ class Augment(Curriculum):
     comes once before any comes twice, in a seeded order, so that no rewrite is asked for that is not needed.
     """
 
-    writes: ClassVar[bool] = True
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.SOLVE})
 
     type: Literal["augment"] = "augment"
     rewrites: PositiveInt = 3
@@ -37,3 +48,8 @@ class Augment(Curriculum):
             for one in chosen
         )
         return Plan(orders=orders, target=min(self.num_examples, len(pool) * self.rewrites), memory=memory)
+
+    def forecast(self, sizes: DataSizes) -> Forecast:
+        rewrites = self.num_examples if sizes.pool is None else min(self.num_examples, sizes.pool * self.rewrites)
+        calls = {Task.SOLVE: rewrites}
+        return Forecast(text=examples_text(self.num_examples), examples=self.num_examples, calls=calls)

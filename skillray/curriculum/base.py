@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from skillray.protocols import Task
 from skillray.skills.graph import SkillGraph
 from skillray.types import Id, Value, content_id
 
@@ -164,14 +165,117 @@ class Plan:
     """What a reader of the report should know: counts and shares by name."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSizes:
+    """What is known of a run's data before anything was read or asked."""
+
+    pool: int | None
+    """Questions in the pool; None where only a download could tell."""
+    skills: int | None
+    """Skills in the graph; None where only the labels tell."""
+    skills_at_most: bool = False
+    """True where a teacher will take a topic apart, so that `skills` is a bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What one round of a curriculum will ask for, told before anything is paid."""
+
+    text: str
+    """What is made, for a reader, such as `at most 400 examples`."""
+    examples: int | None
+    """The most examples that the round trains on; None where nobody can tell."""
+    calls: Mapping[Task, int] = field(default_factory=dict)
+    """Teacher calls by task. Empty where nothing is asked, or, if the curriculum writes, where nobody can tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """How a new question is checked: `solutions` are written, and it stays if `at_least` have the same final answer."""
+
+    solutions: int = 3
+    at_least: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """New questions stay only if the student answers them right neither too seldom nor too often."""
+
+    samples: int
+    """Answers of the student to each question."""
+    temperature: float
+    least: float
+    """The smallest share of right answers with which a question stays."""
+    most: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolFacts:
+    """What a curriculum can be checked against once the pool has been read, before anything is paid."""
+
+    highest_level: int | None
+    """None where the questions have no levels."""
+    skills: Sequence[str] | None
+    """None while a teacher or a graph may still name others."""
+    subjects: Sequence[str]
+
+
+def examples_text(num_examples: int | None) -> str:
+    """A budget of examples, for a reader."""
+    return "one for each order" if num_examples is None else f"at most {num_examples} examples"
+
+
 class Curriculum(Value):
-    """A method: its fields are its settings, their defaults the vetted ones, and `plan` is pure."""
+    """A method: its fields are its settings, their defaults the vetted ones, and `plan` is pure.
+
+    Everything else that a run must know of a method is told by its class too, so that a new method is one file. Only
+    `type`, `plan` and `forecast` must be there.
+    """
 
     type: str
     needs: ClassVar[frozenset[Need]] = frozenset()
-    writes: ClassVar[bool] = False
-    """Whether its orders have a teacher write something."""
+    """Evidence that `plan` looks at."""
+    tasks: ClassVar[frozenset[Task]] = frozenset()
+    """What a teacher is asked for its orders; empty for a method that only takes what the pool has."""
+    replays_texts: ClassVar[bool] = False
+    """Whether its KEEP orders name general texts of `data.replay`, where the run has them."""
+    has_answers: ClassVar[bool] = True
+    """False where its examples are passages: they have no final answer that could be made wrong on purpose."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether its orders have a teacher write something."""
+        return bool(self.tasks)
 
     @abstractmethod
     def plan(self, evidence: Evidence, memory: Memory, rng: random.Random) -> Plan:
         """What to study next. An empty plan means there is nothing to learn (the student is perfect)."""
+
+    @abstractmethod
+    def forecast(self, sizes: DataSizes) -> Forecast:
+        """What a round of it will ask for."""
+
+    def shared_study(self) -> tuple[Any, ...] | None:
+        """A key that is equal for all curricula whose teacher writes the same, whoever the student is; None where what
+        is written depends on the student."""
+        return None
+
+    def agreement(self) -> Agreement:
+        """How new questions are checked; the default is STAT-Syn's (arXiv 2510.10023, B.2)."""
+        return Agreement()
+
+    def num_neighbours(self) -> int:
+        """How many pool questions it wants to see for each difficult question, where it needs neighbours."""
+        return 0
+
+    def reach(self) -> Reach | None:
+        """How hard its new questions may be for the student; None where that is not asked."""
+        return None
+
+    def sorts_by_loss(self) -> bool:
+        """Whether its units are studied in the order of the student's loss on them, the smallest first."""
+        return False
+
+    def problems(self, pool: PoolFacts) -> Iterator[tuple[str, str]]:
+        """(field, what is wrong and what to do) for every setting that this pool cannot serve."""
+        return iter(())

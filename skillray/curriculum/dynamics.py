@@ -33,8 +33,6 @@ __all__ = ["Baseline", "BaselineSettings", "Dynamics", "Thresholds", "Update"]
 Action = Literal["drop_error", "augment_hard", "downweight_easy", "compose_easy"]
 WRITING: frozenset[Action] = frozenset({"augment_hard", "compose_easy"})
 """Actions that have a teacher write."""
-SOLUTIONS, MIN_AGREEMENT = 3, 2
-"""Of a question that an update has written, where the curriculum does not say: as STAT-Syn (arXiv 2510.10023, B.2)."""
 Mask = npt.NDArray[np.bool_]
 
 

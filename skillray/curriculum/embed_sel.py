@@ -8,7 +8,18 @@ from typing import ClassVar, Literal
 from pydantic import PositiveInt
 
 from skillray.curriculum.answers import AnyAnswers, HumanAnswers, in_pairs
-from skillray.curriculum.base import Curriculum, Evidence, Memory, Need, Order, OrderKind, Plan
+from skillray.curriculum.base import (
+    Curriculum,
+    DataSizes,
+    Evidence,
+    Forecast,
+    Memory,
+    Need,
+    Order,
+    OrderKind,
+    Plan,
+    examples_text,
+)
 from skillray.curriculum.draw import within_budget
 from skillray.types import Id
 
@@ -40,6 +51,12 @@ class EmbedSel(Curriculum):
         orders = tuple(_order(parent_id, ids) for parent_id, ids in draws if ids)
         notes = {"difficult_questions": len(draws), "targeted_draws": sum(order.count for order in orders)}
         return Plan(orders=orders, memory=memory, notes=notes)
+
+    def forecast(self, sizes: DataSizes) -> Forecast:
+        return Forecast(text=examples_text(self.num_examples), examples=self.num_examples)
+
+    def num_neighbours(self) -> int:
+        return self.neighbours
 
 
 def _order(parent_id: Id, ids: tuple[Id, ...]) -> Order:

@@ -10,8 +10,22 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from skillray.curriculum.base import Curriculum, Evidence, Memory, Need, Neighbours, Order, OrderKind, Plan
+from skillray.curriculum.base import (
+    Agreement,
+    Curriculum,
+    DataSizes,
+    Evidence,
+    Forecast,
+    Memory,
+    Need,
+    Neighbours,
+    Order,
+    OrderKind,
+    Plan,
+    examples_text,
+)
 from skillray.curriculum.draw import check_agreement
+from skillray.protocols import Task
 
 
 class EmbedSyn(Curriculum):
@@ -24,7 +38,7 @@ class EmbedSyn(Curriculum):
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({Need.NEIGHBOURS})
-    writes: ClassVar[bool] = True
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.WRITE_QUESTIONS, Task.SOLVE})
 
     type: Literal["embed-syn"] = "embed-syn"
     neighbours: Annotated[int, Field(ge=1, le=20)] = 5
@@ -60,3 +74,14 @@ class EmbedSyn(Curriculum):
         rng.shuffle(groups)
         for seeds in groups:
             yield Order(kind=OrderKind.SYNTHESIZE, skill=None, parent_id=one.question_id, question_ids=seeds, count=1)
+
+    def forecast(self, sizes: DataSizes) -> Forecast:
+        questions = math.ceil(self.num_examples / self.min_agreement)
+        calls = {Task.WRITE_QUESTIONS: questions, Task.SOLVE: questions * self.solutions}
+        return Forecast(text=examples_text(self.num_examples), examples=self.num_examples, calls=calls)
+
+    def num_neighbours(self) -> int:
+        return self.neighbours
+
+    def agreement(self) -> Agreement:
+        return Agreement(solutions=self.solutions, at_least=self.min_agreement)

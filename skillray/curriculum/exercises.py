@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import random
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import PositiveInt, model_validator
 
-from skillray.curriculum.base import Curriculum, Evidence, Memory, Order, OrderKind, Plan
+from skillray.curriculum.base import (
+    Agreement,
+    Curriculum,
+    DataSizes,
+    Evidence,
+    Forecast,
+    Memory,
+    Order,
+    OrderKind,
+    Plan,
+)
 from skillray.curriculum.draw import check_agreement, coverage, graph_of
+from skillray.protocols import Task
+
+EXERCISES_PER_CALL = 5
+"""Exercises that one call to the teacher asks for, at most."""
 
 
 class Exercises(Curriculum):
@@ -20,7 +35,7 @@ class Exercises(Curriculum):
     agrees where its own is alone. They are not in graph order, which the paper has for textbooks alone.
     """
 
-    writes: ClassVar[bool] = True
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.WRITE_EXERCISES, Task.LABEL_SKILLS, Task.SOLVE})
 
     type: Literal["exercises"] = "exercises"
     per_skill: PositiveInt = 60
@@ -42,6 +57,24 @@ class Exercises(Curriculum):
         target = len(skills) * self.per_skill
         notes = {"exercises_to_write": target, **coverage(graph, evidence.skill_map)}
         return Plan(orders=orders, target=target, memory=memory, notes=notes)
+
+    def forecast(self, sizes: DataSizes) -> Forecast:
+        if sizes.skills is None:
+            return Forecast(text=f"{self.per_skill} exercises a skill", examples=None)
+        count = self.per_skill * sizes.skills
+        calls = {
+            Task.WRITE_EXERCISES: math.ceil(self.per_skill / EXERCISES_PER_CALL) * sizes.skills,
+            Task.LABEL_SKILLS: count,
+            Task.SOLVE: count * (self.solutions - 1),
+        }
+        text = f"{'at most' if sizes.skills_at_most else 'about'} {count:,} exercises"
+        return Forecast(text=text, examples=count, calls=calls)
+
+    def shared_study(self) -> tuple[Any, ...]:
+        return self.type, self.per_skill, self.solutions
+
+    def agreement(self) -> Agreement:
+        return Agreement(solutions=self.solutions, at_least=self.min_agreement)
 
 
 def _order(skill: str, count: int) -> Order:

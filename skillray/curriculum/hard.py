@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import PositiveInt
 
 from skillray.curriculum.answers import AnyAnswers, HumanAnswers
-from skillray.curriculum.base import Curriculum, Evidence, Memory, Plan
+from skillray.curriculum.base import Curriculum, DataSizes, Evidence, Forecast, Memory, Plan, PoolFacts, examples_text
 from skillray.curriculum.draw import select_order
 from skillray.errors import DataError
 
@@ -36,3 +37,11 @@ class Hard(Curriculum):
             )
         order = select_order(ids, self.num_examples, rng)
         return Plan(orders=(order,), memory=memory, notes={"questions_of_level": len(ids)})
+
+    def forecast(self, sizes: DataSizes) -> Forecast:
+        return Forecast(text=examples_text(self.num_examples), examples=self.num_examples)
+
+    def problems(self, pool: PoolFacts) -> Iterator[tuple[str, str]]:
+        if self.min_level > (pool.highest_level or 0):
+            has = f"the highest is {pool.highest_level}" if pool.highest_level else "it has no levels"
+            yield "min_level", f"the pool has no question of level {self.min_level} or more ({has}); lower it"

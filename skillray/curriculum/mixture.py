@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from skillray.curriculum.base import Curriculum, Evidence, Memory, Order, OrderKind, Plan
+from skillray.curriculum.base import (
+    Curriculum,
+    DataSizes,
+    Evidence,
+    Forecast,
+    Memory,
+    Order,
+    OrderKind,
+    Plan,
+    PoolFacts,
+    examples_text,
+)
 from skillray.curriculum.draw import draw_ids, graph_of
 from skillray.errors import DataError
 from skillray.skills.names import key
@@ -72,6 +83,19 @@ class Mixture(Curriculum):
         count = part.count or max(1, round(len(ids) * (part.share or 1.0)))
         drawn = draw_ids(ids, count, random.Random(seed_for("mixture", self.seed, part.name)))
         return Order(kind=OrderKind.SELECT, skill=None, parent_id=None, question_ids=drawn, count=count)
+
+    def forecast(self, sizes: DataSizes) -> Forecast:
+        return Forecast(text=examples_text(None), examples=None)
+
+    def problems(self, pool: PoolFacts) -> Iterator[tuple[str, str]]:
+        for index, part in enumerate(self.parts):
+            named = [("skill", skill, pool.skills) for skill in part.skills if pool.skills is not None]
+            if part.subject is not None:
+                named.append(("subject", part.subject, pool.subjects))
+            for kind, name, names in named:
+                if key(name) not in map(key, names):
+                    shown = ", ".join(names[:20]) or "none"
+                    yield f"parts.{index}", f"the pool has no question of the {kind} {name!r}; it has {shown}"
 
 
 def _questions(part: Part, evidence: Evidence) -> Sequence[Id]:

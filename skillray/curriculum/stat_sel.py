@@ -8,7 +8,18 @@ from typing import ClassVar, Literal
 from pydantic import PositiveInt
 
 from skillray.curriculum.answers import AnyAnswers, HumanAnswers, in_pairs
-from skillray.curriculum.base import Curriculum, Evidence, Memory, Need, Order, OrderKind, Plan
+from skillray.curriculum.base import (
+    Curriculum,
+    DataSizes,
+    Evidence,
+    Forecast,
+    Memory,
+    Need,
+    Order,
+    OrderKind,
+    Plan,
+    examples_text,
+)
 from skillray.curriculum.draw import KeepShare, Pair, draw_ids, keep_orders, missing_pairs, num_kept, within_budget
 from skillray.types import Id
 
@@ -59,6 +70,9 @@ class StatSel(Curriculum):
         if self.num_examples is None:
             return draws
         return within_budget(draws, self.num_examples - round(self.num_examples * self.keep), rng)
+
+    def forecast(self, sizes: DataSizes) -> Forecast:
+        return Forecast(text=examples_text(self.num_examples), examples=self.num_examples)
 
 
 def _order(pair: Pair, ids: tuple[Id, ...]) -> Order:

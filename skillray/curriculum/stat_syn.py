@@ -10,8 +10,21 @@ from typing import ClassVar, Literal, Self
 from pydantic import PositiveInt, model_validator
 
 from skillray.curriculum.answers import AnyAnswers, HumanAnswers
-from skillray.curriculum.base import Curriculum, Evidence, Memory, Need, Order, OrderKind, Plan
+from skillray.curriculum.base import (
+    Agreement,
+    Curriculum,
+    DataSizes,
+    Evidence,
+    Forecast,
+    Memory,
+    Need,
+    Order,
+    OrderKind,
+    Plan,
+    examples_text,
+)
 from skillray.curriculum.draw import KeepShare, Pair, check_agreement, draw_ids, keep_orders, missing_pairs
+from skillray.protocols import Task
 from skillray.types import Id
 
 
@@ -27,7 +40,7 @@ class StatSyn(Curriculum):
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({Need.GAPS})
-    writes: ClassVar[bool] = True
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.WRITE_QUESTIONS, Task.SOLVE})
 
     type: Literal["stat-syn"] = "stat-syn"
     questions_per_order: PositiveInt = 2
@@ -78,3 +91,12 @@ class StatSyn(Curriculum):
             question_ids=seeds,
             count=self.questions_per_order,
         )
+
+    def forecast(self, sizes: DataSizes) -> Forecast:
+        questions = math.ceil(self.num_examples / self.min_agreement)
+        orders = math.ceil(questions / self.questions_per_order)
+        calls = {Task.WRITE_QUESTIONS: orders, Task.SOLVE: questions * self.solutions}
+        return Forecast(text=examples_text(self.num_examples), examples=self.num_examples, calls=calls)
+
+    def agreement(self) -> Agreement:
+        return Agreement(solutions=self.solutions, at_least=self.min_agreement)

@@ -9,10 +9,26 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from skillray.curriculum.base import Curriculum, Evidence, Memory, Need, Order, OrderKind, Plan
+from skillray.curriculum.base import (
+    Agreement,
+    Curriculum,
+    DataSizes,
+    Evidence,
+    Forecast,
+    Memory,
+    Need,
+    Order,
+    OrderKind,
+    Plan,
+    Reach,
+    examples_text,
+)
 from skillray.curriculum.concepts import Concepts, by_share
 from skillray.curriculum.draw import check_agreement
+from skillray.protocols import Task
 
+VERDICTS = 2
+"""Verdicts of the teacher on each new question, where the authors ask two models."""
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -29,7 +45,7 @@ class Sws(Curriculum):
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset({Need.GAPS, Need.FAILURES})
-    writes: ClassVar[bool] = True
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.WRITE_EXERCISES, Task.GRADE, Task.SOLVE})
 
     type: Literal["sws"] = "sws"
     concepts: PositiveInt = 5
@@ -75,6 +91,22 @@ class Sws(Curriculum):
         skipped = sum(1 for one in evidence.failures if one.failed and one.name not in named)
         notes = {"categories": len(ratios), "categories_without_concepts": skipped, "questions_to_write": len(orders)}
         return Plan(orders=tuple(orders), target=self.num_examples, memory=memory, notes=notes)
+
+    def forecast(self, sizes: DataSizes) -> Forecast:
+        questions = self.num_examples
+        calls = {
+            Task.WRITE_EXERCISES: questions,
+            Task.GRADE: questions * VERDICTS,
+            Task.SOLVE: questions * (self.solutions - 1),
+        }
+        return Forecast(text=examples_text(questions), examples=questions, calls=calls)
+
+    def reach(self) -> Reach:
+        least, most = self.accuracy
+        return Reach(samples=self.samples, temperature=self.temperature, least=least, most=most)
+
+    def agreement(self) -> Agreement:
+        return Agreement(solutions=self.solutions, at_least=self.min_agreement)
 
 
 def _order(concepts: tuple[str, ...]) -> Order:

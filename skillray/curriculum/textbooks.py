@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import PositiveInt
 
-from skillray.curriculum.base import Curriculum, Evidence, Memory, Order, OrderKind, Plan
+from skillray.curriculum.base import Curriculum, DataSizes, Evidence, Forecast, Memory, Order, OrderKind, Plan
 from skillray.curriculum.draw import KeepShare, coverage, draw_ids, graph_of, keep_orders, num_kept
+from skillray.protocols import Task
 from skillray.skills.graph import SkillGraph
 from skillray.types import Id
 
@@ -28,7 +29,9 @@ class Textbooks(Curriculum):
     the count of passages and the replay are ours. A skill is one unit of study.
     """
 
-    writes: ClassVar[bool] = True
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.WRITE_TEXTBOOK})
+    replays_texts: ClassVar[bool] = True
+    has_answers: ClassVar[bool] = False
 
     type: Literal["textbooks"] = "textbooks"
     order: StudyOrder = "graph"
@@ -64,6 +67,21 @@ class Textbooks(Curriculum):
         places = accumulate(draws.values(), initial=0)
         unit = {one: place * units // len(drawn) for one, place in zip(draws, places, strict=False)}
         return [replace(order, unit=unit[order.question_ids[0]]) for order in shuffled]
+
+    def forecast(self, sizes: DataSizes) -> Forecast:
+        if sizes.skills is None:
+            return Forecast(text=f"{self.per_skill} passages a skill", examples=None)
+        passages = self.per_skill * sizes.skills
+        text = f"{'at most' if sizes.skills_at_most else 'about'} {passages:,} passages"
+        examples = passages + num_kept(passages, self.replay)
+        return Forecast(text=text, examples=examples, calls={Task.WRITE_TEXTBOOK: passages})
+
+    def shared_study(self) -> tuple[Any, ...]:
+        # The order of study is not in the key: the passages are asked for in the same words whatever it is.
+        return self.type, self.per_skill
+
+    def sorts_by_loss(self) -> bool:
+        return self.order == "loss"
 
 
 def _in_order(graph: SkillGraph, order: StudyOrder, rng: random.Random) -> Sequence[str]:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from skillray.curriculum.answers import AnyAnswers, HumanAnswers
-from skillray.curriculum.base import Curriculum, Evidence, Memory, Plan
+from skillray.curriculum.base import Curriculum, DataSizes, Evidence, Forecast, Memory, Plan, examples_text
 from skillray.curriculum.draw import select_order
 from skillray.errors import DataError
 
@@ -29,3 +29,6 @@ class Uniform(Curriculum):
         if not pool:
             raise DataError("curriculum uniform: the pool has no questions; give the data a pool split")
         return Plan(orders=(select_order(pool, self.num_examples, rng),), memory=memory)
+
+    def forecast(self, sizes: DataSizes) -> Forecast:
+        return Forecast(text=examples_text(self.num_examples), examples=self.num_examples)

@@ -12,15 +12,6 @@ from skillray.teacher.llm_teacher import SAMPLING
 from skillray.teacher.settings import TeacherConfig
 from skillray.teacher.tasks import Task
 
-CURRICULA: dict[str, tuple[Task, ...]] = {
-    "augment": (Task.SOLVE,),
-    "embed-syn": (Task.WRITE_QUESTIONS, Task.SOLVE),
-    "stat-syn": (Task.WRITE_QUESTIONS, Task.SOLVE),
-    "textbooks": (Task.WRITE_TEXTBOOK,),
-    "sws": (Task.WRITE_EXERCISES, Task.GRADE, Task.SOLVE),
-    "exercises": (Task.WRITE_EXERCISES, Task.LABEL_SKILLS, Task.SOLVE),
-}
-
 
 def tasks_of(config: RunConfig) -> frozenset[Task]:
     return frozenset(_tasks(config))
@@ -56,7 +47,7 @@ def _tasks(config: RunConfig) -> Iterator[Task]:
     for stage in (stage for student in config.students for stage in student.all_stages):
         if Need.GAPS in stage.curriculum.needs and config.diagnosis.source == "teacher":
             yield Task.NAME_MISSING_SKILLS
-        yield from CURRICULA.get(stage.curriculum.type, ())
+        yield from sorted(stage.curriculum.tasks)
         if isinstance(answers_of(stage.curriculum), Rewrites):
             yield Task.SOLVE
         yield from _of_updates(stage)

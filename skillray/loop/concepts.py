@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skillray.curriculum.sws import VERDICTS
 from skillray.grading.answers import Verdict, extract_answer
 from skillray.grading.pool import AnswerPool
 from skillray.loop.write import Desk, asked_of, draft, question_in, with_own_solution
@@ -25,8 +26,6 @@ from skillray.training.examples import NO_TOKENS, token_columns
 from skillray.types import Question
 
 Row = dict[str, Any]
-JUDGES = 2
-"""Verdicts on a question; the authors ask two models."""
 CRITERIA = (
     "It is one complete question: nothing that is needed to answer it is missing.",
     "It can be solved: its conditions do not contradict each other.",
@@ -64,12 +63,12 @@ def _judged(pairs: Sequence[tuple[Row, Question]], desk: Desk) -> list[str | Non
     requests = [
         Grade(asked=_wanted(order, desk), response=question.question, criteria=CRITERIA, sample=sample)
         for order, question in pairs
-        for sample in range(JUDGES)
+        for sample in range(VERDICTS)
     ]
     replies = desk.ask(Task.GRADE, requests) if requests else []
     if all(reply.outcome is Outcome.UNSUPPORTED for reply in replies):
         return [None] * len(pairs)
-    return [verdict_of(replies[place : place + JUDGES]) for place in range(0, len(replies), JUDGES)]
+    return [verdict_of(replies[place : place + VERDICTS]) for place in range(0, len(replies), VERDICTS)]
 
 
 def _request(order: Row, desk: Desk) -> WriteExercises:

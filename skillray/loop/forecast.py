@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,21 +9,16 @@ from typing import Any
 from skillray.config.model import DecomposedGraph, DomainData, RunConfig
 from skillray.config.students import StudentConfig
 from skillray.curriculum.answers import OwnAnswers, Rewrites, answers_of, asks_teacher
-from skillray.curriculum.base import Need
-from skillray.curriculum.draw import num_kept
-from skillray.curriculum.dynamics import SOLUTIONS
-from skillray.curriculum.sws import Sws
+from skillray.curriculum.base import DataSizes, Need
 from skillray.domains import DOMAINS
 from skillray.evaluation.benchmarks import BENCHMARKS
 from skillray.loop.asked import most_tokens
 from skillray.loop.chats import chat_notes
-from skillray.loop.concepts import JUDGES
 from skillray.loop.evaluation_sets import source_of
 from skillray.loop.needs import needs_of
 from skillray.loop.skill_graph import files_of, read_draft
 from skillray.loop.sources import num_rows
 from skillray.loop.teacher_check import PARTS, parts_used
-from skillray.loop.write import PER_CALL
 from skillray.teacher.tasks import Task
 
 ROLES = ("rollout", "teacher", "train", "embed")
@@ -232,23 +226,11 @@ def _written(config: RunConfig, calls: dict[Task, int]) -> int:
 
 def _study(config: RunConfig, student: StudentConfig, index: int, pool: int | None) -> Step:
     curriculum: Any = student.stage(index).curriculum
-    wanted: Any = getattr(curriculum, "num_examples", None)
-    rows = "one for each order" if wanted is None else f"at most {wanted} examples"
-    calls: dict[Task, int] = {}
-    if curriculum.type in ("stat-syn", "embed-syn"):
-        questions = math.ceil(wanted / curriculum.min_agreement)
-        orders = math.ceil(questions / getattr(curriculum, "questions_per_order", 1))
-        calls = {Task.WRITE_QUESTIONS: orders, Task.SOLVE: questions * curriculum.solutions}
-    elif isinstance(curriculum, Sws):
-        solved = {Task.SOLVE: wanted * (curriculum.solutions - 1)}
-        calls = {Task.WRITE_EXERCISES: wanted, Task.GRADE: wanted * JUDGES, **solved}
-    elif curriculum.type == "augment":
-        calls = {Task.SOLVE: min([wanted, *([] if pool is None else [pool * curriculum.rewrites])])}
-    elif curriculum.type in ("textbooks", "exercises"):
-        rows, calls = _by_skill(config, curriculum)
+    made = curriculum.forecast(_data_sizes(config, pool))
+    calls = dict(made.calls)
     if (rewrites := _rewrites(curriculum, pool)) is not None:
         calls[Task.SOLVE] = calls.get(Task.SOLVE, 0) + rewrites
-    step = Step(student=student.name, round=index, verb="study", rows=rows, role="teacher")
+    step = Step(student=student.name, round=index, verb="study", rows=made.text, role="teacher")
     if asks_teacher(curriculum) and not calls:
         return _uncounted(config, step)
     return replace(step, teacher_calls=sum(calls.values()), tokens=_written(config, calls))
@@ -272,9 +254,9 @@ def _sampling(config: RunConfig, student: StudentConfig, index: int, pool: int |
         Step(student=student.name, round=index, verb="sample", rows="?", role="rollout"),
         answers_of(curriculum),
     )
-    if isinstance(curriculum, Sws):
-        count = curriculum.num_examples * curriculum.samples
-        rows = f"{curriculum.samples} answers to each new question, {count} at least"
+    if (reach := curriculum.reach()) is not None:
+        count = curriculum.num_examples * reach.samples
+        rows = f"{reach.samples} answers to each new question, {count} at least"
         return [
             replace(step, rows=rows, tokens=None)
         ]  # how many are written until enough are within reach, nobody knows
@@ -295,9 +277,9 @@ def _same(config: RunConfig, student: StudentConfig, step: Step) -> tuple[Any, .
     for all that start from the same weights with the same examples.
     """
     stages = [student.stage(index) for index in range(step.round + 1)]
-    curriculum: Any = stages[-1].curriculum
-    if step.verb == "study" and curriculum.type in ("textbooks", "exercises"):
-        return curriculum.type, curriculum.per_skill, getattr(curriculum, "solutions", 0)
+    curriculum = stages[-1].curriculum
+    if step.verb == "study" and (shared := curriculum.shared_study()) is not None:
+        return shared
     if step.verb == "sample" and step.round == 0:
         return "sample", student.model, student.recorded, curriculum
     if step.verb == "probe" and stages[-1].dynamics is not None:
@@ -318,18 +300,8 @@ def _once(step: Step, same: tuple[Any, ...] | None, known: list[tuple[tuple[Any,
     return replace(step, rows=f"{step.rows}, those of {first.student}, round {first.round}", teacher_calls=0, tokens=0)
 
 
-def _by_skill(config: RunConfig, curriculum: Any) -> tuple[str, dict[Task, int]]:
-    """Rows and calls of what is written for every skill."""
-    what, each = "passages" if curriculum.type == "textbooks" else "exercises", curriculum.per_skill
-    if (skills := _num_skills(config)) is None:
-        return f"{each} {what} a skill", {}
-    most = "at most" if isinstance(config.graph, DecomposedGraph) else "about"
-    count = each * skills
-    rows = f"{most} {count:,} {what}"
-    if what == "passages":
-        return rows, {Task.WRITE_TEXTBOOK: count}
-    solved = {Task.SOLVE: count * (curriculum.solutions - 1)}
-    return rows, {Task.WRITE_EXERCISES: math.ceil(each / PER_CALL) * skills, Task.LABEL_SKILLS: count, **solved}
+def _data_sizes(config: RunConfig, pool: int | None) -> DataSizes:
+    return DataSizes(pool=pool, skills=_num_skills(config), skills_at_most=isinstance(config.graph, DecomposedGraph))
 
 
 def _num_skills(config: RunConfig) -> int | None:
@@ -345,25 +317,13 @@ def _num_skills(config: RunConfig) -> int | None:
     return read if drafts else None
 
 
-def _num_examples(config: RunConfig, curriculum: Any) -> int | None:
-    """What a round begins with, at most."""
-    if curriculum.type not in ("textbooks", "exercises"):
-        wanted: int | None = getattr(curriculum, "num_examples", None)
-        return wanted
-    skills = _num_skills(config)
-    if skills is None:
-        return None
-    written: int = skills * curriculum.per_skill
-    return written + num_kept(written, getattr(curriculum, "replay", 0.0))
-
-
 def _editing(config: RunConfig, student: StudentConfig, index: int) -> list[Step]:
     """The probe fit and the updates of a stage whose examples are edited, for as many examples as it begins with."""
     curriculum: Any = student.stage(index).curriculum
     dynamics, training = student.stage(index).dynamics, student.training(index, config.training)
     if dynamics is None:
         return []
-    examples, steps = _num_examples(config, curriculum), list[Step]()
+    examples, steps = curriculum.forecast(_data_sizes(config, None)).examples, list[Step]()
     if dynamics.baseline is not None:
         fit = dynamics.baseline
         most = None if examples is None else fit.epochs * examples * training.max_length
@@ -376,7 +336,7 @@ def _editing(config: RunConfig, student: StudentConfig, index: int) -> list[Step
     if writing and examples is None:
         return [*steps, _uncounted(config, step)]
     new = writing * int(dynamics.cap * (examples or 0))
-    calls = {Task.WRITE_QUESTIONS: new, Task.SOLVE: new * getattr(curriculum, "solutions", SOLUTIONS)}
+    calls = {Task.WRITE_QUESTIONS: new, Task.SOLVE: new * curriculum.agreement().solutions}
     return [*steps, replace(step, teacher_calls=sum(calls.values()), tokens=_written(config, calls))]
 
 
@@ -385,7 +345,7 @@ def _training(config: RunConfig, student: StudentConfig, index: int) -> Step:
     amount = f"{settings.max_tokens} tokens" if settings.max_tokens else f"{settings.epochs} epochs"
     method = ("QLoRA" if settings.lora.quantize else "LoRA") if settings.lora else "full"
     rows = f"{amount}, {method}, ZeRO {settings.zero_stage}, {settings.dtype}, {settings.num_workers} worker(s)"
-    examples = _num_examples(config, student.stage(index).curriculum)
+    examples = student.stage(index).curriculum.forecast(_data_sizes(config, None)).examples
     most = None if examples is None else settings.epochs * examples * settings.max_length
     tokens = settings.max_tokens or most
     return Step(student=student.name, round=index, verb="fine_tune", rows=rows, role="train", tokens=tokens)

@@ -8,14 +8,14 @@ name rows. What would have to be downloaded is left to the run.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
 import pyarrow.compute as pc
 
 from skillray.config.model import DecomposedGraph, DomainData, QuestionSource, RunConfig, TableData
-from skillray.curriculum import Hard, Mixture
+from skillray.curriculum.base import PoolFacts
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError, DataError, MissingExtraError
 from skillray.grading.prm import BAD, GOOD, ChatPrm, TagPrm, TokenPrm, encode
@@ -38,7 +38,6 @@ from skillray.loop.skill_graph import (
 from skillray.loop.sources import check_source, num_rows
 from skillray.skills.graph import SkillGraph
 from skillray.skills.graph_json import graph_from_json
-from skillray.skills.names import key
 from skillray.store.files import exists, is_url, read_json
 from skillray.store.layout import RunFolder
 from skillray.teacher.prompting import Prompts
@@ -214,8 +213,7 @@ def _check_domain(config: RunConfig, data: DomainData) -> None:
             raise ConfigError(
                 f"data.{split}_per_skill: {data.domain} has at most {most} different questions a skill; got {count}"
             )
-    _check_levels(config, domain.max_level)
-    _check_mixtures(config, domain.graph.skills, [])
+    _check_curricula(config, PoolFacts(highest_level=domain.max_level, skills=domain.graph.skills, subjects=()))
 
 
 def _check_tables(config: RunConfig, data: TableData) -> None:
@@ -232,7 +230,7 @@ def _check_tables(config: RunConfig, data: TableData) -> None:
     with _naming("data"):
         splits, graph = from_tables(data, seed=config.seed)
     refuse_long_prompts(config, [text for part in ("profile", "held_out") for text in splits[part]["question"]])
-    _check_levels(config, pc.max(splits["pool"]["level"]).as_py())
+    highest_level = pc.max(splits["pool"]["level"]).as_py()
     by_split = {split: set(pc.unique(table["subject"]).to_pylist()) - {None, ""} for split, table in splits.items()}
     subjects = sorted(by_split["pool"]) if len(set().union(*by_split.values())) > 1 else []
     made = config.graph is not None and (isinstance(config.graph, DecomposedGraph) or config.embedding is not None)
@@ -240,7 +238,8 @@ def _check_tables(config: RunConfig, data: TableData) -> None:
     if config.graph is not None and not names_are_open:
         splits, graph, _ = join(make_graph(config, graph.skills, None, None)[0], splits, graph)
     skills = pc.unique(pc.list_flatten(splits["pool"]["skills"])).to_pylist()
-    _check_mixtures(config, None if names_are_open else sorted(skills), subjects)
+    settled = None if names_are_open else sorted(skills)
+    _check_curricula(config, PoolFacts(highest_level=highest_level, skills=settled, subjects=subjects))
     if config.rollout.recorded is not None:
         with _naming("rollout.recorded"):
             recorded_rollouts(config.rollout.recorded.path, _recorded_names(config), splits)
@@ -251,39 +250,22 @@ def _rows(field: str, source: QuestionSource) -> int | None:
         return num_rows(source)
 
 
-def _check_levels(config: RunConfig, highest: int | None) -> None:
-    for place, student in enumerate(config.students):
-        for name, curriculum in student.named_curricula():
-            if not isinstance(curriculum, Hard) or curriculum.min_level <= (highest or 0):
-                continue
-            found = f"the highest is {highest}" if highest else "it has no levels"
-            raise ConfigError(
-                f"students.{place}.{name}.min_level: the pool has no question of level {curriculum.min_level} or "
-                f"more ({found}); lower it"
-            )
-
-
 def _check_made(config: RunConfig, graph: SkillGraph) -> None:
     """What a student that is added asks of the questions, as far as the run's graph tells: no rows are read for it."""
-    if isinstance(config.data, DomainData):
-        _check_levels(config, DOMAINS[config.data.domain].max_level)
-    _check_mixtures(config, graph.skills, sorted(set(graph.subjects.values())))
+    pool = PoolFacts(
+        highest_level=DOMAINS[config.data.domain].max_level if isinstance(config.data, DomainData) else None,
+        skills=graph.skills,
+        subjects=sorted(set(graph.subjects.values())),
+    )
+    _check_curricula(config, pool)
 
 
-def _check_mixtures(config: RunConfig, skills: Sequence[str] | None, subjects: Sequence[str]) -> None:
-    """Every skill and subject that a part names must be one that the pool has; None: its skills are not known yet."""
+def _check_curricula(config: RunConfig, pool: PoolFacts) -> None:
+    """Every curriculum says itself what the pool does not have for it."""
     for place, student in enumerate(config.students):
         for where, curriculum in student.named_curricula():
-            for index, part in enumerate(curriculum.parts if isinstance(curriculum, Mixture) else ()):
-                named = [("skill", skill, skills) for skill in part.skills if skills is not None]
-                named += [] if part.subject is None else [("subject", part.subject, subjects)]
-                for kind, name, known in named:
-                    if key(name) not in map(key, known):
-                        shown = ", ".join(known[:20]) or "none"
-                        raise ConfigError(
-                            f"students.{place}.{where}.parts.{index}: the pool has no question of the {kind} {name!r}; "
-                            f"it has {shown}"
-                        )
+            for field, problem in curriculum.problems(pool):
+                raise ConfigError(f"students.{place}.{where}.{field}: {problem}")
 
 
 def _check_recorded(config: RunConfig) -> None:

@@ -19,6 +19,8 @@ from typing import Any
 import pyarrow as pa
 
 from skillray.config import RunConfig
+from skillray.curriculum.answers import answers_of
+from skillray.curriculum.base import Curriculum
 from skillray.diagnosis.corruption import corrupt
 from skillray.errors import TableError, UnbelievableTeacherError
 from skillray.evaluation.belief import Figure, chosen, figure, judgements, labels
@@ -73,12 +75,12 @@ class Known:
 def parts_used(config: RunConfig) -> list[str]:
     """The parts of whose task a run makes use, and where a language model does it."""
     tasks = tasks_of(config)
-    types = {stage.curriculum.type for student in config.students for stage in student.all_stages}
+    curricula = [curriculum for student in config.students for curriculum in student.curricula]
     used = {
         "judgement": Task.NAME_MISSING_SKILLS in tasks and config.diagnosis.judged_correct == "no_gap",
-        "labels": Task.LABEL_SKILLS in tasks and "exercises" in types,
+        "labels": any(Task.LABEL_SKILLS in curriculum.tasks for curriculum in curricula),
         "solutions": bool(tasks & {Task.WRITE_QUESTIONS, Task.WRITE_EXERCISES, Task.COMPOSE}),
-        "rewrites": any(_rewrites(stage.curriculum) for student in config.students for stage in student.all_stages),
+        "rewrites": any(map(_rewrites, curricula)),
         "new_questions": Task.WRITE_QUESTIONS in tasks,
     }
     return [part for part in PARTS if used[part]]
@@ -245,6 +247,6 @@ def _questions(rows: Sequence[Row], count: int) -> list[Question]:
     return [question_of(by_id[one]) for one in chosen(by_id, count)]
 
 
-def _rewrites(curriculum: Any) -> bool:
+def _rewrites(curriculum: Curriculum) -> bool:
     """Whether what is studied are solutions in the teacher's words."""
-    return curriculum.type == "augment" or getattr(getattr(curriculum, "answers", None), "source", "") == "rewrites"
+    return curriculum.tasks == {Task.SOLVE} or answers_of(curriculum).source == "rewrites"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skillray.curriculum.base import OrderKind
+from skillray.curriculum.exercises import EXERCISES_PER_CALL
 from skillray.errors import StageError
 from skillray.grading.answers import extract_answer
 from skillray.grading.texts import same_question
@@ -37,8 +38,6 @@ from skillray.teacher.tasks import (
 from skillray.types import Id, Question, content_id
 
 Row = dict[str, Any]
-PER_CALL = 5
-"""Exercises that one call is to write."""
 MAX_CHOICES = 40
 """Skills that the teacher is shown when it is asked which of them an exercise needs."""
 MAX_MEMBERS = 40
@@ -252,7 +251,8 @@ def _about(skill: str, graph: SkillGraph) -> str:
 
 def _exercise_calls(order: Row, desk: Desk) -> list[WriteExercises]:
     skill, graph = order["skill"], desk.graph
-    counts = [min(PER_CALL, order["count"] - start) for start in range(0, order["count"], PER_CALL)]
+    starts = range(0, order["count"], EXERCISES_PER_CALL)
+    counts = [min(EXERCISES_PER_CALL, order["count"] - start) for start in starts]
     return [
         WriteExercises(
             skill=skill,

@@ -12,9 +12,6 @@ import pyarrow as pa
 from skillray.chat.prompt import StudentPrompt
 from skillray.curriculum.answers import answers_of
 from skillray.curriculum.base import NEW, WRITTEN, OrderKind, Plan
-from skillray.curriculum.dynamics import MIN_AGREEMENT, SOLUTIONS
-from skillray.curriculum.sws import Sws
-from skillray.curriculum.textbooks import Textbooks
 from skillray.loop.by_loss import PassageLosses, units_by_loss, with_units
 from skillray.loop.fulfil import Fulfil
 from skillray.loop.merge import merge
@@ -60,7 +57,7 @@ class Drafting:
         wanted = asking = sum(order.kind in WRITTEN for order in plan.orders)
         drafts: list[Table] = []
         waves, sent, before = 0, 0, 0.0
-        is_open = bool(wanted) and isinstance(self.runner.stage.curriculum, Sws)
+        is_open = bool(wanted) and self.runner.stage.curriculum.reach() is not None
         while True:
             if wanted:
                 drafts.append(self._written(waves, wanted))
@@ -78,7 +75,7 @@ class Drafting:
         """Drafts that no wave of orders brings, and what is counted of the answers that they need."""
         run, orders = self.runner.run, self._segment.table("orders").folder
         found, counted = [], dict[str, float]()
-        is_general = isinstance(self.runner.stage.curriculum, Textbooks) and self.runner.config.data.replay is not None
+        is_general = self.runner.stage.curriculum.replays_texts and self.runner.config.data.replay is not None
         if OrderKind.SELECT in kinds or (OrderKind.KEEP in kinds and not is_general):
             source, counted = answers_for(self.runner, self._segment)
             model, answers = self.runner.student.model, answers_of(self.runner.stage.curriculum)
@@ -98,8 +95,8 @@ class Drafting:
             model=self.runner.student.model,
             teacher=self.runner.teacher(),
             graph=graph_from_json(read_json(run.graph)),
-            solutions=getattr(curriculum, "solutions", SOLUTIONS),
-            min_agreement=getattr(curriculum, "min_agreement", MIN_AGREEMENT),
+            solutions=curriculum.agreement().solutions,
+            min_agreement=curriculum.agreement().at_least,
             wave=self.index * MAX_WAVES + wave,
             topic=getattr(self.runner.config.graph, "topic", ""),
             previous=self._previous.folder if self.index else None,
@@ -111,16 +108,15 @@ class Drafting:
         if self.index:
             rows = max(rows, UPDATE_ORDERS)
         made = self._made(f"wave-{wave:02d}", stage, self._segment.table("orders"), wanted, rows)
-        if self.index or not isinstance(curriculum, Sws):
+        if self.index or (reach := curriculum.reach()) is None:
             return made
-        return within_reach(self.runner, curriculum, self._segment.folder(f"wave-{wave:02d}"))
+        return within_reach(self.runner, reach, self._segment.folder(f"wave-{wave:02d}"))
 
     def _ordered(self, parts: Iterator[pa.Table], written: list[Table]) -> Iterator[pa.Table]:
         """By loss, where the curriculum says so: known when the passages are there. A later segment carries them
         on in their places.
         """
-        curriculum = self.runner.stage.curriculum
-        if self.index or not isinstance(curriculum, Textbooks) or curriculum.order != "loss":
+        if self.index or not self.runner.stage.curriculum.sorts_by_loss():
             return parts
         losses = [self._segment.folder(f"losses-{wave:02d}").table("losses") for wave in range(len(written))]
         jobs = [Job(drafts, (table,)) for drafts, table in zip(written, losses, strict=True)]

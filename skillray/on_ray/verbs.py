@@ -257,7 +257,7 @@ class Runner:
     def _find_neighbours(self, segment: RoundFolder) -> None:
         limit = self.config.diagnosis.max_difficult
         chosen = choose_difficult(self.folder().table("graded"), limit, self.config.seed)
-        count: int = getattr(self.stage.curriculum, "neighbours", 0)
+        count = self.stage.curriculum.num_neighbours()
         split, placement = self.stage.profile_split, self.config.placement.grade
         find_neighbours(self.run, chosen, split, count, segment, placement, self.chain, self.fence)
 
