@@ -42,7 +42,8 @@ class Concepts:
         while len(chosen) < min(size, len(self.frequency)):
             rest = [concept for concept in self.frequency if concept not in chosen]
             scores = [sum(self.together.get((one, concept), 0) for one in chosen) for concept in rest]
-            weights = [math.exp((score - max(scores)) / SHARPNESS) for score in scores]
+            highest = max(scores)
+            weights = [math.exp((score - highest) / SHARPNESS) for score in scores]
             chosen += rng.choices(rest, weights=weights)
         return tuple(chosen)
 
@@ -50,7 +51,10 @@ class Concepts:
         """Sets of concepts, none twice in whatever order; once there is no other one, all of them once more."""
         drawn: set[frozenset[str]] = set()
         repeats = 0
+        possible = math.comb(len(self.frequency), min(size, len(self.frequency)))
         while True:
+            if len(drawn) == possible:
+                drawn.clear()  # without this, every cycle would end with MAX_REPEATS draws that bring nothing
             concepts = self.draw(size, rng)
             if frozenset(concepts) in drawn and repeats < MAX_REPEATS:
                 repeats += 1
