@@ -12,9 +12,10 @@ from skillray.errors import ConfigError, TableError
 from skillray.loop.inputs import refuse_changed_inputs
 from skillray.loop.preflight import preflight
 from skillray.store.fence import Fence
-from skillray.store.files import exists, is_url, names_in, read_json
+from skillray.store.files import exists, is_url, names_in
 from skillray.store.layout import RunFolder
 from skillray.store.lock import writing
+from skillray.store.records import Status, read_record
 
 
 def run_config(config: RunConfig, run_dir: str | None) -> int:
@@ -83,7 +84,7 @@ def _nothing_to_do(run: RunFolder, config: RunConfig) -> bool:
     names, rounds = {student.name for student in before.students}, before.rounds
     same = names == {student.name for student in config.students} and rounds == config.rounds
     try:
-        return same and read_json(run.status)["state"] == "done" and exists(run.summary) and exists(run.report)
+        return same and read_record(run.status, Status).state == "done" and exists(run.summary) and exists(run.report)
     except TableError:
         return False  # killed before it could say anything
 
@@ -104,7 +105,7 @@ def _finish(run: RunFolder) -> int:
     if exists(run.summary):
         print(tables(run))
         print(f"report: {run.report}")
-    for name, student in read_json(run.status)["students"].items():
-        if student["state"] == "failed":
-            print(f"student {name} failed: {student['error']} (more in {run.file('logs')})")
+    for name, student in read_record(run.status, Status).students.items():
+        if student.state == "failed":
+            print(f"student {name} failed: {student.error} (more in {run.file('logs')})")
     return 0

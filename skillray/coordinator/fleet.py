@@ -9,73 +9,74 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar, cast
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from skillray.config.students import StudentConfig
 from skillray.errors import DeadlineError, SkillrayError, UnbelievableTeacherError
 from skillray.loop.rounds import Verbs, run_student
 from skillray.store.fence import Fence
-from skillray.store.files import exists, read_json
+from skillray.store.files import exists
+from skillray.store.records import Progress, Status, read_record
 
 T = TypeVar("T")
 Describe = Callable[[BaseException], str]
 """An error as one line; the traceback goes to a file."""
 
 
-class Status:
-    """status.json: mutable progress, written whole after each change. Its memory is a cache of the file."""
+class StatusFile:
+    """status.json: mutable progress, written whole after each change. Its memory is a cache of the file.
+
+    A new driver takes over what an earlier one noted, but for how the run ended and what ran then.
+
+    Raises:
+        TableError: the file is damaged, or another version wrote it.
+    """
 
     def __init__(self, path: str, run: str, fence: Fence) -> None:
         self.path = path
         self.fence = fence
-        known: dict[str, Any] = read_json(path) if exists(path) else {}
-        self.value: dict[str, Any] = {
-            "run": run,
-            "epoch": fence.epoch,
-            "state": "running",
-            "students": known.get("students", {}),
-            "seconds": known.get("seconds", {}),
-            "usage": known.get("usage", {}),
-            "notes": known.get("notes", []),
-            "versions": known.get("versions", {}),
-            "attempts": known.get("attempts", {}),
-            "training": known.get("training", {}),
-            "teacher_check": known.get("teacher_check", {}),
-            "jobs": known.get("jobs", []),
-            "running": [],
-        }
+        noted = read_record(path, Status) if exists(path) else Status(started_at=_now())
+        fresh = {"run": run, "epoch": fence.epoch, "state": "running", "error": None, "running": ()}
+        self.record = noted.model_copy(update=fresh)
 
     @property
     def attempts(self) -> dict[str, int]:
-        """Place -> how often its actor was started."""
-        return cast(dict[str, int], self.value["attempts"])
+        return self.record.attempts
 
     @property
     def training(self) -> dict[str, int]:
-        """STUDENT/round-NNN -> number of the worker group that trains it."""
-        return cast(dict[str, int], self.value["training"])
+        return self.record.training
 
     @property
     def jobs(self) -> list[str]:
-        """NODE/JOB of every driver so far: on a cluster that is still there, something of an earlier one may be too."""
-        return cast(list[str], self.value["jobs"])
+        return self.record.jobs
 
-    def student(self, name: str, **fields: Any) -> None:
-        self.value["students"][name] = self.value["students"].get(name, {}) | fields
+    def note(self, **fields: Any) -> None:
+        """Change fields of the record and write it."""
+        self.record = self.record.model_copy(update=fields)
         self.save()
 
-    def took(self, what: str, seconds: float) -> None:
-        """Add to what a verb took; a verb that was killed and done again counts twice."""
-        before = self.value["seconds"].get(what, 0.0)
-        self.value["seconds"][what] = round(before + seconds, 3)
+    def student(self, name: str, **fields: Any) -> None:
+        """Change what is noted of one student, and write it."""
+        self.record.students[name] = self.record.students.get(name, Progress()).model_copy(update=fields)
+        self.save()
+
+    def add_seconds(self, step: str, seconds: float) -> None:
+        """Add to what a step took; a step that was killed and done again counts twice."""
+        self.record.seconds[step] = round(self.record.seconds.get(step, 0.0) + seconds, 3)
         self.save()
 
     def save(self) -> None:
-        self.fence.commit_json(self.path, self.value)
+        self.fence.commit_json(self.path, self.record.model_dump(mode="json"))
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 async def run_fleet(
-    students: Sequence[StudentConfig], rounds: int, on: Verbs, status: Status, describe: Describe
+    students: Sequence[StudentConfig], rounds: int, on: Verbs, status: StatusFile, describe: Describe
 ) -> bool:
     """Run every student to its end; True when none failed.
 

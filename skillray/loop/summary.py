@@ -28,8 +28,8 @@ from skillray.loop.evaluated import (
 from skillray.loop.health import study_notes, warnings_of
 from skillray.loop.merge import ids_of
 from skillray.loop.outcome import outcome_of
-from skillray.store.files import read_json
 from skillray.store.layout import RoundFolder, RunFolder
+from skillray.store.records import Progress, Status, read_record
 from skillray.store.tables import Table
 from skillray.teacher.tasks import Outcome
 
@@ -38,7 +38,7 @@ __all__ = ["SCORE_COLUMNS", "difficult_ids", "study_of", "summarise"]
 
 def summarise(run: RunFolder, config: RunConfig) -> dict[str, Any]:
     """Everything measured so far; rounds without scores are left out."""
-    status = read_json(run.status)
+    status = read_record(run.status, Status)
     students = {student.name: _student(run, config, student, status) for student in config.students}
     return {
         "order": [*students],
@@ -50,7 +50,7 @@ def summarise(run: RunFolder, config: RunConfig) -> dict[str, Any]:
     }
 
 
-def _student(run: RunFolder, config: RunConfig, student: StudentConfig, status: dict[str, Any]) -> dict[str, Any]:
+def _student(run: RunFolder, config: RunConfig, student: StudentConfig, status: Status) -> dict[str, Any]:
     base = run.base(student.name)
     hard = difficult_ids(base.table("scores")) if base.table("scores").complete() else pa.array([])
     rounds = [_round(config, base, -1, run.round(student.name, 0), hard)]
@@ -63,9 +63,9 @@ def _student(run: RunFolder, config: RunConfig, student: StudentConfig, status: 
     for entry in rounds:
         if entry is not None:
             name = "base" if entry["round"] < 0 else f"round-{entry['round']:03d}"
-            keys = (key for key in status["seconds"] if key.startswith(f"{prefix}{name}/"))
-            entry["seconds"] = {key.rsplit("/", 1)[1]: status["seconds"][key] for key in keys}
-    stop = status["students"].get(student.name, {}).get("stop_reason")
+            keys = (key for key in status.seconds if key.startswith(f"{prefix}{name}/"))
+            entry["seconds"] = {key.rsplit("/", 1)[1]: status.seconds[key] for key in keys}
+    stop = status.students.get(student.name, Progress()).stop_reason
     return {
         "method": student.method,
         "stages": [stage.label for stage in student.stages],

@@ -23,7 +23,7 @@ from typing import Any
 import ray
 
 from skillray.config import RunConfig, StudentConfig, load_config
-from skillray.coordinator.fleet import Status, one_line, run_fleet, within
+from skillray.coordinator.fleet import StatusFile, one_line, run_fleet, within
 from skillray.curriculum.answers import OwnAnswers, answers_of
 from skillray.loop.asked import is_asked
 from skillray.loop.health import warnings_of
@@ -39,6 +39,7 @@ from skillray.on_ray.training_group import Trainer
 from skillray.store.fence import Fence
 from skillray.store.files import remove_tree
 from skillray.store.layout import RunFolder
+from skillray.store.records import Running, TeacherFigure, TeacherUsage, Usage
 from skillray.teacher.identity import identify
 from skillray.teacher.settings import TaskTeacher
 from skillray.teacher.spending import combined, report, summed
@@ -60,25 +61,23 @@ class Coordinator:
     def __init__(self, fence: Fence) -> None:
         self._run = RunFolder(fence.run)
         self._config = load_config(self._run.config)
-        self._status = Status(self._run.status, self._config.name, fence)
+        self._status = StatusFile(self._run.status, self._config.name, fence)
         self._verbs = RayVerbs(self._run, self._config, self._status)
 
     async def run(self) -> bool:
         """Everything, to the report; True when no student failed."""
         status = self._status
-        status.value |= {"versions": _versions(), "notes": notes_of(self._config)}
-        status.save()
+        status.note(versions=_versions(), notes=tuple(notes_of(self._config)))
         try:
             await self._verbs.start()
             good = await run_fleet(self._config.students, self._config.rounds, self._verbs, status, describe)
             await self._verbs.summarise(good)
         except Exception as error:  # nothing of the run could start: say so in the file too
-            status.value |= {"state": "failed", "error": describe(error)}
+            status.note(state="failed", error=describe(error))
             raise
         finally:
             await self._verbs.stop()
-            status.value["running"] = []
-            status.save()
+            status.note(running=())
         return good
 
     async def progress(self) -> list[dict[str, Any]]:
@@ -87,14 +86,14 @@ class Coordinator:
 
     async def warnings(self) -> list[str]:
         """One line each, of all students, as far as they are known."""
-        students = self._status.value["students"].items()
-        return [f"WARNING {name}, {text}" for name, student in students for text in student.get("warnings", ())]
+        students = self._status.record.students.items()
+        return [f"WARNING {name}, {text}" for name, student in students for text in student.warnings]
 
 
 class RayVerbs:
     """The verbs, each in a runner of its own."""
 
-    def __init__(self, run: RunFolder, config: RunConfig, status: Status) -> None:
+    def __init__(self, run: RunFolder, config: RunConfig, status: StatusFile) -> None:
         self._run, self._config, self._status = run, config, status
         self._fence = status.fence
         self._namespace = namespace_of(config.name, self._fence)
@@ -160,7 +159,9 @@ class RayVerbs:
 
     async def _warn(self, student: StudentConfig) -> None:
         """A profile that means nothing is told before anything is trained on it."""
-        self._status.student(student.name, warnings=await asyncio.to_thread(warnings_of, self._run, student.name))
+        self._status.student(
+            student.name, warnings=tuple(await asyncio.to_thread(warnings_of, self._run, student.name))
+        )
 
     async def study(self, student: StudentConfig, round_index: int) -> Stop | None:
         if not is_studied(self._run.round(student.name, round_index), student.stage(round_index)):
@@ -244,8 +245,7 @@ class RayVerbs:
     async def summarise(self, good: bool) -> None:
         """The report says how the run ended, so the status does first; a rerun asks for the report as well."""
         await self._save_usage()
-        self._status.value["state"] = "done" if good else "failed"
-        self._status.save()
+        self._status.note(state="done" if good else "failed")
         await self._runner(Verb.SUMMARISE, self._config.students[:1], 0)
 
     async def progress(self) -> list[dict[str, Any]]:
@@ -258,11 +258,9 @@ class RayVerbs:
         running = await asyncio.gather(*(one(name, *entry) for name, entry in list(self._running.items())))
         if time.monotonic() - self._noted >= NOTED_EVERY_S:
             self._noted = time.monotonic()
-            self._status.value["running"] = [
-                {key: value for key, value in entry.items() if key != "name"} | {"place": entry["name"]}
-                for entry in running
-            ]
-            self._status.save()
+            self._status.note(
+                running=tuple(Running.model_validate(entry | {"place": entry["name"]}) for entry in running)
+            )
         return running
 
     @contextlib.contextmanager
@@ -333,9 +331,10 @@ class RayVerbs:
             prices = (price.prompt, price.completion) if price else (0.0, 0.0)
             by_teacher[name] = report(summed(spent for spent, _ in usage), known, *prices)
             by_teacher[name]["model"] = identify(teacher).model
-        self._status.value["usage"] = {"teacher": combined(by_teacher)}
-        self._status.value["teacher_check"] = await asyncio.to_thread(read_checks, self._run)
-        self._status.save()
+        total = Usage(teacher=TeacherUsage.model_validate(combined(by_teacher)))
+        checks = await asyncio.to_thread(read_checks, self._run)
+        figures = {name: TeacherFigure.model_validate(figure) for name, figure in checks.items()}
+        self._status.note(usage=total, teacher_check=figures)
 
     async def _runner(
         self, verb: Verb, students: tuple[StudentConfig, ...], round_index: int, place: str | None = None
@@ -364,12 +363,12 @@ class RayVerbs:
         """Seconds where a reader looks for them: shared work stands under each student that used it, as base."""
         for step, value in seconds.items():
             if verb in (Verb.PREPARE, Verb.SUMMARISE):
-                self._status.took(f"run/{step}", value)
+                self._status.add_seconds(f"run/{step}", value)
                 continue
             made = round_index - 1 if verb in (Verb.ANSWER, Verb.EVALUATE, Verb.DIAGNOSE) else round_index
             folder = f"round-{made:03d}" if made >= 0 else "base"
             for name in names:
-                self._status.took(f"{name}/{folder}/{step}", value)
+                self._status.add_seconds(f"{name}/{folder}/{step}", value)
 
 
 def describe(error: BaseException) -> str:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import ray
 
 from skillray.config import load_config
-from skillray.coordinator.fleet import Status, one_line
+from skillray.coordinator.fleet import StatusFile, one_line
 from skillray.errors import SkillrayError, StageError, StaleWriterError
 from skillray.loop.rounds import Verb
 from skillray.on_ray import counting
@@ -56,7 +56,7 @@ def teacher_of(run: str, fence: Fence) -> str:
 class Attempts:
     """Names of actors that carry an attempt number, counted on disk before the attempt."""
 
-    def __init__(self, run: str, namespace: str, status: Status) -> None:
+    def __init__(self, run: str, namespace: str, status: StatusFile) -> None:
         self._run, self._namespace, self._status = run, namespace, status
 
     def name(self, place: str) -> str:

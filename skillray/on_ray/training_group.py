@@ -17,7 +17,7 @@ from typing import Any
 import ray
 
 from skillray.config import RunConfig, StudentConfig, load_config
-from skillray.coordinator.fleet import Status
+from skillray.coordinator.fleet import StatusFile
 from skillray.errors import DeadlineError, SkillrayError, StageError
 from skillray.on_ray.runner import Attempts, died, hold_lease, log_to, replaced
 from skillray.on_ray.train_jobs import TrainPart, train_job
@@ -153,7 +153,9 @@ class _Group:
 class Trainer:
     """The coordinator's side: at most `placement.train.max_workers` groups, and students dealt to them."""
 
-    def __init__(self, run: RunFolder, config: RunConfig, status: Status, namespace: str, attempts: Attempts) -> None:
+    def __init__(
+        self, run: RunFolder, config: RunConfig, status: StatusFile, namespace: str, attempts: Attempts
+    ) -> None:
         self._run, self._config, self._status = run, config, status
         self._namespace, self._attempts = namespace, attempts
         self._groups: dict[int, _Group] = {}

@@ -8,9 +8,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from skillray.report.drawing import ACCURACY, INK, MUTED, RULE, WIDTH, data_uri, shade, style
-from skillray.report.inputs import Student
 from skillray.report.text import amount
 from skillray.skills.graph import SkillGraph
+from skillray.store.records import Student
 
 MAX_BARS = 30
 """Depths in one bar where there are more."""

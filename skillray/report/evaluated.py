@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from skillray.report.inputs import Change, Contrast, Estimate, Round, Student
 from skillray.report.text import NONE, after_name, percent, points
 from skillray.report.views import Cell, accuracy_cell
+from skillray.store.records import Change, Contrast, Estimate, Round, Student
 
 OWN_COLUMNS = ("held_out", "difficult")
 SELECTED = (

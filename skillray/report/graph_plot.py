@@ -14,10 +14,10 @@ from matplotlib.path import Path
 
 from skillray.report.depth_plot import depth_figure
 from skillray.report.drawing import ACCURACY, INK, MUTED, data_uri, ink_on, label, shade, style
-from skillray.report.inputs import Student
 from skillray.report.text import NONE, percent
 from skillray.report.views import by_subject, short
 from skillray.skills.graph import SkillGraph
+from skillray.store.records import Student
 
 MAX_GRAPHS = 6
 """Students drawn; the table by skill has all."""

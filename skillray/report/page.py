@@ -11,11 +11,12 @@ from skillray.report import evaluated, plots, text, views
 from skillray.report.data_map import MAX_MAPS, MAX_POINTS, map_figure
 from skillray.report.drawing import ACCURACY, ink_on, shade
 from skillray.report.graph_plot import MANY_SKILLS, MAX_GRAPHS, MAX_SKILLS, graph_figure
-from skillray.report.inputs import Inputs, Progress, read_inputs
+from skillray.report.inputs import Inputs, read_inputs
 from skillray.report.learnt import CATEGORIES, EDITS, read_learnt, size_rows
 from skillray.report.studied import Studied, read_studied
 from skillray.store.files import commit
 from skillray.store.layout import RunFolder
+from skillray.store.records import Progress
 
 MAX_TEXT = 1200
 """Characters shown of one question or response."""

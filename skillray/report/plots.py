@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from skillray.report.drawing import MUTED, PALETTE, ROUND_COLOURS, WIDTH, data_uri, label, shade, style
-from skillray.report.inputs import Round, Student
 from skillray.report.text import after_name
+from skillray.store.records import Round, Student
 
 MAX_STUDENTS = 40
 """Rows of a figure; the tables have every student."""

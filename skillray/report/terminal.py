@@ -20,11 +20,12 @@ from skillray.report.evaluated import (
     set_table,
     subject_rows,
 )
-from skillray.report.inputs import Estimate, Inputs, Profile, Student, read_inputs
+from skillray.report.inputs import Inputs, read_inputs
 from skillray.report.learnt import CATEGORIES, EDITS, read_learnt, size_rows
 from skillray.report.text import NONE, after_name, line, percent, points, visible
 from skillray.report.views import Cell, accuracy_cell, accuracy_table, arms, by_subject, short
 from skillray.store.layout import RunFolder
+from skillray.store.records import Estimate, Profile, Student
 
 WIDTH = 200
 """Columns at most; a table takes only what its text needs."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from skillray.report.inputs import Comparison, Estimate, Profile, Round, Student
 from skillray.report.studied import Studied
 from skillray.report.text import NONE, after_name, amount, percent, points
 from skillray.skills.graph import bare
+from skillray.store.records import Comparison, Estimate, Profile, Round, Student
 
 HEAT_STEPS = 20
 """Shades of the table by skill: one for every five percent."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from skillray.config import parse
-from skillray.coordinator.fleet import Status
+from skillray.coordinator.fleet import StatusFile
 from skillray.errors import DeadlineError
 from skillray.store.fence import UNFENCED
 from skillray.store.layout import RunFolder
@@ -59,7 +59,7 @@ def test_a_student_that_takes_too_long_costs_the_others_nothing_and_their_time_r
     run = RunFolder(str(tmp_path / "run"))
 
     async def all_of_them() -> tuple[list[Any], list[float]]:
-        status = Status(run.status, "turns", UNFENCED)
+        status = StatusFile(run.status, "turns", UNFENCED)
         namespace = f"turns-{tmp_path.name}"
         trainer = training_group.Trainer(run, config, status, namespace, Attempts("turns", namespace, status))
         start, began = time.monotonic(), [asyncio.Event() for _ in names]

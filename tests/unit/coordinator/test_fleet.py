@@ -7,12 +7,13 @@ import asyncio
 import pytest
 
 from skillray.config import parse
-from skillray.coordinator.fleet import Status, one_line, run_fleet, within
+from skillray.coordinator.fleet import StatusFile, one_line, run_fleet, within
 from skillray.curriculum import Uniform
-from skillray.errors import DataError, DeadlineError, UnbelievableTeacherError
+from skillray.errors import DataError, DeadlineError, TableError, UnbelievableTeacherError
 from skillray.loop.rounds import Stop, run_student
 from skillray.store.fence import UNFENCED
 from skillray.store.files import read_json
+from skillray.store.records import Running, Status, read_record
 
 CONFIG = parse({"name": "r", "students": [{"name": n, "curriculum": {"type": "stat-sel"}} for n in "abc"]}, "c")
 
@@ -70,7 +71,10 @@ def test_a_perfect_student_is_not_trained():
 
 
 def test_filters_that_remove_everything_stop_the_student_and_not_the_run(tmp_path):
-    on, status = Recorder(nothing_left="a", nothing_to_learn="b"), Status(str(tmp_path / "status.json"), "r", UNFENCED)
+    on, status = (
+        Recorder(nothing_left="a", nothing_to_learn="b"),
+        StatusFile(str(tmp_path / "status.json"), "r", UNFENCED),
+    )
     assert asyncio.run(run_fleet(CONFIG.students, 1, on, status, one_line))
     students = read_json(status.path)["students"]
     reasons = {name: (entry["state"], entry["stop_reason"]) for name, entry in students.items()}
@@ -83,7 +87,7 @@ def test_filters_that_remove_everything_stop_the_student_and_not_the_run(tmp_pat
 
 
 def test_a_student_fails_alone(tmp_path):
-    on, status = Recorder(breaks="b fine_tune"), Status(str(tmp_path / "status.json"), "r", UNFENCED)
+    on, status = Recorder(breaks="b fine_tune"), StatusFile(str(tmp_path / "status.json"), "r", UNFENCED)
     assert not asyncio.run(run_fleet(CONFIG.students, 1, on, status, one_line))
     students = read_json(status.path)["students"]
     assert {name: entry["state"] for name, entry in students.items()} == {"a": "done", "b": "failed", "c": "done"}
@@ -93,10 +97,10 @@ def test_a_student_fails_alone(tmp_path):
 
 def test_status_survives_its_writer(tmp_path):
     path = str(tmp_path / "status.json")
-    first = Status(path, "r", UNFENCED)
-    first.took("a/round-000/answer", 2.0)
-    second = Status(path, "r", UNFENCED)
-    second.took("a/round-000/answer", 1.5)
+    first = StatusFile(path, "r", UNFENCED)
+    first.add_seconds("a/round-000/answer", 2.0)
+    second = StatusFile(path, "r", UNFENCED)
+    second.add_seconds("a/round-000/answer", 1.5)
     assert read_json(path)["seconds"] == {"a/round-000/answer": 3.5}
 
 
@@ -128,8 +132,27 @@ def test_a_deadline_that_was_missed_inside_keeps_its_own_words():
 
 def test_a_teacher_that_is_not_believed_ends_the_run_and_the_other_students(tmp_path):
     on = Recorder(breaks="b diagnose", error=UnbelievableTeacherError("it judges 0 of 20 wrong"))
-    status = Status(str(tmp_path / "status.json"), "r", UNFENCED)
+    status = StatusFile(str(tmp_path / "status.json"), "r", UNFENCED)
     with pytest.raises(UnbelievableTeacherError, match="it judges 0 of 20 wrong"):
         asyncio.run(run_fleet(CONFIG.students, 50, on, status, one_line))
     assert "it judges 0 of 20 wrong" in read_json(status.path)["students"]["b"]["error"]
     assert "a answer 49" not in on.asked  # of fifty rounds
+
+
+def test_a_later_driver_reads_what_an_earlier_one_wrote_and_the_report_reads_the_same(tmp_path):
+    path = str(tmp_path / "status.json")
+    first = StatusFile(path, "r", UNFENCED)
+    first.student("a", state="failed", error="no space", warnings=("flat profile",))
+    first.note(state="failed", error="gone", running=(Running(place="a/x", seconds=1.0, done=1, total=2, unit="rows"),))
+    second = StatusFile(path, "r", UNFENCED)
+    second.save()
+    status = read_record(path, Status)
+    assert status.students["a"].warnings == ("flat profile",) and status.students["a"].error == "no space"
+    assert (status.state, status.error, status.running) == ("running", None, ())
+    assert status.started_at == first.record.started_at != ""
+
+
+def test_a_status_of_another_version_is_refused_with_its_field(tmp_path):
+    (tmp_path / "status.json").write_text('{"students": {"a": {"round": "first"}}}')
+    with pytest.raises(TableError, match=r"status.json: students.a.round: .*not written by this version"):
+        StatusFile(str(tmp_path / "status.json"), "r", UNFENCED)

@@ -13,7 +13,6 @@ from skillray.report import profile_json, profile_table, tables
 from skillray.report.depth_plot import MAX_BARS, bars
 from skillray.report.drawing import ACCURACY, ink_on, shade
 from skillray.report.graph_plot import grid, layered
-from skillray.report.inputs import Comparison, Student
 from skillray.report.plots import folded, thinned
 from skillray.report.studied import Studied, read_studied
 from skillray.report.text import amount, cut, duration, line, percent, points, visible
@@ -22,6 +21,7 @@ from skillray.skills.graph import SkillGraph
 from skillray.store.fence import UNFENCED
 from skillray.store.files import commit_json, read_json
 from skillray.store.layout import RunFolder
+from skillray.store.records import Comparison, Student
 from tests.unit.report.make_run import example, make_run, order, write_learning
 
 
