@@ -29,18 +29,18 @@ from skillray.loop.health import study_notes, warnings_of
 from skillray.loop.merge import ids_of
 from skillray.loop.outcome import outcome_of
 from skillray.store.layout import RoundFolder, RunFolder
-from skillray.store.records import Progress, Status, read_record
+from skillray.store.records import Progress, Status, Summary, read_record
 from skillray.store.tables import Table
 from skillray.teacher.tasks import Outcome
 
 __all__ = ["SCORE_COLUMNS", "difficult_ids", "study_of", "summarise"]
 
 
-def summarise(run: RunFolder, config: RunConfig) -> dict[str, Any]:
+def summarise(run: RunFolder, config: RunConfig) -> Summary:
     """Everything measured so far; rounds without scores are left out."""
     status = read_record(run.status, Status)
     students = {student.name: _student(run, config, student, status) for student in config.students}
-    return {
+    summary = {
         "order": [*students],
         "students": students,
         "comparisons": _comparisons(run, config, students),
@@ -48,6 +48,7 @@ def summarise(run: RunFolder, config: RunConfig) -> dict[str, Any]:
         "sets": [one.name for one in config.evaluation.sets],
         "seed": config.seed,
     }
+    return Summary.model_validate(summary)
 
 
 def _student(run: RunFolder, config: RunConfig, student: StudentConfig, status: Status) -> dict[str, Any]:

@@ -240,7 +240,7 @@ class Runner:
         from skillray.report import write_report  # brings the plots
 
         with self.timed("summarise"):
-            self.fence.commit_json(self.run.summary, summarise(self.run, self.config))
+            self.fence.commit_json(self.run.summary, summarise(self.run, self.config).model_dump(mode="json"))
             write_report(self.run)
 
     def _check_teacher(self, parts: Sequence[str], graded: Table | None) -> None:

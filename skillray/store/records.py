@@ -59,6 +59,8 @@ class Profile(Record):
     difficult: int = 0
     questions: int = 0
     judged_correct: int = 0
+    outcomes: dict[str, int] = {}
+    """How the teacher's replies came back -> difficult questions."""
     agreement: float | None = None
     """Of the teacher's samples on a question, on average; None where it was asked once."""
     overlap: float | None = None
@@ -86,8 +88,10 @@ class Change(Record):
     low: float
     high: float
     wins: int = 0
+    """Questions that are answered better after, or by the arm."""
     losses: int = 0
     p_value: float = 1.0
+    num_questions: int = 0
 
 
 class Contrast(Record):
@@ -113,11 +117,18 @@ class Round(Record):
     by_skill: dict[str, Known] = {}
     by_subject: dict[str, SubjectScore] = {}
     sets: dict[str, SetScore] = {}
+    difficult: float = 0.0
+    """Share of the held-out questions that the filter calls difficult."""
+    seconds: dict[str, float] = {}
+    """STEP -> seconds, over all attempts."""
     mean: float | None = None
     """Plain mean over held-out, difficult and every set; None where one is missing, or there is no set."""
     profile: Profile | None = None
     """Of the student after the round's training: the evidence of the round that follows."""
     tokens: int = 0
+    """Tokens of all sequences that were trained on."""
+    loss_tokens: int = 0
+    """Those of them that the loss is over."""
     steps: int = 0
     examples: int = 0
     probe_tokens: int = 0
@@ -162,26 +173,27 @@ class Student(Record):
         return tuple((r.round, r.profile) for r in self.rounds if r.profile)
 
 
-class Comparison(Record):
-    """Accuracy of `a` minus accuracy of `b`, a difference of shares with its 95% interval."""
+class Comparison(Change):
+    """Accuracy of `a` minus accuracy of `b` over all held-out questions."""
 
     a: str
     b: str
-    difference: float
-    low: float
-    high: float
     on_difficult: Change | None = None
     """Over the questions that were difficult for both before training."""
     on_rest: Change | None = None
 
 
 class Summary(Record):
+    """summary.json: what came out, by student and round, with intervals."""
+
     order: tuple[str, ...] = ()
     """Of the students in the config: a file's own is by name."""
     students: dict[str, Student] = {}
     comparisons: tuple[Comparison, ...] = ()
     contrasts: tuple[Contrast, ...] = ()
     sets: tuple[str, ...] = ()
+    """Names of the evaluation sets, in the order of the config."""
+    seed: int = 0
 
 
 class Progress(Record):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from skillray.report import tables, write_report
 from skillray.store.fence import UNFENCED
 from skillray.store.files import commit, commit_json
 from skillray.store.layout import RoundFolder, RunFolder
+from skillray.store.records import Summary
 from skillray.store.schemas import ANSWERS
 from skillray.types import content_id
 from tests.unit.loop.make_tables import graded_row, write_graded
@@ -65,7 +68,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
 
 
 def test_summary_by_hand(run: RunFolder) -> None:
-    found = summarise(run, config())
+    found = summarise(run, config()).model_dump(mode="json")
     base, last = found["students"]["arm"]["rounds"]
     assert (base["accuracy"]["mean"], base["on_difficult"]["mean"], base["on_rest"]["mean"]) == (0.5, 0.0, 1.0)
     assert (last["accuracy"]["mean"], last["on_difficult"]["mean"], last["on_rest"]["mean"]) == (0.9, 0.8, 1.0)
@@ -83,8 +86,24 @@ def test_summary_by_hand(run: RunFolder) -> None:
     assert pair["on_difficult"]["difference"] == pytest.approx(-0.5) and pair["on_rest"]["difference"] == 0.0
 
 
+def test_nothing_that_was_measured_is_left_out_of_the_record(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[dict[str, Any]] = []
+    validate = Summary.model_validate
+    monkeypatch.setattr(Summary, "model_validate", lambda value: (measured.append(value), validate(value))[1])
+    written = summarise(run, config()).model_dump(mode="json")
+    assert set(dict(paths(json.loads(json.dumps(measured[0]))))) <= set(dict(paths(written)))
+
+
+def paths(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(path, value) for everything below `value`."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in items:
+        yield f"{prefix}/{key}", below
+        yield from paths(below, f"{prefix}/{key}")
+
+
 def test_terminal_and_page_say_it(run: RunFolder) -> None:
-    commit_json(run.summary, summarise(run, config()))
+    commit_json(run.summary, summarise(run, config()).model_dump(mode="json"))
     text = tables(run)
     assert "16 / 0" in text and "0.0 → 80.0" in text and "x avg@1 (30)" in text and "arm is ahead" in text
     assert "only arm against arm means anything" in text and "By subject" in text

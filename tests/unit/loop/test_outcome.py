@@ -68,6 +68,6 @@ def test_the_summary_of_a_perfect_student_says_so(tmp_path):
     write_study(run.round("a", 0), [], orders=0, pairs=0)
     commit_json(run.status, {"students": {"a": {"stop_reason": "nothing_to_learn"}}, "seconds": {}})
     config = parse({"name": "r", "students": [{"name": "a", "curriculum": {"type": "stat-sel"}}]}, "c")
-    student = summarise(run, config)["students"]["a"]
+    student = summarise(run, config).model_dump(mode="json")["students"]["a"]
     assert student["outcome"].startswith("nothing to learn: none of the 30 profile questions was difficult for it")
     assert student["warnings"] == [] and [entry["round"] for entry in student["rounds"]] == [-1]
