@@ -1,4 +1,4 @@
-"""skillray run | plan | report | profile | evaluate | gate | graph | data | teacher | doctor.
+"""skillray run | plan | report | profile | show | evaluate | gate | graph | data | teacher | doctor.
 
 Exit codes: 0 done, 2 change something (a closed gate too), 1 anything else.
 
@@ -92,6 +92,19 @@ def profile(run_dir: Folder, as_json: AsJson = False) -> None:
 
     run_folder = _known(run_dir)
     print(json.dumps(profile_json(run_folder), indent=2) if as_json else profile_table(run_folder))
+
+
+@app.command()
+def show(
+    run_dir: Folder,
+    question: Annotated[str, typer.Argument(help="An id, its beginning, or a text that only one question holds")],
+    student: Annotated[str | None, typer.Option(help="One student; all by default")] = None,
+) -> None:
+    """One question's story: answers, steps, missing skills, what was written for it, and the answer afterwards."""
+    from skillray.report.story import story_of
+    from skillray.report.story_text import story_text
+
+    print(story_text(story_of(_known(run_dir), question, student)))
 
 
 @app.command()
