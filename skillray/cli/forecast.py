@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from skillray.config import RunConfig
 from skillray.errors import ConfigError
-from skillray.loop.forecast import ROLES, Forecast, forecast
+from skillray.loop.forecast import ROLES, Forecast
 
 
-def show_forecast(config: RunConfig, speeds: Mapping[str, float]) -> str:
-    found = forecast(config)
+def show_forecast(config: RunConfig, found: Forecast, speeds: Mapping[str, float]) -> str:
     lines = [f"run {config.name}: {len(config.students)} student(s), {config.rounds} round(s)", ""]
     lines += [f"{'student':<16}{'round':>6}  {'step':<10}{'teacher calls':>14}{'tokens <=':>16}  rows"]
     for step in found.steps:

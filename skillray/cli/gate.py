@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from skillray.cli.evaluate import FOLDER
 from skillray.config import load_config
 from skillray.errors import ConfigError
 from skillray.loop.evaluation_report import gate_of_run
+from skillray.loop.evaluation_request import FOLDER
 from skillray.store.files import exists
 from skillray.store.layout import RunFolder
 

@@ -7,7 +7,6 @@ import os
 from collections import Counter
 from typing import Any
 
-from skillray.cli.run import no_cluster
 from skillray.config import RunConfig
 from skillray.domains import DOMAINS
 from skillray.errors import ConfigError, DataError
@@ -80,7 +79,7 @@ def _made(config: RunConfig, replies: str) -> tuple[SkillGraph, list[str]]:
     check_graph(config)
     known = domain.skills_of() if domain else ()
     if config.graph.type == "decompose":
-        from skillray.on_ray.environment import prepare
+        from skillray.on_ray.environment import no_cluster, prepare
 
         prepare(config.cluster.address)
         # After prepare: ray's core reads the environment at import.

@@ -10,15 +10,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from skillray.errors import ConfigError, DataError, LockedError, MissingExtraError, SkillrayError, TableError
-
-if TYPE_CHECKING:
-    from skillray.store.layout import RunFolder
 
 Config = Annotated[str, typer.Argument(help="A YAML file, for example jobs/recipes/quickstart.yaml")]
 Sets = Annotated[list[str] | None, typer.Option("--set", help="FIELD=VALUE, for example training.learning_rate=1e-4")]
@@ -68,20 +65,22 @@ def plan(
 
     planned = load_config(config, set_ or [])
     from skillray.cli.forecast import show_forecast, speeds_of
-    from skillray.loop.preflight import preflight
 
     speeds = speeds_of(tokens_per_second or [])
-    preflight(planned)
-    print(show_forecast(planned, speeds))
+    from skillray import api
+
+    print(show_forecast(planned, api.plan(planned), speeds))
 
 
 @app.command()
 def report(run_dir: Folder) -> None:
     """Write RUN_DIR/report/index.html and print its tables."""
     from skillray.report import tables, write_report
+    from skillray.store.opening import begun_run
 
-    path = write_report(_known(run_dir))
-    print(tables(_known(run_dir)))
+    run_folder = begun_run(run_dir)
+    path = write_report(run_folder)
+    print(tables(run_folder))
     print(f"report: {path}")
 
 
@@ -89,8 +88,9 @@ def report(run_dir: Folder) -> None:
 def profile(run_dir: Folder, as_json: AsJson = False) -> None:
     """The Missing-Skill-Profile of every student and round."""
     from skillray.report import profile_json, profile_table
+    from skillray.store.opening import begun_run
 
-    run_folder = _known(run_dir)
+    run_folder = begun_run(run_dir)
     print(json.dumps(profile_json(run_folder), indent=2) if as_json else profile_table(run_folder))
 
 
@@ -103,8 +103,9 @@ def show(
     """One question's story: answers, steps, missing skills, what was written for it, and the answer afterwards."""
     from skillray.report.story import story_of
     from skillray.report.story_text import story_text
+    from skillray.store.opening import begun_run
 
-    print(story_text(story_of(_known(run_dir), question, student)))
+    print(story_text(story_of(begun_run(run_dir), question, student)))
 
 
 @app.command()
@@ -123,21 +124,24 @@ def evaluate(
 
     Of a run: its models before training, and what the last round of every student made.
     """
-    from skillray.cli.evaluate import Asked
-    from skillray.cli.evaluate import evaluate as work
-    from skillray.loop.outside import Outside
+    from skillray import api
+    from skillray.cli.evaluate import show_evaluation
+    from skillray.cli.progress import Display
 
-    named = tuple(task for task in tasks.split(",") if task)
-    asked = Asked(
-        target=model_or_run,
-        sets=sets,
-        out=out,
-        served=model,
-        config=config,
-        overrides=set_ or [],
-        outside=Outside(named, tasks_folder, tasks_limit) if named else None,
-    )
-    sys.exit(work(asked))
+    with Display() as display:
+        evaluated = api.evaluate(
+            model_or_run,
+            [name for name in sets.split(",") if name],
+            out=out,
+            model=model,
+            config=api.load(config) if config else None,
+            overrides=set_ or [],
+            tasks=[task for task in tasks.split(",") if task],
+            tasks_folder=tasks_folder,
+            tasks_limit=tasks_limit,
+            show=display.show,
+        )
+    show_evaluation(evaluated)
 
 
 @app.command()
@@ -148,8 +152,9 @@ def gate(
 ) -> None:
     """Exit code 0 when a student got better at its task and nowhere else worse than the margin, else 2."""
     from skillray.cli.gate import gate as work
+    from skillray.store.opening import begun_run
 
-    sys.exit(work(_known(run_dir), student, margin))
+    sys.exit(work(begun_run(run_dir), student, margin))
 
 
 @app.command()
@@ -230,18 +235,6 @@ def teacher_check(
     from skillray.cli.teacher import check_teacher_of
 
     sys.exit(check_teacher_of(asked, run_dir))
-
-
-def _known(run_dir: str) -> RunFolder:
-    from skillray.store.files import exists
-    from skillray.store.layout import RunFolder
-
-    folder = RunFolder(run_dir)
-    if not exists(folder.config):
-        raise DataError(f"{run_dir}: no run folder (it has no config.yaml); give the --run-dir of a run")
-    if not exists(folder.status):
-        raise DataError(f"{run_dir}: this run has not begun (it has no status.json); start it with skillray run")
-    return folder
 
 
 def main(words: Sequence[str] | None = None) -> None:

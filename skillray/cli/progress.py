@@ -40,8 +40,6 @@ class Display:
         self._progress = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=Console())
 
     def __enter__(self) -> Self:
-        if self._terminal:
-            self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -55,6 +53,7 @@ class Display:
             self._log(running)
 
     def _draw(self, running: list[dict[str, Any]]) -> None:
+        self._progress.start()  # at the first news, and once: what is refused before it stands alone on its line
         for name in set(self._bars) - {entry["name"] for entry in running}:
             self._progress.remove_task(self._bars.pop(name))
         for entry in running:

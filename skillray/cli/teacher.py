@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from skillray.cli.run import no_cluster, run_folder
+from skillray import api
 from skillray.config import RunConfig
 from skillray.errors import ConfigError
 from skillray.evaluation.belief import Figure
@@ -28,13 +28,13 @@ PARTS_OF = {"wrong_found": "judgement", "right_found": "judgement"}
 
 def check_teacher_of(config: RunConfig, run_dir: str | None) -> int:
     """Print the figures; 0 where every one that the run makes use of reaches its bound, 2 otherwise."""
-    run = run_folder(os.path.join("runs", config.name) if run_dir is None else run_dir)
+    run = api.folder_of(config, run_dir)
     preflight(config, run)
     known, graph, source = _known(config, run)
     if not is_url(run.path):
         os.makedirs(run.path, exist_ok=True)
     with writing(run.path, tell=lambda line: print(line, file=sys.stderr)) as fence:
-        from skillray.on_ray.environment import prepare
+        from skillray.on_ray.environment import no_cluster, prepare
 
         prepare(config.cluster.address)
         from skillray.on_ray.teacher_check import check_on_ray  # after prepare: ray reads the environment at import

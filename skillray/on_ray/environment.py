@@ -12,6 +12,8 @@ import tempfile
 import time
 from collections.abc import MutableMapping
 
+from skillray.errors import ConfigError
+
 PREFIX = "skillray-"
 """Of temporary folders; short: Ray puts sockets in them, and their paths have a limit."""
 OWNER = ".owner"
@@ -56,6 +58,10 @@ def prepare(address: str, environment: MutableMapping[str, str] = os.environ) ->
     environment["SKILLRAY_TEMP_DIR"] = folder
     environment["RAY_AUTH_MODE"] = "token"
     environment["RAY_AUTH_TOKEN_PATH"] = token
+
+
+def no_cluster(address: str) -> ConfigError:
+    return ConfigError(f"cluster.address {address!r}: no Ray cluster answers there; start one, or use 'local'")
 
 
 def _own_folder() -> str:

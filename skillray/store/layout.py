@@ -90,6 +90,11 @@ class RunFolder:
         return self.file("summary.json")
 
     @property
+    def evaluation(self) -> str:
+        """Of the folder that `skillray evaluate` writes: the figures of every model."""
+        return self.file("evaluation.json")
+
+    @property
     def report(self) -> str:
         return self.file("report", "index.html")
 

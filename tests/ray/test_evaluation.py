@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from skillray.cli.evaluate import Asked, config_of, models_of
 from skillray.cli.gate import gate
 from skillray.config import dump_config, parse
 from skillray.domains import DOMAINS
 from skillray.loop.evaluation_report import evaluation_of
+from skillray.loop.evaluation_request import EvaluationRequest, config_of, models_of
 from skillray.report import tables
 from skillray.store.files import read_json
 from skillray.store.layout import RunFolder
@@ -81,7 +81,7 @@ def test_models_of_a_run_are_evaluated_afterwards_and_the_gate_reads_them(run, t
 
     later = f"later={write_set(tmp_path / 'later.jsonl', 9, 1)}"
     columns = ["evaluation.sets.0.question_column=problem", "evaluation.sets.0.reference_column=final"]
-    asked = Asked(target=run.path, sets=later, out=None, served=None, config=None, overrides=columns, outside=None)
+    asked = EvaluationRequest(target=run.path, sets=[later], overrides=columns)
     config = config_of(asked)
     assert list(models_of(run)) == ["arm-before", "arm-after"]
     folder = RunFolder(f"{run.path}/evaluations")

@@ -38,7 +38,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
     def started(*_: object) -> None:
         raise AssertionError("Ray would have been started")
 
-    monkeypatch.setattr("skillray.cli.run._launch", started)
+    monkeypatch.setattr("skillray.api._launch", started)
     monkeypatch.chdir(tmp_path)
 
 

@@ -117,7 +117,7 @@ def _nothing_starts(monkeypatch, tmp_path) -> None:
     def started(*_: object) -> None:
         raise StartedError
 
-    monkeypatch.setattr("skillray.cli.run._launch", started)
+    monkeypatch.setattr("skillray.api._launch", started)
     monkeypatch.setattr("skillray.loop.preflight.find_spec", lambda name: True)  # vllm, where it is not installed
     monkeypatch.setitem(DOMAINS, "arithmeticx", DOMAINS["arithmetic"])  # so that there is another one
     monkeypatch.chdir(tmp_path)

@@ -202,7 +202,7 @@ def test_hours_need_a_stated_speed():
     from skillray.cli.forecast import show_forecast
 
     config = parse({"name": "r", "data": DATA, "students": STUDENTS, "training": {"max_tokens": 7200}}, "c")
-    shown = show_forecast(config, {"train": 4.0})
+    shown = show_forecast(config, forecast(config), {"train": 4.0})
     assert "train: at most 14,400 tokens; at 4 tokens/s at most 1.00 hours" in shown  # 2 * 7200 / 4 = 3600 s
     assert "for hours give --tokens-per-second rollout=N" in shown
 

@@ -39,7 +39,7 @@ def run(tmp_path, monkeypatch) -> RunFolder:
     def started(*_: object) -> bool:
         raise InterruptedError
 
-    monkeypatch.setattr("skillray.cli.run._launch", started)
+    monkeypatch.setattr("skillray.api._launch", started)
     monkeypatch.chdir(tmp_path)
     for name, rows in (("pool", POOL), ("probe", PROBE), ("recorded", ANSWERS), ("labels", LABELS)):
         write_rows(tmp_path / f"{name}.jsonl", rows)

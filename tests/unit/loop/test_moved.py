@@ -116,7 +116,7 @@ def test_an_absolute_path_is_a_setting_of_its_own(run, tmp_path, capsys, monkeyp
 
 
 def test_prompts_in_a_folder_with_brackets_are_looked_at(tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("skillray.cli.run._launch", lambda *_: True)
+    monkeypatch.setattr("skillray.api._launch", lambda *_: True)
     there = tmp_path / "run [v1]" / "prompts"
     there.mkdir(parents=True)
     monkeypatch.chdir(there.parent)
