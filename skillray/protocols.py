@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Protocol
@@ -18,42 +17,6 @@ class StepScorer(Protocol):
 
         All samples of a question come together, next to each other.
         """
-        ...
-
-
-class Domain(Protocol):
-    """A procedural world: exact questions, exact solutions, exact step checks."""
-
-    name: str
-
-    def generate(self, skill: str, level: int, rng: random.Random) -> Question:
-        """A question whose main skill is `skill`, at difficulty `level` (1 to 3)."""
-        ...
-
-    def check(self, question: Question, response: str) -> tuple[StepScore, ...]:
-        """Score every written step of `response` that can be checked, and last the final answer."""
-        ...
-
-    def unread(self, question: Question, response: str) -> int:
-        """Lines of `response` that work with figures and get no score of `check`, for it cannot read them."""
-        ...
-
-    def rewrite(self, question: Question, rng: random.Random) -> str | None:
-        """The reference solution of a question of this domain in another form, as exact; None for other questions."""
-        ...
-
-    def textbook(self, skill: str, rng: random.Random) -> str:
-        """A textbook passage on one of its skills, every line of it right."""
-        ...
-
-    def compose(self, questions: Sequence[Question], rng: random.Random) -> Question | None:
-        """One harder question made of these, with its exact solution; None where it cannot be made."""
-        ...
-
-    def skills_of(self) -> Sequence[str]: ...
-
-    def builds_on(self, skill: str) -> Sequence[str] | None:
-        """Direct prerequisites; of the domain's own name, the skills that no other builds on. None: no such skill."""
         ...
 
 

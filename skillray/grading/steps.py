@@ -10,6 +10,7 @@ from typing import Annotated, Literal, assert_never
 from pydantic import Field, PositiveInt
 
 from skillray.domains.arithmetic.annotations import check_annotations, unread_annotations
+from skillray.domains.base import Domain
 from skillray.errors import ConfigError
 from skillray.grading.answers import Verdict, extract_answer
 from skillray.grading.extract import read_answers
@@ -17,7 +18,7 @@ from skillray.grading.prm import ChatPrm, TagPrm, TokenPrm
 from skillray.grading.prm_model import Score, Scored
 from skillray.grading.splitting import StepSplit
 from skillray.grading.texts import split_words
-from skillray.protocols import Domain, StepScorer
+from skillray.protocols import StepScorer
 from skillray.types import Question, StepScore, Value
 
 Grade = Callable[[str, str], Verdict]

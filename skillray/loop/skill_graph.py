@@ -11,8 +11,9 @@ from skillray.config import RunConfig, parse_yaml
 from skillray.config.model import AnyGraph, DecomposedGraph, GraphFile
 from skillray.curriculum.base import Need
 from skillray.domains import DOMAINS
+from skillray.domains.base import Domain
 from skillray.errors import ConfigError, DataError, StorageError
-from skillray.protocols import Domain, OpenTeacher
+from skillray.protocols import OpenTeacher
 from skillray.skills.draft import Draft, Embed, Likeness, build_graph
 from skillray.skills.graph import SkillGraph, bare
 from skillray.skills.graph_json import draft_from_text

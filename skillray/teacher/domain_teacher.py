@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skillray.protocols import Domain
+from skillray.domains.base import Domain
 from skillray.teacher.tasks import (
     MAX_SKILLS,
     Compose,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import ClassVar
 
 from skillray.domains.arithmetic import equations, fractions, products, sums, words
 from skillray.domains.arithmetic.check import check, read
@@ -15,6 +16,7 @@ from skillray.domains.arithmetic.graph import GRAPH, skill_of_operation
 from skillray.domains.arithmetic.rewrite import rewrite
 from skillray.domains.arithmetic.split import is_held_out
 from skillray.domains.arithmetic.textbook import passage
+from skillray.domains.base import Domain
 from skillray.errors import DataError
 from skillray.skills.graph import SkillGraph
 from skillray.types import Question, StepScore, content_id
@@ -42,10 +44,10 @@ GENERATORS: dict[str, Generator] = {
 MAX_SKILLS = 5
 
 
-class ArithmeticDomain:
+class ArithmeticDomain(Domain):
     """Exact questions, exact solutions and exact step checks for 18 skills of arithmetic."""
 
-    name = "arithmetic"
+    name: ClassVar[str] = "arithmetic"
     graph: SkillGraph = GRAPH
     max_level = 3
     most_per_skill: Mapping[str, int] = MappingProxyType({"pool": 872, "profile": 100, "held_out": 182})
@@ -84,16 +86,6 @@ class ArithmeticDomain:
     def compose(self, questions: Sequence[Question], rng: random.Random) -> Question | None:
         """One harder question that needs the answers of all of these; None where there is no exact one."""
         return compose(questions, rng)
-
-    def skills_of(self) -> Sequence[str]:
-        return self.graph.skills
-
-    def builds_on(self, skill: str) -> Sequence[str] | None:
-        """Direct prerequisites; of the domain's own name, the skills that no other builds on. None: no such skill."""
-        if skill == self.name:
-            needed = {need for need, _ in self.graph.edges()}
-            return [one for one in self.graph.skills if one not in needed]
-        return self.graph.prerequisites.get(skill)
 
     def questions(self, split: str, per_skill: int, seed: int) -> list[Question]:
         """`per_skill` distinct questions of `split` (split.py) for each main skill."""
