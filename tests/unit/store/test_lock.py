@@ -112,7 +112,7 @@ def test_a_paused_writer_that_wakes_up_commits_nothing(run, writer, seed):
 
 
 def test_a_stale_fence_refuses_every_kind_of_commit(run, tmp_path):
-    from skillray.coordinator.fleet import Status
+    from skillray.coordinator.fleet import StatusFile
     from skillray.store.schemas import GAPS
     from skillray.store.tables import Table
     from skillray.teacher.reply_log import Entry, ReplyLog
@@ -130,7 +130,7 @@ def test_a_stale_fence_refuses_every_kind_of_commit(run, tmp_path):
         lambda: Table(f"{run}/a/gaps").seal([], fence=stale),
         lambda: Table(f"{run}/a/gaps").link(good, fence=stale),
         lambda: ReplyLog(f"{run}/teacher", stale).append([entry]),
-        lambda: Status(f"{run}/status.json", "r", stale).save(),
+        lambda: StatusFile(f"{run}/status.json", "r", stale).save(),
         lambda: stale.publish_folder(str(tmp_path / "draft"), f"{run}/checkpoint", {}),
         lambda: RunLock(run).beat(stale),
     ]
