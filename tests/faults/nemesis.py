@@ -138,7 +138,7 @@ class Command:
         """Where the watched student is; None before and between."""
         try:
             entry = read_json(self.run.status)["students"][self.watched]
-            return (entry["stage"], entry["round"])
+            return None if entry["stage"] is None else (entry["stage"], entry["round"])
         except Exception:  # not there yet
             return None
 
