@@ -118,8 +118,8 @@ class ObjectStorage:
             self._bucket.put(self._key(path), data)
 
     def create(self, path: str, data: bytes, before: Before = at_once) -> bool:
-        """See `Storage`. Bytes decide who was first: obstore repeats a put whose answer was lost, and the repeated put meets
-        the object that it wrote itself.
+        """See `Storage`. Bytes decide whether the put succeeded: where an answer was lost, the repeated put meets the
+        object that the first one wrote.
         """
         before()
         with _told(path, needs_bucket=True):
@@ -130,7 +130,7 @@ class ObjectStorage:
         return True
 
     def publish(self, draft: str, folder: str, manifest: bytes, before: Before = at_once) -> bool:
-        """See `Storage`. Files are put one by one, over those of an attempt that wrote no manifest; the manifest comes last."""
+        """See `Storage`. Files are put one by one, over those of an attempt that wrote no manifest."""
         manifest_path = f"{folder}/manifest.json"
         if self.exists(manifest_path):
             return False

@@ -65,7 +65,7 @@ def epoch_path(run: str, epoch: int) -> str:
 def newest_epoch(run: str) -> int:
     """The newest epoch that was taken; 0 when none was."""
     epoch = max((int(name) for name in files.names_in(os.path.join(run, "epochs")) if name.isdigit()), default=0)
-    # A listing may be late (NFS). Epochs are taken one by one, so that looking for the next one finds what it lacks.
+    # A listing may lag behind. Epochs are taken one by one, so asking for the next one finds what the listing lacks.
     while files.exists(epoch_path(run, epoch + 1)):
         epoch += 1
     return epoch

@@ -43,14 +43,12 @@ class RoundFolder:
 
     @property
     def targets(self) -> RoundFolder:
-        """Answers to the pool questions that a segment draws, used as targets where they are not the pool's own."""
+        """Answers to the pool questions that a segment draws, in runs that do not train on the pool's own."""
         return self.folder("targets")
 
     @property
     def shared_targets(self) -> RoundFolder:
-        """The folder that holds the tables of `targets`; students that answered the same questions with the same weights
-        share it.
-        """
+        """The folder of the tables of `targets`; students that were asked the same in the same state share it."""
         return RoundFolder(os.path.dirname(self.targets.table("asked").source().folder))
 
     def answers(self, evaluation_set: str) -> Table:
@@ -147,7 +145,7 @@ class RunFolder:
         return self.file("data", "notes.json")
 
     def base(self, student: str) -> RoundFolder:
-        """Answers and other tables of the student before any training."""
+        """Tables about the student as it was before any training."""
         return RoundFolder(self.file("students", student, "base"))
 
     def round(self, student: str, index: int) -> RoundFolder:
