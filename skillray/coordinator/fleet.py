@@ -19,7 +19,7 @@ from skillray.store.files import exists, read_json
 
 T = TypeVar("T")
 Describe = Callable[[BaseException], str]
-"""An error as one line; the traceback goes to a file."""
+"""Gives an error as one line, and writes its traceback to a file."""
 
 
 class Status:
@@ -28,26 +28,27 @@ class Status:
     def __init__(self, path: str, run: str, fence: Fence) -> None:
         self.path = path
         self.fence = fence
-        known: dict[str, Any] = read_json(path) if exists(path) else {}
+        # A coordinator that Ray restarts, and a run that goes on, keep what earlier attempts have counted.
+        before: dict[str, Any] = read_json(path) if exists(path) else {}
         self.value: dict[str, Any] = {
             "run": run,
             "epoch": fence.epoch,
             "state": "running",
-            "students": known.get("students", {}),
-            "seconds": known.get("seconds", {}),
-            "usage": known.get("usage", {}),
-            "notes": known.get("notes", []),
-            "versions": known.get("versions", {}),
-            "attempts": known.get("attempts", {}),
-            "training": known.get("training", {}),
-            "teacher_check": known.get("teacher_check", {}),
-            "jobs": known.get("jobs", []),
+            "students": before.get("students", {}),
+            "seconds": before.get("seconds", {}),
+            "usage": before.get("usage", {}),
+            "notes": before.get("notes", []),
+            "versions": before.get("versions", {}),
+            "attempts": before.get("attempts", {}),
+            "training": before.get("training", {}),
+            "teacher_check": before.get("teacher_check", {}),
+            "jobs": before.get("jobs", []),
             "running": [],
         }
 
     @property
     def attempts(self) -> dict[str, int]:
-        """Place -> how often its actor was started."""
+        """Place of an actor -> how often it was started."""
         return cast(dict[str, int], self.value["attempts"])
 
     @property
@@ -57,15 +58,16 @@ class Status:
 
     @property
     def jobs(self) -> list[str]:
-        """NODE/JOB of every driver so far: on a cluster that is still there, something of an earlier one may be too."""
+        """NODE/JOB of every driver so far: on a cluster that lives on, actors of an earlier driver may live on too."""
         return cast(list[str], self.value["jobs"])
 
     def student(self, name: str, **fields: Any) -> None:
+        """Set fields of one student, and save."""
         self.value["students"][name] = self.value["students"].get(name, {}) | fields
         self.save()
 
     def took(self, what: str, seconds: float) -> None:
-        """Add to what a verb took; a verb that was killed and done again counts twice."""
+        """Add to the seconds that a verb took; a verb that was killed and done again counts twice."""
         before = self.value["seconds"].get(what, 0.0)
         self.value["seconds"][what] = round(before + seconds, 3)
         self.save()
@@ -83,7 +85,7 @@ async def run_fleet(
         UnbelievableTeacherError: the teacher is not to be believed; the other students are stopped.
     """
 
-    async def one(student: StudentConfig) -> bool:
+    async def run(student: StudentConfig) -> bool:
         status.student(student.name, state="running", error=None, method=student.method)
         try:
             stop = await run_student(student, student.rounds(rounds), on)
@@ -97,7 +99,7 @@ async def run_fleet(
 
     try:
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(one(student)) for student in students]
+            running = [group.create_task(run(student)) for student in students]
     except ExceptionGroup as errors:  # the first has stopped the others
         raise errors.exceptions[0] from None
     return all(task.result() for task in running)
@@ -106,12 +108,19 @@ async def run_fleet(
 def _unbelievable(error: BaseException) -> UnbelievableTeacherError | None:
     """The refusal of a teacher among what a student's concurrent verbs raised."""
     if isinstance(error, BaseExceptionGroup):
-        return next((inner for one in error.exceptions if (inner := _unbelievable(one)) is not None), None)
+        for member in error.exceptions:
+            if (refusal := _unbelievable(member)) is not None:
+                return refusal
+        return None
     return error if isinstance(error, UnbelievableTeacherError) else None
 
 
 async def within(limit_s: float, call: Awaitable[T], late: str) -> T:
-    """What `call` returns; where it does not in time, a `DeadlineError` that says `late`, unless it said so itself."""
+    """Await `call` for at most `limit_s` seconds, and return its result.
+
+    Raises:
+        DeadlineError: it took longer, with the text `late`; or it raised a `DeadlineError` of its own, which is kept.
+    """
     try:
         return await asyncio.wait_for(call, limit_s)
     except TimeoutError as error:
@@ -121,7 +130,7 @@ async def within(limit_s: float, call: Awaitable[T], late: str) -> T:
 
 
 def one_line(error: BaseException) -> str:
-    """What a user needs of an error: our own say it themselves, others get their type's name."""
+    """An error as one line for a user: our own errors say all, others get their type's name in front."""
     while isinstance(error, BaseExceptionGroup):  # of a student's concurrent verbs: the first says enough
         error = error.exceptions[0]
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
