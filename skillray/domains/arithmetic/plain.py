@@ -1,4 +1,4 @@
-r"""What a language model writes, as plain lines: LaTeX, Markdown and code fences undone, `\frac{3}{4}` as `((3)/(4))`.
+r"""Plain lines of a language model's response: LaTeX, Markdown and code fences undone, `\frac{3}{4}` as `((3)/(4))`.
 
 Nothing is worked out here, and what is not known stays as it is: a line that nobody can read must not look like one.
 """
@@ -15,7 +15,7 @@ MAX_LINES = 200
 MAX_LINE = 500
 """Characters of a line beyond which it is left unread: a paragraph of prose has no more."""
 _NESTED = 6
-"""Fractions inside fractions that are undone."""
+"""Most levels of fractions inside fractions that are undone."""
 
 _SAME = str.maketrans(
     {
@@ -57,11 +57,11 @@ class Line:
     """One written line, or several where an equality goes on in the next."""
 
     text: str
-    """As it was written."""
+    """The line as it was written."""
     plain: str
-    """With signs in place of LaTeX."""
+    """The line with plain signs in place of LaTeX."""
     is_code: bool = False
-    """Inside a code fence: a program says how to work something out, and not what comes out."""
+    """True inside a code fence: a program says how to work something out, and not what comes out."""
 
 
 def plain_lines(response: str) -> list[Line]:
