@@ -31,6 +31,7 @@ def compose(questions: Sequence[Question], rng: random.Random) -> Question | Non
         return None
     if sum(reference_of(question).has_unknown for question in questions) > 1:
         return None
+
     steps = _chain([int(question.answer) for question in questions], rng)
     parts = [f"{letter} is the answer to: {q.question}" for letter, q in zip(_LETTERS, questions, strict=False)]
 

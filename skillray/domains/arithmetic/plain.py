@@ -74,7 +74,7 @@ def plain_lines(response: str) -> list[Line]:
             continue
         plain = text if is_code else plain_text(text)
         if not any(character.isalnum() for character in plain):
-            continue
+            continue  # a rule of dashes, or an empty line
         if lines and plain.startswith("=") and not (is_code or lines[-1].is_code):
             before = lines.pop()
             text, plain = f"{before.text} {text}", f"{before.plain} {plain}"
@@ -102,7 +102,7 @@ def _rows(response: str) -> list[str]:
 def _fractions(text: str) -> str:
     r"""`\frac{a}{b}` as `((a)/(b))`, and `2\frac{1}{2}` as `(2+((1)/(2)))`; words and boxes lose their wrapping."""
     text = _BARE_FRAC.sub(r"((\1)/(\2))", text)
-    for _ in range(_NESTED):
+    for _ in range(_NESTED):  # from the inside out: the pattern finds fractions without braces in them
         before = text
         text = _FRAC.sub(_fraction, _WRAPPED.sub(r" \1 ", text))
         if text == before:
