@@ -21,7 +21,7 @@ from skillray.store.records import Progress, Status, read_record
 
 T = TypeVar("T")
 Describe = Callable[[BaseException], str]
-"""An error as one line; the traceback goes to a file."""
+"""Gives an error as one line, and writes its traceback to a file."""
 
 
 class StatusFile:
@@ -84,7 +84,7 @@ async def run_fleet(
         UnbelievableTeacherError: the teacher is not to be believed; the other students are stopped.
     """
 
-    async def one(student: StudentConfig) -> bool:
+    async def run(student: StudentConfig) -> bool:
         status.student(student.name, state="running", error=None, method=student.method)
         try:
             stop = await run_student(student, student.rounds(rounds), on)
@@ -98,7 +98,7 @@ async def run_fleet(
 
     try:
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(one(student)) for student in students]
+            running = [group.create_task(run(student)) for student in students]
     except ExceptionGroup as errors:  # the first has stopped the others
         raise errors.exceptions[0] from None
     return all(task.result() for task in running)
@@ -107,12 +107,19 @@ async def run_fleet(
 def _unbelievable(error: BaseException) -> UnbelievableTeacherError | None:
     """The refusal of a teacher among what a student's concurrent verbs raised."""
     if isinstance(error, BaseExceptionGroup):
-        return next((inner for one in error.exceptions if (inner := _unbelievable(one)) is not None), None)
+        for member in error.exceptions:
+            if (refusal := _unbelievable(member)) is not None:
+                return refusal
+        return None
     return error if isinstance(error, UnbelievableTeacherError) else None
 
 
 async def within(limit_s: float, call: Awaitable[T], late: str) -> T:
-    """What `call` returns; where it does not in time, a `DeadlineError` that says `late`, unless it said so itself."""
+    """Await `call` for at most `limit_s` seconds, and return its result.
+
+    Raises:
+        DeadlineError: it took longer, with the text `late`; or it raised a `DeadlineError` of its own, which is kept.
+    """
     try:
         return await asyncio.wait_for(call, limit_s)
     except TimeoutError as error:
@@ -122,7 +129,7 @@ async def within(limit_s: float, call: Awaitable[T], late: str) -> T:
 
 
 def one_line(error: BaseException) -> str:
-    """What a user needs of an error: our own say it themselves, others get their type's name."""
+    """An error as one line for a user: our own errors say all, others get their type's name in front."""
     while isinstance(error, BaseExceptionGroup):  # of a student's concurrent verbs: the first says enough
         error = error.exceptions[0]
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -39,7 +39,7 @@ class SkillGraph:
         return tuple(self.prerequisites)
 
     def allowed(self, subject: str) -> tuple[str, ...]:
-        """What a question of `subject` may be labelled with: its subject's list (STAT, arXiv 2510.10023, C.3.1)."""
+        """The labels that a question of `subject` may get: its subject's list (STAT, arXiv 2510.10023, C.3.1)."""
         if not self.subjects:
             return self.skills
         return tuple(skill for skill in self.skills if self.subjects.get(skill) == subject)
@@ -64,6 +64,7 @@ class SkillGraph:
         return depth
 
     def edges(self) -> list[tuple[str, str]]:
+        """Pairs (prerequisite, dependent)."""
         return [(need, skill) for skill, needs in self.prerequisites.items() for need in needs]
 
     @classmethod
@@ -78,5 +79,5 @@ def in_subject(skill: str, subject: str) -> str:
 
 
 def bare(skill: str, subject: str) -> str:
-    """`in_subject` undone."""
+    """The name of `skill` without its subject: the inverse of `in_subject`."""
     return skill.removeprefix(f"{subject}/")

@@ -24,19 +24,23 @@ _LISTS = ("prerequisites", "members", "aliases")
 
 
 def graph_json(graph: SkillGraph) -> dict[str, Any]:
-    lists = {name: {skill: list(some) for skill, some in getattr(graph, name).items()} for name in _LISTS}
+    """The graph as values that JSON holds."""
+    lists: dict[str, dict[str, list[str]]] = {}
+    for name in _LISTS:
+        lists[name] = {skill: list(names) for skill, names in getattr(graph, name).items()}
     texts = {name: dict(getattr(graph, name)) for name in _TEXTS}
     return {"version": VERSION, "skills": list(graph.skills), **lists, **texts}
 
 
 def graph_from_json(value: Mapping[str, Any], source: str = "skill graph") -> SkillGraph:
-    """Checked; `DataError` with one line for what is no graph, and for one with a cycle."""
+    """The graph of a JSON value; `DataError` with one line for what is no graph, and for a graph with a cycle."""
     draft = draft_from_json(value, source)
     refuse_unknown(draft)
     return SkillGraph(draft.prerequisites, draft.subjects, draft.members, draft.descriptions, draft.aliases)
 
 
 def draft_from_text(text: str, source: str) -> Draft:
+    """The draft of a JSON text; `DataError` where it is none."""
     try:
         return draft_from_json(json.loads(text), source)
     except (ValueError, RecursionError) as error:
@@ -46,7 +50,7 @@ def draft_from_text(text: str, source: str) -> Draft:
 
 
 def draft_from_json(value: Any, source: str) -> Draft:
-    """Checked for its form alone: it may have cycles and unknown prerequisites."""
+    """The draft of a JSON value, of which only the form is checked: it may have cycles and unknown prerequisites."""
     if not isinstance(value, Mapping) or "skills" not in value:
         raise DataError(f"{source}: is no skill graph: it must be an object with `skills` and `prerequisites`")
     if value.get("version", VERSION) != VERSION:
@@ -69,18 +73,20 @@ def draft_from_json(value: Any, source: str) -> Draft:
         {skill: tuple(needs.get(skill, ())) for skill in skills},
         descriptions=dict(value.get("descriptions", {})),
         subjects=dict(value.get("subjects", {})),
-        members={unit: tuple(some) for unit, some in value.get("members", {}).items()},
-        aliases={skill: tuple(some) for skill, some in value.get("aliases", {}).items()},
+        members={unit: tuple(names) for unit, names in value.get("members", {}).items()},
+        aliases={skill: tuple(names) for skill, names in value.get("aliases", {}).items()},
     )
 
 
-def _check(found: Any, name: str, source: str) -> None:
-    lists = name in _LISTS
-    right = isinstance(found, Mapping)
-    right = right and all(_is_names(one) if lists else isinstance(one, str) for one in found.values())
+def _check(field: Any, name: str, source: str) -> None:
+    """`DataError` unless `field` maps skills to lists of names, or to texts for one of `_TEXTS`."""
+    holds_lists = name in _LISTS
+    right = isinstance(field, Mapping)
+    right = right and all(_is_names(value) if holds_lists else isinstance(value, str) for value in field.values())
     if not right:
-        raise DataError(f"{source}: {name} must be an object of skill to {'a list of names' if lists else 'a text'}")
+        kind = "a list of names" if holds_lists else "a text"
+        raise DataError(f"{source}: {name} must be an object of skill to {kind}")
 
 
 def _is_names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) and one.strip() for one in value)
+    return isinstance(value, list) and all(isinstance(name, str) and name.strip() for name in value)

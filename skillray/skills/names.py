@@ -23,15 +23,21 @@ _SIGNS = (
     (re.compile(r"\^"), " power "),
     (re.compile(r"(?<=\w)#"), " sharp "),
 )
-"""What tells `C` from `C++`, and `x^2` from `x^-2`."""
+"""Signs that become words, so that `C` differs from `C++`, and `x^2` from `x^-2`."""
 
 
 def normalised(name: str) -> str:
-    """Case, spaces, hyphens, underscores and quotes tell no skills apart; the signs above and accents do."""
+    """The words of a name, by which skills are told apart: signs of `_SIGNS` and accents count.
+
+    Case, spaces, hyphens, underscores and quotes do not.
+    """
     name = unicodedata.normalize("NFC", name.casefold())
     for sign, word in _SIGNS:
         name = sign.sub(word, name)
-    words = "".join(one if one.isalnum() or unicodedata.category(one)[0] == "M" else " " for one in name)
+
+    # Accents that are characters of their own (category M) belong to the letter before them.
+    is_kept = [letter.isalnum() or unicodedata.category(letter)[0] == "M" for letter in name]
+    words = "".join(letter if kept else " " for letter, kept in zip(name, is_kept, strict=True))
     return " ".join(words.split())
 
 
@@ -42,7 +48,7 @@ def written(text: str) -> str:
 
 
 def key(name: str) -> str:
-    """Equal for near-duplicates: case, punctuation and plurals tell no skills apart.
+    """A key that is equal for near-duplicates: case, punctuation and plurals tell no skills apart.
 
     Nothing fuzzier: `one_step_equation` and `two_step_equation` are three letters apart and two skills.
     """

@@ -135,6 +135,7 @@ class Table:
         """Create the manifest. One that is there is never replaced; if only its epoch differs, it is accepted."""
         if fence.create(self.manifest_path, files.as_json(body | {"epoch": fence.epoch})):
             return
+        # Another attempt was first. Its epoch may differ, for the run may have been taken over in between.
         if files.read_json(self.manifest_path) | {"epoch": 0} != body | {"epoch": 0}:
             raise TableError(f"{self.folder} is sealed already, with other parts: remove it and run again")
 

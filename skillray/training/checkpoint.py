@@ -191,7 +191,7 @@ def load_model(model: str, dtype: str = "fp32", attention: str = "sdpa") -> Any:
     if not is_adapter(folder):
         return _load_full(folder, dtype, attention)
     adapted = load_adapted(folder, dtype, attention)
-    _untie(adapted)
+    _untie(adapted)  # before the merge, which would change head and embedding together
     return adapted.merge_and_unload()
 
 

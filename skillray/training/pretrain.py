@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PAD, END, USER, ASSISTANT, SYSTEM = "<|pad|>", "<|end|>", "<|user|>", "<|assistant|>", "<|system|>"
 EVAL_BATCH_SIZE = 300
+"""Questions that are answered together."""
 WINDOW = 16
 """Steps whose questions are drawn together and batched by length."""
 FLOOR = 0.1
@@ -58,7 +59,7 @@ class PretrainSettings(Value):
     num_layers: int = Field(default=4, ge=1)
     head_size: int = Field(default=32, ge=8)
     vocab_size: int = Field(default=512, ge=300)
-    """Upper bound; the domain's few words may need less."""
+    """Most entries of the vocabulary; the domain's few words may need fewer."""
     num_steps: int = Field(default=14_800, ge=1)
     num_last_steps: int = Field(default=1800, ge=1)
     """The missing skills are in the mixture of these last steps only; the learning rate falls to nothing in them."""
@@ -229,6 +230,7 @@ def _texts(settings: PretrainSettings, num_texts: int) -> Iterator[str]:
 
 
 def _draw_skill(settings: PretrainSettings, step: int, rng: random.Random) -> str:
+    """The main skill of one question of the mixture at `step`; the missing skills are in the last steps only."""
     missing = dict(settings.missing)
     if step >= settings.num_steps - settings.num_last_steps and rng.random() < sum(missing.values()):
         return rng.choices(list(missing), list(missing.values()))[0]
@@ -239,6 +241,8 @@ def _draw_skill(settings: PretrainSettings, step: int, rng: random.Random) -> st
 def _batches(
     settings: PretrainSettings, tokenizer: PreTrainedTokenizerFast, first: int, last: int
 ) -> Iterator[tuple[int, torch.Tensor]]:
+    """(step, token ids [batch_size, length]) of the steps first to last - 1."""
+    # Whole windows are drawn, also where training begins inside one: a step's data must not depend on where it began.
     for start in range(first - first % WINDOW, last, WINDOW):
         for step, batch in enumerate(_window(settings, tokenizer, start), start):
             if first <= step < last:

@@ -90,6 +90,7 @@ def job_hash(job: TrainJob, world_size: int, segments: int = 1) -> str:
 
     Versions belong to it: other ones may compute other bits, and read other shards.
     """
+    # Later segments are left out: their tables need not exist yet, and the bits do not depend on them.
     settings = job.settings.model_dump(mode="json", exclude=set(EXECUTION))
     seen = [folder for segment in job.segments[:segments] for folder in (segment.schedule, segment.examples)]
     tables = [Table(folder).fingerprint() for folder in seen]
@@ -103,7 +104,7 @@ def commit_manifest(root: str, manifest: Manifest, fence: Fence) -> None:
     Raises:
         StorageError: it cannot be written, or another one stands there.
     """
-    body = asdict(manifest)
+    body = asdict(manifest)  # without the digest, which is taken over it
     path = os.path.join(step_folder(root, manifest.step), MANIFEST)
     if not fence.create(path, as_json(body | {"digest": _digest(body)})):
         raise StorageError(f"{path}: another group has written this step")

@@ -56,6 +56,7 @@ def make_segment(
         first: of the first segment's schedule step and num_tokens; None: this is it.
     """
     copies, unit = _copies(examples), examples["unit"].to_numpy()
+
     if first is None:
         chosen, steps = _epoch(copies, unit, seed, index), math.ceil(len(copies) / settings.batch_size)
     else:
@@ -63,8 +64,10 @@ def make_segment(
         drawn = _passes(copies, seed, index, steps * settings.batch_size)
         reached = np.cumsum(examples["num_tokens"].to_numpy()[drawn], dtype=np.int64)
         fitting = int(np.searchsorted(reached, pc.sum(first["num_tokens"]).as_py(), side="right"))
-        drawn = drawn[: max(steps, fitting)]
+        drawn = drawn[: max(steps, fitting)]  # at least a row a step, for no step may be empty
         chosen = drawn[np.lexsort((unit[drawn], np.arange(len(drawn)) // len(copies)))]
+
+    # Rows are spread evenly: no step is more than one row longer than another.
     step = np.arange(len(chosen)) * steps // len(chosen)
     slot = np.arange(len(chosen)) - np.searchsorted(step, step)
     return _rows_of(examples, chosen, np.full(len(chosen), index), step + index * steps, slot)
@@ -89,6 +92,7 @@ def deal(num_tokens: Indices, settings: TrainingSettings, world_size: int) -> li
     """
     order = np.argsort(num_tokens, kind="stable")
     count, size = micro_batches_per_step(settings, world_size), settings.micro_batch_size
+    # Every world_size-th row of the sorted ones: each worker gets short and long rows alike.
     hands = [order[rank::world_size] for rank in range(world_size)]
     return [[hand[i * size : (i + 1) * size] for i in range(count)] for hand in hands]
 

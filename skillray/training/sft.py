@@ -128,6 +128,7 @@ def train(job: TrainJob, on_step: OnStep = lambda step, total, loss, rate: None,
         return
     worker, mid_round = _open(job, alive)
     total = worker.num_steps
+
     for step in range(_go_on(worker, mid_round, alive), total):
         alive()
         start = time.monotonic()
@@ -139,6 +140,7 @@ def train(job: TrainJob, on_step: OnStep = lambda step, total, loss, rate: None,
             break
         if (step + 1) % worker.segment_steps == 0:
             _seal(worker)
+            # The segment is saved as done before the next one is waited for: the wait may be long, and end in a kill.
             worker.forget(NOTHING)
             mid_round.save(worker.engine, step + 1, worker.learnt())
             _enter(worker, step + 1, alive)
@@ -182,6 +184,8 @@ def _update(worker: Worker, step: int, lr: float, rows: MicroBatch, sums: list[A
         torch.distributed.all_reduce(total)
     loss = float(total) / worker.feed.loss_weight(step)
     by_example = torch.cat(sums).cpu().numpy()
+
+    # The loss is summed over all ranks, so every rank takes the same branch.
     if not np.isfinite(loss):
         _stop(worker, step, rows[~np.isfinite(by_example * worker.feed.weight[rows])])
     worker.rows.append(rows)
@@ -204,7 +208,7 @@ def _open(job: TrainJob, alive: Alive) -> tuple[Worker, MidRound]:
     alive()
     engine = start_engine(model, job.settings, world_size, job.device)
     engine.train()
-    torch.manual_seed(seed_for(job.seed, "dropout", rank))
+    torch.manual_seed(seed_for(job.seed, "dropout", rank))  # ranks train on other rows, with other dropout
     worker = Worker(
         job=job,
         feed=feed,
@@ -225,6 +229,7 @@ def _mid_round(worker: Worker) -> MidRound:
     def hash_of(segments: int) -> str:
         return job_hash(job, worker.world_size, segments)
 
+    # Hashing reads tables and weights, and may fail: all ranks then learn of it here, and not one by one later.
     together(worker.world_size, lambda: hash_of(1))
     return MidRound(
         root=job.progress,
@@ -291,6 +296,8 @@ def _learning(feed: Feed, gathered: list[Learnt]) -> pa.Table:
     """LEARNING rows in the order of the schedule; `StageError` unless every row was trained on exactly once."""
     rows = np.concatenate([learnt.rows for learnt in gathered])
     order = np.argsort(rows, kind="stable")
+
+    # A row that was lost or trained on twice (a mid-round checkpoint gone wrong) must not pass unseen.
     if not np.array_equal(rows[order], np.arange(feed.schedule.num_rows)):
         raise StageError(f"fine_tune: trained on {len(rows)} rows, scheduled are {feed.schedule.num_rows}; report this")
     losses = np.concatenate([learnt.losses for learnt in gathered])[order]

@@ -40,11 +40,12 @@ def unread_annotations(response: str) -> int:
 
 
 def _signs(line: str) -> str:
-    """Without LaTeX, bold marks and spaces around signs."""
+    """The line without LaTeX, bold marks and spaces around signs."""
     return _SIGN_GAP.sub(r"\1", plain_text(line) if "\\" in line or "**" in line else line)
 
 
 def _is_line_right(line: str) -> bool:
+    """False for a line with a false or malformed annotation; without annotations, for a false equality in its prose."""
     if len(line) > 20 * MAX_CHARS:
         return False
     if "<<" in line or ">>" in line:
@@ -56,7 +57,7 @@ def _is_line_right(line: str) -> bool:
 
 
 def _holds(claim: str) -> bool | None:
-    """Whether every side equals the next; None when it cannot be read."""
+    """True if every side equals the next, False if not; None for a claim that cannot be read."""
     sides = claim.split("=")
     if len(sides) < 2:
         return None
@@ -71,12 +72,13 @@ def _agree(left: str, right: str) -> bool:
 
 
 def _readings(side: str) -> set[Fraction]:
-    """20% is 1/5 in one solution and 20 in the next; both readings are tried."""
+    """Values that a side may stand for: 20% is 1/5 in one solution and 20 in another."""
     plain = side.replace("$", "").replace(",", "")
     return {value_of(parse(plain)), value_of(parse(plain.replace("%", "")))}
 
 
 def _decimals(side: str) -> int:
+    """Digits behind the decimal point, which say how far the side was rounded."""
     return len(side.rstrip("% ").partition(".")[2])
 
 

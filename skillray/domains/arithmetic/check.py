@@ -107,7 +107,7 @@ def _check_terse(reference: Reference, response: str) -> tuple[StepScore, ...]:
         return ()
     reading = _State(reference, set(reference.given | reference.constants))
     steps = [_read(line, reading) for line in lines]
-    _connect(steps, reference)
+    _connect(steps, reference)  # needs all steps: only the later ones show what a step was for
     scores = [_score(step, reference) for step in steps]
     if not any(step.is_final for step in steps):
         scores.append(StepScore(text="", score=0.0, skill=reference.main_skill))

@@ -123,6 +123,7 @@ def read_side(text: str, x: Fraction | None = None) -> Expression | None:
 
 def _in_signs(text: str, x: Fraction | None) -> str:
     """Words for operations as their signs; `subtract 5 from 20 to get 15` as `20-5=15`."""
+    # An x between two numbers is a sign of multiplication, unless the question asks for an x.
     if x is None:
         text = _CROSS.sub("*", text)
 

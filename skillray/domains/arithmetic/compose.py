@@ -13,8 +13,9 @@ from skillray.domains.arithmetic.reference import read_number, reference_of
 from skillray.types import Question, content_id
 
 MAX_CHARS = 400
-"""Of a composed question: one made of composed ones again soon gets long."""
+"""Most characters of a composed question: composing composed questions again soon makes long texts."""
 MAX_SKILLS = 5
+"""Most skills that a question is labelled with."""
 _LARGEST_FACTOR = 12
 _LETTERS = "ABCD"
 _WORDS = {"+": "plus", "-": "minus", "*": "times"}
@@ -30,21 +31,28 @@ def compose(questions: Sequence[Question], rng: random.Random) -> Question | Non
         return None
     if sum(reference_of(question).has_unknown for question in questions) > 1:
         return None
+
     steps = _chain([int(question.answer) for question in questions], rng)
     parts = [f"{letter} is the answer to: {q.question}" for letter, q in zip(_LETTERS, questions, strict=False)]
-    asked = "A" + "".join(f" {_WORDS[s.sign]} {letter}" for s, letter in zip(steps, _LETTERS[1:], strict=False))
+
+    asked = "A"
+    for step, letter in zip(steps, _LETTERS[1:], strict=False):
+        asked += f" {_WORDS[step.sign]} {letter}"
     composed = _made(f"{' '.join(parts)} What is {asked}?", questions, steps)
     return composed if _is_exact(composed) else None
 
 
 def _is_usable(question: Question) -> bool:
-    """Of this world, right, and with an answer that can be worked on: one that its steps come to or use."""
+    """True if the checker finds the solution right, and its steps reach or use the answer, a whole number of 0 or more.
+
+    Only then does a further step that works with the answer belong to a right solution.
+    """
     answer, reference = read_number(question.answer), reference_of(question)
     if answer is None or answer.denominator != 1 or answer < 0 or str(answer) != question.answer.strip():
         return False
     steps = check(question, question.solution)
-    known = reference.results | reference.constants | reference.given
-    return bool(steps) and all(step.score == 1.0 for step in steps) and answer in known
+    at_hand = reference.results | reference.constants | reference.given
+    return bool(steps) and all(step.score == 1.0 for step in steps) and answer in at_hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ class _Step:
 
 
 def _chain(values: Sequence[int], rng: random.Random) -> list[_Step]:
-    """What is done with the values, from the left. Products stay small, nothing is negative.
+    """Steps that combine the values from left to right, with random signs. Products stay small, nothing is negative.
 
     A product comes only first: read as it is written, A plus B times C would be another number.
     """
@@ -75,7 +83,9 @@ def _chain(values: Sequence[int], rng: random.Random) -> list[_Step]:
 
 
 def _made(text: str, questions: Sequence[Question], steps: Sequence[_Step]) -> Question:
-    lines = [line for question in questions for line in question.solution.splitlines() if not line.startswith("####")]
+    lines: list[str] = []
+    for question in questions:
+        lines += [line for line in question.solution.splitlines() if not line.startswith("####")]
     lines += [f"{step.left}{step.sign}{step.right}={step.result}" for step in steps]
     answer = str(steps[-1].result)
     added = [skill_of_operation(step.sign, Fraction(step.left), Fraction(step.right)) for step in steps]

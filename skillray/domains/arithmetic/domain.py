@@ -42,6 +42,7 @@ GENERATORS: dict[str, Generator] = {
     "two_step_word_problem": words.two_step_word_problem,
 }
 MAX_SKILLS = 5
+"""Most skills that a question is labelled with."""
 
 
 class ArithmeticDomain(Domain):
@@ -98,19 +99,22 @@ ARITHMETIC = ArithmeticDomain()
 
 
 def _as_question(skill: str, level: int, draft: Draft) -> Question:
-    used = dict.fromkeys((skill, *(name for step in draft.steps for name in _skills_of_step(step))))
+    skills = dict.fromkeys([skill])  # a set that keeps its order: the main skill comes first
+    for step in draft.steps:
+        skills |= dict.fromkeys(_skills_of_step(step))
     return Question(
         question_id=content_id("arithmetic", draft.text),
         question=draft.text,
         answer=draft.answer,
         solution="\n".join((*draft.steps, f"#### {draft.answer}")),
-        skills=tuple(used)[:MAX_SKILLS],
+        skills=tuple(skills)[:MAX_SKILLS],
         subject="arithmetic",
         level=level,
     )
 
 
 def _skills_of_step(step: str) -> list[str]:
+    """The skills of the operations on a step's left side; a step without one may rewrite a fraction."""
     left, right = (parse(side) for side in step.split("="))
     needed = [skill_of_operation(o.sign, value_of(o.left), value_of(o.right)) for o in operations(left)]
     return needed or (["fraction_addition"] if is_fraction(left) or is_fraction(right) else [])

@@ -1,4 +1,4 @@
-"""What a generator hands back, and the few helpers that all generators share."""
+"""The result of a generator, and the few helpers that all generators share."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ class Draft:
 
     text: str
     steps: tuple[str, ...]
+    """Equalities such as 12+7=19, in the order of the solution."""
     answer: str
 
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 MAX_CHARS = 200
+"""Most characters of an expression; this and the next three bound the time that any input can take."""
 MAX_TOKENS = 64
 MAX_DIGITS = 12
+"""Most characters of a number, its decimal point included."""
 MAX_DEPTH = 8
+"""Most brackets and signs inside each other."""
 LARGEST = 10**15
 """Numerators and denominators beyond this are refused; with it no input can make the arithmetic slow."""
 
@@ -50,6 +53,7 @@ def parse(text: str, x: Fraction | None = None) -> Expression:
 
 
 def value_of(expression: Expression) -> Fraction:
+    """The exact value; `ExpressionError` for a division by zero or a value beyond the bounds."""
     if isinstance(expression, Number):
         return expression.value
     return apply(expression.sign, value_of(expression.left), value_of(expression.right))
@@ -83,7 +87,7 @@ def leaves(expression: Expression) -> Iterator[Expression]:
 
 
 def is_fraction(expression: Expression) -> bool:
-    """Whether this is a written fraction (3/4), and not a division that comes out whole (84/4)."""
+    """True for a written fraction (3/4), False for a division that comes out whole (84/4) and for all else."""
     if not isinstance(expression, Operation) or expression.sign != "/":
         return False
     parts = (expression.left, expression.right)
@@ -164,6 +168,7 @@ class _Reader:
         sign, inner = self._take(), self._factor()
         if sign == "+":
             return inner
+        # A negative number stays a leaf: its sign is nothing that has to be worked out.
         return Number(-inner.value) if isinstance(inner, Number) else Operation("-", Number(Fraction(0)), inner)
 
     def _atom(self) -> Expression:

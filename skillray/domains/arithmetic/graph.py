@@ -48,7 +48,7 @@ def skill_of_operation(sign: str, left: Fraction, right: Fraction) -> str:
 
 
 def has_carry(a: int, b: int) -> bool:
-    """Whether some column of a + b reaches ten."""
+    """True if some column of a + b reaches ten. Carries need not be added: a column before them did."""
     while a or b:
         if a % 10 + b % 10 > 9:
             return True
@@ -57,7 +57,7 @@ def has_carry(a: int, b: int) -> bool:
 
 
 def has_borrow(a: int, b: int) -> bool:
-    """Whether some column of a - b has the smaller digit above."""
+    """True if some column of a - b has the smaller digit above."""
     while b:
         if a % 10 < b % 10:
             return True

@@ -1,4 +1,4 @@
-r"""What a language model writes, as plain lines: LaTeX, Markdown and code fences undone, `\frac{3}{4}` as `((3)/(4))`.
+r"""Plain lines of a language model's response: LaTeX, Markdown and code fences undone, `\frac{3}{4}` as `((3)/(4))`.
 
 Nothing is worked out here, and what is not known stays as it is: a line that nobody can read must not look like one.
 """
@@ -15,7 +15,7 @@ MAX_LINES = 200
 MAX_LINE = 500
 """Characters of a line beyond which it is left unread: a paragraph of prose has no more."""
 _NESTED = 6
-"""Fractions inside fractions that are undone."""
+"""Most levels of fractions inside fractions that are undone."""
 
 _SAME = str.maketrans(
     {
@@ -57,11 +57,11 @@ class Line:
     """One written line, or several where an equality goes on in the next."""
 
     text: str
-    """As it was written."""
+    """The line as it was written."""
     plain: str
-    """With signs in place of LaTeX."""
+    """The line with plain signs in place of LaTeX."""
     is_code: bool = False
-    """Inside a code fence: a program says how to work something out, and not what comes out."""
+    """True inside a code fence: a program says how to work something out, and not what comes out."""
 
 
 def plain_lines(response: str) -> list[Line]:
@@ -74,7 +74,7 @@ def plain_lines(response: str) -> list[Line]:
             continue
         plain = text if is_code else plain_text(text)
         if not any(character.isalnum() for character in plain):
-            continue
+            continue  # a rule of dashes, or an empty line
         if lines and plain.startswith("=") and not (is_code or lines[-1].is_code):
             before = lines.pop()
             text, plain = f"{before.text} {text}", f"{before.plain} {plain}"
@@ -102,7 +102,7 @@ def _rows(response: str) -> list[str]:
 def _fractions(text: str) -> str:
     r"""`\frac{a}{b}` as `((a)/(b))`, and `2\frac{1}{2}` as `(2+((1)/(2)))`; words and boxes lose their wrapping."""
     text = _BARE_FRAC.sub(r"((\1)/(\2))", text)
-    for _ in range(_NESTED):
+    for _ in range(_NESTED):  # from the inside out: the pattern finds fractions without braces in them
         before = text
         text = _FRAC.sub(_fraction, _WRAPPED.sub(r" \1 ", text))
         if text == before:

@@ -23,11 +23,11 @@ def multiplication_in_steps(level: int, rng: random.Random) -> Draft:
     tens = 10 * (rng.randint(1, 4) if level == 1 else rng.randint(1, 9))
     if level == 3:
         tens *= 10
-    ones, b = rng.randint(1, 9), rng.randint(2, 5 if level == 1 else 9)
-    high, low = tens * b, ones * b
-    steps = (f"{tens}*{b}={high}", f"{ones}*{b}={low}", f"{high}+{low}={high + low}")
+    units, b = rng.randint(1, 9), rng.randint(2, 5 if level == 1 else 9)
+    high, low = tens * b, units * b
+    steps = (f"{tens}*{b}={high}", f"{units}*{b}={low}", f"{high}+{low}={high + low}")
     asks = ("Work out {}*{}.", "Work out {} times {}.", "Split and multiply {}*{}.")
-    return work(rng.choice(asks).format(tens + ones, b), *steps)
+    return work(rng.choice(asks).format(tens + units, b), *steps)
 
 
 def exact_division(level: int, rng: random.Random) -> Draft:
@@ -46,8 +46,8 @@ def division_with_remainder(level: int, rng: random.Random) -> Draft:
     quotient, remainder = rng.randint(2, 9), rng.randint(1, b - 1)
     a = b * quotient + remainder
     steps = (f"{b}*{quotient}={b * quotient}", f"{a}-{b * quotient}={remainder}")
-    wanted, answer = rng.choice((("quotient", quotient), ("remainder", remainder)))
-    text = rng.choice(("What is the {} of {} / {}?", "Find the {} of {} / {}.")).format(wanted, a, b)
+    part, answer = rng.choice((("quotient", quotient), ("remainder", remainder)))
+    text = rng.choice(("What is the {} of {} / {}?", "Find the {} of {} / {}.")).format(part, a, b)
     return Draft(text, steps, str(answer))
 
 

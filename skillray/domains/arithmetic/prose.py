@@ -37,7 +37,7 @@ _ASKED = re.compile(r"\b(quotient|remainder)\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A response, read."""
+    """The result of checking one response."""
 
     steps: tuple[StepScore, ...]
     """Lines with an equality, in order, and last the answer; empty when nothing was written."""
@@ -53,6 +53,7 @@ def read_prose(question: Question, reference: Reference, response: str) -> Readi
     reader = _Reader(question, reference)
     read = [reader.step(line) for line in lines]
     stated = final_answer(response, lines, question)
+
     right = stated is not None and stated == reference.answer
     wrong = next((step.skill for step in read if step and step.score < 1), None)
     last = StepScore(
@@ -65,7 +66,7 @@ def read_prose(question: Question, reference: Reference, response: str) -> Readi
 
 
 def is_worked(plain: str) -> bool:
-    """Whether a line works with figures, and does not only tell them: there is a sign of an operation by a number."""
+    """True if a line works with figures, and does not only tell them: a sign of an operation stands by a number."""
     return _WORKED.search(plain) is not None
 
 
@@ -76,11 +77,13 @@ class _Reader:
         self._reference = reference
         self._x = reference.answer if reference.has_unknown else None
         self._root = self._x
-        """What x is by the equation before: an equation that follows from a wrong one is right by itself."""
+        """Value of x by the equation before, with which the next one is compared: an equation that follows from a wrong
+        one is right by itself.
+        """
         self._asks_whole = _ASKED.search(question.question) is not None
 
     def step(self, line: Line) -> StepScore | None:
-        """None where the line states nothing that can be checked."""
+        """The score of a line; None where it states nothing that can be checked."""
         claims = [] if line.is_code else claims_of(line.plain, self._x)
         if not claims:
             return None
@@ -119,8 +122,10 @@ class _Reader:
         return a >= 0 and b > 0 and value_of(right) == a // b
 
     def _skill_of(self, claim: Claim) -> str:
-        """That of the only operation of the side that the next one does not equal; the main skill where there are
-        several, for nothing says which of them went wrong."""
+        """The skill of a claim: that of the operation on the first side that the next side does not equal.
+
+        Where that side has several operations it is the main skill, for nothing says which of them went wrong.
+        """
         pairs = [] if claim.has_unknown else pairwise(claim.sides)
         left = next((left for left, right in pairs if value_of(left) != value_of(right)), claim.sides[0])
         worked = list(operations(left))
@@ -130,11 +135,11 @@ class _Reader:
 
 
 def root_of(claim: Claim) -> Fraction | None:
-    """What x must be for the first two sides of a claim to be equal; None where they are not linear in x, or every x
-    will do."""
-    zero, one, two = (_difference(claim, Fraction(x)) for x in (0, 1, 2))
-    slope = one - zero
-    return -zero / slope if slope and two - one == slope else None
+    """The x for which the first two sides of a claim are equal; None where they are not linear in x or always equal."""
+    at_0, at_1, at_2 = (_difference(claim, Fraction(x)) for x in (0, 1, 2))
+    slope = at_1 - at_0
+    is_linear = at_2 - at_1 == slope
+    return -at_0 / slope if slope and is_linear else None
 
 
 def _difference(claim: Claim, x: Fraction) -> Fraction:
@@ -149,7 +154,7 @@ def _with_x(expression: Expression, x: Fraction) -> Expression:
 
 
 def final_answer(response: str, lines: list[Line], question: Question) -> Fraction | None:
-    """The number that the response ends with: of `#### 5`, else of the last box, else of the last line that says
+    """The number that the response ends with: that of `#### 5`, else of the last box, else of the last line that says
     "answer", "therefore" or "so" and has one, else the last number of all."""
     marked = _HASHES.findall(response) or _BOXED.findall(response)
     if marked:

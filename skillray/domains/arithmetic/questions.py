@@ -27,20 +27,21 @@ def make_questions(
 
 
 def _of_skill(split: str, per_skill: int, seed: int, skill: str, levels: Sequence[int]) -> list[Question]:
+    """`per_skill` distinct questions whose main skill is `skill`; `DataError` where the split holds fewer."""
     rng = random.Random(seed_for("arithmetic-questions", split, seed, skill))
-    found: dict[bytes, Question] = {}
+    questions: dict[bytes, Question] = {}
     misses = 0
-    while len(found) < per_skill:
+    while len(questions) < per_skill:
         # The level advances with every draw: a level that runs out leaves its share to the others.
-        question = ARITHMETIC.generate(skill, levels[(len(found) + misses) % len(levels)], rng)
-        if question.question_id in found or split_of(question.question_id) != split:
+        question = ARITHMETIC.generate(skill, levels[(len(questions) + misses) % len(levels)], rng)
+        if question.question_id in questions or split_of(question.question_id) != split:
             misses += 1
         else:
-            found[question.question_id] = question
+            questions[question.question_id] = question
             misses = 0
         if misses > _MAX_MISSES:
             raise DataError(
-                f"arithmetic questions: {skill} has only {len(found)} distinct questions in {split}, "
+                f"arithmetic questions: {skill} has only {len(questions)} distinct questions in {split}, "
                 f"{per_skill} wanted; lower per_skill"
             )
-    return list(found.values())
+    return list(questions.values())

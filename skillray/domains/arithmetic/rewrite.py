@@ -22,10 +22,14 @@ def rewrite(question: Question, rng: random.Random) -> str | None:
     if not solution or not is_terse(solution) or any(step.score < 1.0 for step in check(question, solution)):
         return None
     lines = question.solution.splitlines()
-    turned = {place: text for place, line in enumerate(lines) if (text := _turned(line)) != line}
+    turned: dict[int, str] = {}
+    for index, line in enumerate(lines):
+        if (text := _turned(line)) != line:
+            turned[index] = text
+
     if turned:
         chosen = rng.sample(sorted(turned), rng.randint(1, len(turned)))
-        lines = [turned[place] if place in chosen else line for place, line in enumerate(lines)]
+        lines = [turned[index] if index in chosen else line for index, line in enumerate(lines)]
     return "\n".join(lines)
 
 

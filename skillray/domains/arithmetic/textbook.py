@@ -87,18 +87,22 @@ NUM_EXAMPLES, NUM_HOMEWORK = 3, 2
 
 
 def passage(skill: str, draw: Callable[[int], Question], rng: random.Random) -> str:
-    """`draw` gives a question of the skill at a level. Worked examples go from easy to hard."""
+    """A textbook passage on `skill`. Worked examples go from easy to hard.
+
+    Args:
+        draw: gives a question of the skill at a level, 1 to 3.
+    """
     description, concept = _ABOUT[skill]
     needs = [_words(need) for need in GRAPH.prerequisites[skill]]
-    examples = [draw(1 + place % 3) for place in range(NUM_EXAMPLES)]
+    examples = [draw(1 + index % 3) for index in range(NUM_EXAMPLES)]
     homework = [draw(rng.randint(1, 3)) for _ in range(NUM_HOMEWORK)]
     return "\n".join(
         [
             f"{_words(skill).capitalize()}. {description}",
             f"It builds on {' and on '.join(needs)}." if needs else "It builds on nothing.",
             f"Key concept: {concept}",
-            *(f"Example: {one.question}\n{one.solution}" for one in examples),
-            *(f"Homework: {one.question}" for one in homework),
+            *(f"Example: {question.question}\n{question.solution}" for question in examples),
+            *(f"Homework: {question.question}" for question in homework),
         ]
     )
 
