@@ -20,7 +20,7 @@ from skillray.store.storage import Before, at_once
 CHUNK = 2**24
 """Bytes of one request for a part of a large object."""
 RETRIES: Any = {"max_retries": 10, "retry_timeout": timedelta(minutes=3)}
-"""obstore waits between them, longer each time."""
+"""Attempts at each request; obstore waits between them, longer each time."""
 
 
 class Bucket(Protocol):
@@ -28,13 +28,13 @@ class Bucket(Protocol):
 
     def put(self, key: str, data: bytes | Path) -> None: ...
     def create(self, key: str, data: bytes) -> None:
-        """FileExistsError where there is an object already."""
+        """Put a new object; FileExistsError where there is one already."""
         ...
 
     def read(self, key: str) -> bytes: ...
     def read_range(self, key: str, start: int, end: int) -> bytes: ...
     def size(self, key: str) -> int:
-        """Bytes; FileNotFoundError."""
+        """Size of an object in bytes; FileNotFoundError where there is none."""
         ...
 
     def entries(self, prefix: str) -> Iterator[tuple[str, str]]:
@@ -49,7 +49,7 @@ class Bucket(Protocol):
 
 
 class ObstoreBucket:
-    """`root` is s3://BUCKET or gs://BUCKET."""
+    """A bucket through obstore; `root` is s3://BUCKET or gs://BUCKET."""
 
     def __init__(self, root: str) -> None:
         from obstore.store import from_url
@@ -94,8 +94,9 @@ class ObstoreBucket:
     def names(self, prefix: str) -> list[str]:
         import obstore
 
-        found = obstore.list_with_delimiter(self._store, prefix=prefix)
-        paths = [*(entry["path"] for entry in found["objects"]), *found["common_prefixes"]]
+        listing = obstore.list_with_delimiter(self._store, prefix=prefix)
+        paths = [entry["path"] for entry in listing["objects"]]
+        paths += listing["common_prefixes"]
         return [os.path.basename(path.rstrip("/")) for path in paths]
 
     def delete(self, keys: list[str]) -> None:
@@ -117,7 +118,9 @@ class ObjectStorage:
             self._bucket.put(self._key(path), data)
 
     def create(self, path: str, data: bytes, before: Before = at_once) -> bool:
-        """A put whose answer was lost is tried again, and then meets its own object: so bytes decide."""
+        """See `Storage`. Bytes decide whether the put succeeded: where an answer was lost, the repeated put meets the
+        object that the first one wrote.
+        """
         before()
         with _told(path, needs_bucket=True):
             try:
@@ -127,15 +130,15 @@ class ObjectStorage:
         return True
 
     def publish(self, draft: str, folder: str, manifest: bytes, before: Before = at_once) -> bool:
-        """File by file, over what an attempt without a manifest has left there; then the manifest, if there is none."""
-        place = f"{folder}/manifest.json"
-        if self.exists(place):
+        """See `Storage`. Files are put one by one, over those of an attempt that wrote no manifest."""
+        manifest_path = f"{folder}/manifest.json"
+        if self.exists(manifest_path):
             return False
         for name in sorted(_files_below(draft)):
-            before()
+            before()  # for every file: a large checkpoint takes minutes, in which somebody may take over
             with _told(f"{folder}/{name}", needs_bucket=True):
                 self._bucket.put(self._key(f"{folder}/{name}"), Path(draft, name))
-        return self.create(place, manifest, before)
+        return self.create(manifest_path, manifest, before)
 
     def place(self, draft: str, path: str) -> None:
         with _told(path, needs_bucket=True):
@@ -170,7 +173,7 @@ class ObjectStorage:
             return next(self._bucket.entries(self._key(folder)), None) is not None
 
     def settle(self, folder: str) -> None:
-        """Whatever a bucket shows, it keeps."""
+        """Nothing is left to do: an object is durable as soon as it is visible."""
 
     def remove(self, path: str) -> None:
         with _told(path):
@@ -181,13 +184,13 @@ class ObjectStorage:
             self._bucket.delete([key for key, _ in self._bucket.entries(self._key(folder))])
 
     def versions(self, folder: str) -> dict[str, str]:
-        """Every file below `folder`, by its name there."""
+        """Relative path of every file below `folder` -> a text that differs between two versions of the file."""
         with _told(folder, needs_bucket=True):
-            found = self._bucket.entries(self._key(folder))
-            return {os.path.relpath(key, self._key(folder)): version for key, version in found}
+            entries = self._bucket.entries(self._key(folder))
+            return {os.path.relpath(key, self._key(folder)): version for key, version in entries}
 
     def recover(self, folder: str) -> None:
-        """A bucket shows no drafts and keeps what it shows; a lifecycle rule of its own ends unfinished uploads."""
+        """Nothing is left to do: an unfinished upload is invisible, and a lifecycle rule of the bucket ends it."""
 
     def _stands(self, path: str, data: bytes) -> bool:
         try:
@@ -206,7 +209,10 @@ def _files_below(folder: str) -> Iterator[str]:
 
 @contextmanager
 def _told(path: str, needs_bucket: bool = False) -> Iterator[None]:
-    """What the store says, as one line that names the path and what to do."""
+    """Turn errors of the store in the block into ours: one line that names the path and what to do.
+
+    `needs_bucket`: the request fails as not found only if the bucket itself is absent.
+    """
     from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
     try:

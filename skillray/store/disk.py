@@ -19,10 +19,11 @@ CHUNK = 2**24
 
 
 DRAFT = re.compile(r"\.[0-9a-f]{32}\.tmp$")
+"""The end of a draft's name, as `draft_path` makes it."""
 
 
 def draft_path(path: str) -> str:
-    """A new name beside `path`, for what is not finished."""
+    """A new path beside `path`, for the draft of a file or folder that will be renamed to it."""
     return f"{path}.{uuid4().hex}.tmp"
 
 
@@ -30,40 +31,40 @@ class Disk(Protocol):
     """The calls of the operating system that are needed, and no more: for tests, a disk that lies."""
 
     def make_folder(self, path: str) -> None:
-        """One level; FileExistsError, FileNotFoundError."""
+        """Make one folder; FileExistsError where it is there, FileNotFoundError where the one above it is not."""
         ...
 
     def write(self, path: str, data: bytes) -> None:
-        """A new file with all of `data`. Not durable before `sync`."""
+        """Write a new file with all of `data`, which is not durable before `sync`."""
         ...
 
     def sync(self, path: str) -> None:
-        """fsync, of a file or of a folder's entries."""
+        """Make a file's bytes, or the names in a folder, durable (fsync)."""
         ...
 
     def link(self, source: str, target: str) -> None:
-        """A second name for a file; FileExistsError where the name is taken."""
+        """Give a file a second name (hard link); FileExistsError where the name is taken."""
         ...
 
     def replace(self, source: str, target: str) -> None:
-        """Rename. A file takes a file's place; a folder takes no other's that has anything in it."""
+        """Rename. A file replaces a file; a folder replaces an empty folder only."""
         ...
 
     def unlink(self, path: str) -> None: ...
     def remove_tree(self, folder: str) -> None:
-        """As far as it can be removed."""
+        """Remove the folder and all below it, as far as that is possible; raises nothing."""
         ...
 
     def read(self, path: str) -> bytes: ...
     def is_file(self, path: str) -> bool: ...
     def is_folder(self, path: str) -> bool: ...
     def names(self, folder: str) -> list[str]:
-        """Of files and folders, in any order."""
+        """Names of the files and folders in `folder`, in any order."""
         ...
 
 
 class RealDisk:
-    """The operating system's own."""
+    """The disk of the operating system."""
 
     def make_folder(self, path: str) -> None:
         os.mkdir(path)
@@ -116,7 +117,7 @@ class LocalStorage:
     def __init__(self, disk: Disk | None = None) -> None:
         self._disk = disk or RealDisk()
         self._settled: set[str] = set()
-        """Folders that are durable in those above them."""
+        """Folders whose own names are durable in the folder above; syncing them again would only cost time."""
         self._standing: set[str] = set()
         """Files whose names are durable."""
 
@@ -138,7 +139,7 @@ class LocalStorage:
         return True
 
     def publish(self, draft: str, folder: str, manifest: bytes, before: Before = at_once) -> bool:
-        """One rename shows files and manifest together, and only where no folder is: nothing is ever taken away."""
+        """See `Storage`. One rename shows files and manifest together; it fails where a folder with files is."""
         with _told(folder), _or_stale(before):
             self._disk.write(os.path.join(draft, "manifest.json"), manifest)
             self._sync_below(draft)
@@ -203,7 +204,8 @@ class LocalStorage:
 
     def remove_tree(self, folder: str) -> None:
         self._disk.remove_tree(folder)
-        self._settled = {known for known in self._settled if not f"{known}/".startswith(f"{folder}/")}
+        # A folder that is made anew under a name that was removed must be synced anew.
+        self._settled = {path for path in self._settled if not f"{path}/".startswith(f"{folder}/")}
 
     def recover(self, folder: str) -> None:
         self.settle(folder)
@@ -231,6 +233,7 @@ class LocalStorage:
                 self._disk.unlink(draft)
 
     def _link(self, draft: str, path: str) -> bool:
+        """Give the draft its final name; False where the name is taken. Unlike a rename, a link replaces nothing."""
         try:
             self._disk.link(draft, path)
         except FileExistsError:
@@ -244,7 +247,7 @@ class LocalStorage:
         return True
 
     def _stands(self, path: str, data: bytes) -> bool:
-        """Whether the file that is there is `data`; it stays, though who wrote it may have died before its sync."""
+        """True where the file holds `data`. It is made durable first: its writer may have died before its sync."""
         self.settle(os.path.dirname(path))
         try:
             return self._disk.read(path) == data
@@ -252,6 +255,7 @@ class LocalStorage:
             return False
 
     def _sync_below(self, folder: str) -> None:
+        """Make durable all files and names below `folder`, the innermost first."""
         for name in self._disk.names(folder):
             path = os.path.join(folder, name)
             if self._disk.is_folder(path):
@@ -261,7 +265,7 @@ class LocalStorage:
         self._disk.sync(folder)
 
     def _make_folder(self, folder: str) -> None:
-        """The folder and those above it, each durable in the one above."""
+        """Make the folder and those above it, and make the name of each durable in the folder above."""
         folder = folder or "."
         if folder in self._settled and self._disk.is_folder(folder):
             return
@@ -280,7 +284,10 @@ class LocalStorage:
 
 @contextlib.contextmanager
 def _or_stale(before: Before) -> Iterator[None]:
-    """Who takes a run over removes the drafts in it: a writer that misses its own hears first whether it is stale."""
+    """Raise `StaleWriterError` in place of a FileNotFoundError where `before` says that the writer is stale.
+
+    Whoever takes a run over removes the drafts in it, so a stale writer loses its own: that is no fault of the disk.
+    """
     try:
         yield
     except FileNotFoundError:
@@ -290,7 +297,10 @@ def _or_stale(before: Before) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _told(path: str, absent: bool = False) -> Iterator[None]:
-    """What the system says, as one line that names the path; that a file is absent, as it is if that is an answer."""
+    """Turn OSErrors in the block into `StorageError`, one line that names the path.
+
+    With `absent`, a FileNotFoundError passes as it is: to a reader, that a file is absent is an answer.
+    """
     try:
         yield
     except StorageError:
@@ -302,7 +312,7 @@ def _told(path: str, absent: bool = False) -> Iterator[None]:
 
 
 def storage_error(path: str, error: BaseException) -> StorageError:
-    """The one line for what could not be read or written; with the bytes that are free where that may be why."""
+    """The error for a path that could not be read or written; shows the free bytes where a full disk may be why."""
     number = getattr(error, "errno", None)
     reason = getattr(error, "strerror", None) or (str(error).strip().splitlines() or [type(error).__name__])[0]
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None):
@@ -313,6 +323,7 @@ def storage_error(path: str, error: BaseException) -> StorageError:
 
 
 def _free(path: str) -> str:
+    """Free bytes of the file system of `path`, which need not exist itself."""
     while path and not os.path.isdir(path):
         path = os.path.dirname(path)
     return f"{shutil.disk_usage(path or '.').free:,} bytes free"

@@ -1,4 +1,4 @@
-"""Who may write in a run: the holder of its newest epoch, and nobody else.
+"""The right to write in a run: the holder of its newest epoch has it, and nobody else.
 
 RUN/epochs/00000001   taken by create-only commits, one by one; the content says by whom
 RUN/epochs/00000002   from now on, whoever holds 1 commits nothing more
@@ -55,7 +55,7 @@ class Fence:
 
 
 UNFENCED = Fence("", 0)
-"""For tables outside a run: benchmarks, tests."""
+"""The fence of tables outside a run, which nobody takes over: benchmarks, tests."""
 
 
 def epoch_path(run: str, epoch: int) -> str:
@@ -63,13 +63,14 @@ def epoch_path(run: str, epoch: int) -> str:
 
 
 def newest_epoch(run: str) -> int:
-    """0 when none was taken yet. Epochs are taken one by one, so that a late listing does no harm."""
+    """The newest epoch that was taken; 0 when none was."""
     epoch = max((int(name) for name in files.names_in(os.path.join(run, "epochs")) if name.isdigit()), default=0)
+    # A listing may lag behind. Epochs are taken one by one, so asking for the next one finds what the listing lacks.
     while files.exists(epoch_path(run, epoch + 1)):
         epoch += 1
     return epoch
 
 
 def take_epoch(run: str, epoch: int, holder: dict[str, Any]) -> bool:
-    """Whether `epoch` is `holder`'s now: exactly one of all who try is told so."""
+    """True for exactly one of all processes that try to take `epoch`: it is `holder`'s from now on."""
     return files.create(epoch_path(run, epoch), files.as_json(holder))

@@ -48,21 +48,23 @@ def fetched_folder(url: str, patterns: Sequence[str]) -> str:
 
 
 def _contents(url: str, patterns: Sequence[str]) -> dict[str, str]:
-    """Name to what tells one version of the file from another: a hash where the manifest knows it."""
+    """Name of each file to fetch -> its sha256 from the manifest or, without a manifest, its version in the bucket."""
     manifest = os.path.join(url, "manifest.json")
     if files.exists(manifest):
         data = files.read_bytes(manifest)
         listed = json.loads(data)["files"]
         hashes = {name: entry["sha256"] for name, entry in listed.items()}
         return hashes | {"manifest.json": hashlib.sha256(data).hexdigest()}
-    found = files.versions(url)
-    wanted = {name: version for name, version in found.items() if any(fnmatch(name, p) for p in patterns)}
-    if not wanted:
+
+    versions = files.versions(url)
+    matching = {name: version for name, version in versions.items() if any(fnmatch(name, p) for p in patterns)}
+    if not matching:
         raise DataError(f"{url}: there is nothing to fetch; give the folder that holds config.json and *.safetensors")
-    return wanted
+    return matching
 
 
 def _fetch(url: str, contents: dict[str, str], folder: str) -> None:
+    """Copy the files into a draft, compare them with the manifest, and rename: a copy is whole or absent."""
     draft = f"{folder}.tmp"
     shutil.rmtree(draft, ignore_errors=True)
     for name, version in contents.items():
@@ -76,7 +78,7 @@ def _fetch(url: str, contents: dict[str, str], folder: str) -> None:
 
 @contextmanager
 def _alone(path: str) -> Iterator[None]:
-    """One process of this machine at a time; the system lets go when it dies."""
+    """Let one process of this machine at a time into the block; the system unlocks when the process dies."""
     with open(path, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -27,7 +27,7 @@ _DISK = LocalStorage()
 
 
 def storage_of(path: str) -> Storage:
-    """By the path's scheme. Raises `ConfigError` for one that is not known, or a bucket that cannot be used."""
+    """The storage of a path, chosen by its scheme. Raises `ConfigError` for an unknown scheme or an unusable bucket."""
     scheme, separator, rest = path.partition("://")
     if not separator:
         return _DISK
@@ -87,12 +87,15 @@ def read_json(path: str) -> Any:
 
 
 def exists(path: str) -> bool:
-    """Whether the file is there; never true of a folder."""
+    """True where there is such a file; False for a folder."""
     return storage_of(path).exists(path)
 
 
 def stands(path: str) -> bool:
-    """Whether the file is there for good, so that one may build on it: who wrote it may have died before its sync."""
+    """True where the file would survive a power loss, so that one may build on it.
+
+    A file can be visible before that: its writer may have died between the rename and the sync.
+    """
     return storage_of(path).stands(path)
 
 
@@ -106,14 +109,14 @@ def names_in(folder: str) -> list[str]:
 
 
 def settle(folder: str) -> None:
-    """What stands in `folder` stays there, even if the process that put it there died in the middle."""
+    """Make durable what is in `folder`, whose writer may have died before its sync."""
     storage_of(folder).settle(folder)
 
 
 @contextmanager
 def draft_folder(folder: str) -> Iterator[str]:
     """A new local folder to write the files of `folder` into, for `publish_folder`; it is gone afterwards."""
-    # On a disk beside `folder`: a rename will do.
+    # A draft beside `folder` is on the same disk, so that publishing it is a rename and no copy.
     draft = tempfile.mkdtemp(prefix="skillray-draft-") if is_url(folder) else draft_path(folder)
     try:
         os.makedirs(draft, exist_ok=True)
@@ -144,7 +147,7 @@ def remove_tree(folder: str) -> None:
 
 
 def recover(folder: str) -> None:
-    """Clear up below `folder` after processes that were killed; only its one writer may."""
+    """Remove the drafts that killed processes left below `folder`; only the run's one writer may call it."""
     storage_of(folder).recover(folder)
 
 
@@ -158,7 +161,7 @@ def sha256_of(path: str) -> str:
 def versions(url: str) -> dict[str, str]:
     """Every file below the bucket folder `url`, by its name there, with what tells one version from another."""
     storage = storage_of(url)
-    assert isinstance(storage, ObjectStorage), "a local folder needs no copy"
+    assert isinstance(storage, ObjectStorage), "a local folder needs no copy"  # only `fetch` asks, of URLs
     return storage.versions(url)
 
 
@@ -173,12 +176,12 @@ def fetch(path: str, target: str) -> str:
 
 
 def relative(path: str, folder: str) -> str:
-    """`path` as seen from `folder`, both in one place."""
+    """The relative path from `folder` to `path`, which must be on the same disk or in the same bucket."""
     return posixpath.relpath(_without_scheme(path), _without_scheme(folder))
 
 
 def resolve(folder: str, link: str) -> str:
-    """Where the relative `link` leads from `folder`."""
+    """The path that the relative `link` leads to from `folder`."""
     scheme, separator, rest = folder.rpartition("://")
     return f"{scheme}{separator}{posixpath.normpath(posixpath.join(rest, link))}"
 

@@ -1,4 +1,4 @@
-"""Where everything is in a run folder: the public interface of a run."""
+"""The layout of a run folder: where each table and file of a run is. It is the public interface of a run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RoundFolder:
 
     @property
     def study(self) -> str:
-        """Of a segment: what its curriculum carries on, and counts for a reader."""
+        """State that a segment's curriculum hands on to the next segment, and the counts that a report shows of it."""
         return os.path.join(self.path, "study.json")
 
     @property
@@ -38,17 +38,17 @@ class RoundFolder:
 
     @property
     def shared_probe(self) -> RoundFolder:
-        """Where the tables of `probe` are, of all students whose fit is the same."""
+        """The folder that holds the tables of `probe`; students whose fit is the same share it."""
         return RoundFolder(os.path.dirname(self.probe.table("schedule").source().folder))
 
     @property
     def targets(self) -> RoundFolder:
-        """Of a segment: answers to the pool questions that it draws, where they are not the pool's own."""
+        """Answers to the pool questions that a segment draws, in runs that do not train on the pool's own."""
         return self.folder("targets")
 
     @property
     def shared_targets(self) -> RoundFolder:
-        """Where the tables of `targets` are, of all students that were asked the same in the same state."""
+        """The folder of the tables of `targets`; students that were asked the same in the same state share it."""
         return RoundFolder(os.path.dirname(self.targets.table("asked").source().folder))
 
     def answers(self, evaluation_set: str) -> Table:
@@ -56,14 +56,14 @@ class RoundFolder:
         return self.folder("evaluation").folder(evaluation_set).table("answers")
 
     def outside(self, task: str) -> str:
-        """What lm-eval's task gave: its metric, and a value for every question."""
+        """The result of one lm-eval task: its metric, and a value for every question."""
         return os.path.join(self.path, "outside", f"{task}.json")
 
     def segment(self, index: int = 0) -> RoundFolder:
         return RoundFolder(os.path.join(self.path, f"segment-{index:03d}"))
 
     def segments(self) -> Iterator[RoundFolder]:
-        """Those that have begun, in order."""
+        """The segments that have begun, in order."""
         index = 0
         while has_folder((segment := self.segment(index)).path):
             yield segment
@@ -99,7 +99,10 @@ class RunFolder:
         return self.file("report", "index.html")
 
     def questions(self, split: str) -> Table:
-        """`split`: pool, profile, held_out, or profile-NAME of a profile that a later stage looks at."""
+        """Questions of a split.
+
+        `split` is pool, profile, held_out, or profile-NAME for a profile that a later stage looks at.
+        """
         return Table(self.file("data", split))
 
     def evaluation_set(self, name: str) -> Table:
@@ -107,11 +110,11 @@ class RunFolder:
         return Table(self.file("data", "evaluation", name, "questions"))
 
     def embeddings(self, split: str) -> Table:
-        """Of the questions of a split; only where a curriculum looks at what is similar."""
+        """Embeddings of the questions of a split; only in runs whose curriculum compares questions."""
         return Table(self.file("data", f"{split}-embedded", "embeddings"))
 
     def texts(self) -> Table:
-        """Of `data.replay`; only where there is one."""
+        """Texts of `data.replay`; only in runs that set it."""
         return Table(self.file("data", "texts"))
 
     def recorded(self) -> Table:
@@ -143,11 +146,11 @@ class RunFolder:
 
     @property
     def data_notes(self) -> str:
-        """What was left out of the data: a list of lines."""
+        """A list of lines that say what was left out of the data."""
         return self.file("data", "notes.json")
 
     def base(self, student: str) -> RoundFolder:
-        """What is known of the student before any training."""
+        """Tables about the student as it was before any training."""
         return RoundFolder(self.file("students", student, "base"))
 
     def round(self, student: str, index: int) -> RoundFolder:
@@ -158,9 +161,9 @@ class RunFolder:
         return RoundFolder(self.file("shared", key))
 
     def replies(self, shard: int, teacher: str = "") -> str:
-        """Of the run's teacher, or of another one by its name."""
+        """The folder of one shard of the reply log, of the run's teacher or of the one that `teacher` names."""
         return self.file("teacher", "replies", *filter(None, [teacher]), f"{shard:03d}")
 
     def teacher_check(self, part: str) -> str:
-        """What a part of the measurement of a teacher found."""
+        """The result of one part of the measurement of a teacher."""
         return self.file("teacher", "check", f"{part}.json")

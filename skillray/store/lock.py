@@ -47,11 +47,11 @@ class Holder:
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
     started: str = field(default_factory=lambda: time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()))
-    """For people; compared with nothing."""
+    """Time at which the process started, shown in messages only: clocks are never compared."""
     machine: str = field(default_factory=lambda: _machine())
-    """This boot and these process ids; empty where the system does not tell."""
+    """The boot and the namespace of process ids that `pid` belongs to; empty where the system does not tell."""
     birth: str = field(default_factory=lambda: _birth(os.getpid()))
-    """Start of the process in the machine's own ticks: a number that is used again is another process."""
+    """Start of the process in the machine's own ticks, which tells it from a later process with the same id."""
     token: str = field(default_factory=lambda: uuid4().hex)
 
     def __str__(self) -> str:
@@ -64,10 +64,11 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What a lock says."""
+    """The content of lock.json."""
 
     holder: Holder
     beat: int
+    """Counter of the holder's signs of life."""
 
     def to_bytes(self) -> bytes:
         return files.as_json(asdict(self))
@@ -75,7 +76,7 @@ class Sign:
 
 @dataclass(slots=True)
 class RunLock:
-    """The lock of one run. Times can be others in tests; a test may also be the clock."""
+    """The lock of one run. Times and clock are fields so that tests need not wait."""
 
     run: str
     patience_s: float = PATIENCE_S
@@ -107,12 +108,12 @@ class RunLock:
                 return fence
 
     def beat(self, fence: Fence) -> None:
-        """Show that we live. Raises `StaleWriterError` when somebody took over."""
+        """Write one more sign of life. Raises `StaleWriterError` when somebody took over."""
         self.beats += 1
         fence.commit(self.path, Sign(self.holder, self.beats).to_bytes())
 
     def release(self, fence: Fence) -> None:
-        """Nobody has to wait for us; a run that was taken over is left as it is."""
+        """Remove the lock, so that the next writer need not wait; a lock that somebody took over is left as it is."""
         with contextlib.suppress(StaleWriterError):
             fence.check()
             files.remove(self.path)
@@ -140,8 +141,8 @@ class RunLock:
 
     def _read(self) -> Sign | None:
         try:
-            found: dict[str, Any] = files.read_json(self.path)
-            return Sign(Holder(**found["holder"]), found["beat"])
+            content: dict[str, Any] = files.read_json(self.path)
+            return Sign(Holder(**content["holder"]), content["beat"])
         except TableError:
             return None
 
@@ -192,7 +193,7 @@ def _machine() -> str:
 
 
 def _birth(pid: int) -> str:
-    """Empty when there is no such process, or none but in name (a zombie)."""
+    """Start of a process in clock ticks since boot; empty when there is no such process, or only a zombie."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()

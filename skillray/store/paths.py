@@ -11,11 +11,15 @@ TABLE_FILES = (".parquet", ".jsonl", ".json", ".csv", ".jsonl.gz", ".json.gz", "
 SYLLABUS_FILES = (".md", ".markdown", ".yaml", ".yml")
 TEXT_FILES = (".txt",)
 FOLDER = "folder"
-"""Of a validation's context: where relative paths start; without it, in the working folder."""
+"""Key of a validation's context: the folder that relative paths start from. Without it they start from the working
+folder.
+"""
 
 
 def _absolute(path: str, info: ValidationInfo) -> str:
-    """A file of this machine by its full path, also when it is gone: runners have other working folders."""
+    """The full path of a file of this machine, present or not: runners have other working folders. URLs and model ids
+    stay as they are.
+    """
     if "://" in path:
         return path
     full = os.path.abspath(os.path.join((info.context or {}).get(FOLDER) or os.getcwd(), os.path.expanduser(path)))
@@ -34,7 +38,7 @@ DataPath = Annotated[str, AfterValidator(_absolute)]
 
 
 def same_place(path: str, folder: str, other: str, other_folder: str) -> bool:
-    """Whether two full paths are one, or one relative path as it is seen from two working folders."""
+    """True for equal paths, and for two full paths that are the same relative path from their two working folders."""
     if path == other:
         return True
     if not (os.path.isabs(path) and os.path.isabs(other)):

@@ -67,7 +67,7 @@ ANSWERS = pa.schema(
         pa.field("vote", pa.int32()),  # first sample of the question with this final answer; null where it has none
     ]
 )
-"""Of an evaluation set: graded by the final answer alone."""
+"""Answers to an evaluation set, graded by the final answer alone."""
 
 GAPS = pa.schema(
     [

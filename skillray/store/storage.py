@@ -1,4 +1,4 @@
-"""What a run folder asks of the place it is in: a local disk (`disk`) or a bucket (`bucket`)."""
+"""The operations that a run folder needs of its storage, which is a local disk (`disk`) or a bucket (`bucket`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 Before = Callable[[], None]
-"""Called when everything is written and nothing is visible yet; what it raises stops the commit."""
+"""A check that is called when everything is written and nothing is visible yet; its error stops the commit."""
 
 
 def at_once() -> None:
@@ -14,7 +14,7 @@ def at_once() -> None:
 
 
 class Storage(Protocol):
-    """Paths are whole ones, URLs where they are URLs. A file that is not there is a FileNotFoundError.
+    """Files under whole paths, which are URLs for a bucket. A file that is not there is a FileNotFoundError.
 
     Whatever else goes wrong is a `StorageError` of one line that names the path.
     """
@@ -48,11 +48,11 @@ class Storage(Protocol):
         ...
 
     def exists(self, path: str) -> bool:
-        """Whether the file is there."""
+        """True where there is such a file; False for a folder."""
         ...
 
     def stands(self, path: str) -> bool:
-        """Whether the file is there for good, so that one may build on it."""
+        """True where the file would survive a power loss, so that one may build on it."""
         ...
 
     def names(self, folder: str) -> list[str]:
@@ -62,16 +62,16 @@ class Storage(Protocol):
     def has_folder(self, folder: str) -> bool: ...
 
     def settle(self, folder: str) -> None:
-        """What stands in `folder` stays there, even if the process that put it there died in the middle."""
+        """Make durable what is in `folder`, whose writer may have died before its sync."""
         ...
 
     def remove(self, path: str) -> None:
-        """Nothing happens where no such file is."""
+        """Remove the file; nothing happens where there is none."""
         ...
 
     def remove_tree(self, folder: str) -> None: ...
     def recover(self, folder: str) -> None:
-        """After processes were killed: their drafts go from `folder` and all below it, and what they published stays.
+        """Remove the drafts of killed processes from `folder` and all below it, and make durable what they published.
 
         A file may have been visible and not yet durable when its writer died.
         """

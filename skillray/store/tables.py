@@ -24,7 +24,7 @@ from skillray.store.fence import Fence
 from skillray.store.schemas import TABLES
 
 PART_ROWS = 1 << 16
-"""Rows of a part, at most, where one process writes a table: what a reader of one part holds in memory."""
+"""Most rows of a part, where one process writes a table: a reader holds one part in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ class Table:
         return files.stands(self.manifest_path)
 
     def source(self) -> Table:
-        """Where the parts are: this folder, or the one it links to."""
+        """The table that holds the parts: this one, or the one that it links to."""
         link = files.read_json(self.manifest_path).get("link")
         return Table(files.resolve(self.folder, link)).source() if link else self
 
     def parts(self) -> tuple[Part, ...]:
-        """`TableError` when the table is not complete."""
+        """The parts by name; `TableError` when the table is not complete."""
         return tuple(Part(**part) for part in files.read_json(self.source().manifest_path)["parts"])
 
     def paths(self) -> list[str]:
@@ -80,17 +80,19 @@ class Table:
 
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows, in the order of the parts. Call it in a worker, and with few columns: rows stay off the driver."""
-        wanted = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
         tables = [read_part(path, columns) for path in self.paths()]
-        return pa.concat_tables(tables) if tables else wanted.empty_table()
+        if tables:
+            return pa.concat_tables(tables)
+        schema = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
+        return schema.empty_table()
 
     def iterate(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Part by part, so that memory holds one."""
+        """Rows part by part, so that memory holds one part."""
         for path in self.paths():
             yield read_part(path, columns)
 
     def write_part(self, name: str, rows: pa.Table, *, fence: Fence) -> Part:
-        """Commit one part. Where it stands already, it stays, whatever its bytes: what is returned is what stands."""
+        """Commit one part, and return it; a part that is there already stays, whatever its bytes, and is returned."""
         path, data = self.part_path(name), encode(conform(rows, self.schema, self.folder))
         return _part(path, data if fence.create(path, data) else files.read_bytes(path))
 
@@ -114,12 +116,12 @@ class Table:
         self._publish({"parts": ordered, "rows": rows, "schema": str(self.schema), "made_from": made_from}, fence)
 
     def write(self, rows: pa.Table, *, fence: Fence, made_from: str = "") -> None:
-        """A table from one worker."""
+        """Write and seal a table that one worker holds in memory."""
         starts = range(0, max(1, rows.num_rows), PART_ROWS)
         self.write_all((rows.slice(start, PART_ROWS) for start in starts), fence=fence, made_from=made_from)
 
     def write_all(self, rows: Iterable[pa.Table], *, fence: Fence, made_from: str = "") -> None:
-        """A table that its worker makes part by part, so that memory holds one."""
+        """Write and seal a table that one worker makes part by part, so that memory holds one part."""
         parts = [self.write_part(f"{index:06d}.parquet", part, fence=fence) for index, part in enumerate(rows)]
         self.seal(parts, fence=fence, made_from=made_from)
 
@@ -130,7 +132,7 @@ class Table:
         self._publish({"link": files.relative(target.folder, self.folder)}, fence)
 
     def _publish(self, body: dict[str, Any], fence: Fence) -> None:
-        """A manifest that stands is never replaced; one that says the same in another epoch is as good."""
+        """Create the manifest. One that is there is never replaced; if only its epoch differs, it is accepted."""
         if fence.create(self.manifest_path, files.as_json(body | {"epoch": fence.epoch})):
             return
         if files.read_json(self.manifest_path) | {"epoch": 0} != body | {"epoch": 0}:
@@ -140,8 +142,7 @@ class Table:
         """Re-hash every part; `TableError` names the first one that differs."""
         source = self.source()
         for part in source.parts():
-            found = source.found_part(part.name)
-            if found != part:
+            if source.found_part(part.name) != part:
                 raise TableError(f"{source.part_path(part.name)} differs from its manifest: remove the table and rerun")
 
 
@@ -164,6 +165,7 @@ def conform(rows: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
 
 
 def encode(rows: pa.Table) -> bytes:
+    """`rows` as a Parquet file, with a checksum for each page."""
     sink = pa.BufferOutputStream()
     pq.write_table(rows, sink, compression="zstd", write_page_checksum=True)
     data: bytes = sink.getvalue().to_pybytes()

@@ -23,10 +23,12 @@ from skillray.training.targets import is_tied, target_names
 MANIFEST = "manifest.json"
 ADAPTER = "adapter_config.json"
 PROCESSOR_TEMPLATE = "chat_template.json"
-"""Where models that see keep their chat template: transformers reads it into a processor, and into no tokenizer."""
+"""The file in which vision models keep their chat template: transformers reads it into a processor only."""
 EMBEDDED = Path(__file__).parents[1] / "domains" / "arithmetic" / "student"
 _WEIGHTS = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
-"""What is downloaded of a model, and decides what it answers: no other weight formats."""
+"""Patterns of the files that are downloaded and hashed: they decide what a model answers. Weights are safetensors only,
+for other formats can hold code.
+"""
 
 
 def resolve_model(model: str) -> str:
@@ -53,6 +55,7 @@ def resolve_model(model: str) -> str:
 
 
 def is_adapter(folder: str) -> bool:
+    """True for a PEFT adapter, False for a whole model."""
     return exists(os.path.join(folder, ADAPTER))
 
 
@@ -69,6 +72,7 @@ def base_of(adapter: str) -> str:
     around = [os.path.abspath(adapter), *map(str, Path(os.path.abspath(adapter)).parents)]
     if os.path.isabs(base):
         return base if os.path.isdir(base) else _moved(base, around)
+
     for folder in around:
         path = os.path.normpath(os.path.join(folder, base))
         if path not in around and os.path.isdir(path):
@@ -77,7 +81,11 @@ def base_of(adapter: str) -> str:
 
 
 def _moved(base: str, around: Sequence[str]) -> str:
-    """Of a checkpoint in RUN/students/NAME/...: the student's model, by RUN/data/inputs.json."""
+    """The present folder of a base that is no longer at `base`; `base` itself where nothing says where it went.
+
+    `around` are the folders around an adapter, the innermost first. Of a checkpoint in RUN/students/NAME/... the run
+    knows the student's model: RUN/data/inputs.json says where it was last.
+    """
     for students, student in zip(around[1:], around, strict=False):
         inputs = os.path.join(os.path.dirname(students), "data", "inputs.json")
         if os.path.basename(students) == "students" and os.path.isfile(inputs):
@@ -100,9 +108,9 @@ def checkpoint_complete(folder: str) -> bool:
 
 def verify_checkpoint(folder: str) -> None:
     """Re-hash every file; `DataError` names the first that is missing or differs."""
-    for name, wanted in _read(folder, MANIFEST)["files"].items():
+    for name, entry in _read(folder, MANIFEST)["files"].items():
         path = os.path.join(folder, name)
-        if not exists(path) or sha256_of(path) != wanted["sha256"]:
+        if not exists(path) or sha256_of(path) != entry["sha256"]:
             raise DataError(f"{path} is missing or differs from its manifest: remove {folder} and run again")
 
 
@@ -145,7 +153,7 @@ def _matching(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
 
 
 def _hash(path: str) -> str:
-    """sha256; the Hugging Face cache names a large file by its own."""
+    """sha256 of a file. The Hugging Face cache names a large file by it, and then it is not computed again."""
     name = os.path.basename(os.path.realpath(path))
     return name if re.fullmatch("[0-9a-f]{64}", name) else sha256_of(path)
 
@@ -263,11 +271,12 @@ def _load_to_train(folder: str, settings: TrainingSettings, name: str) -> Any:
 
 
 def _go_on(model: Any, lora: Lora) -> Any:
-    found = model.peft_config["default"]
-    if (found.r, found.lora_alpha) != (lora.rank, lora.alpha):
+    """The model, if its adapter has the rank and alpha of the config; else `ConfigError`."""
+    adapter = model.peft_config["default"]
+    if (adapter.r, adapter.lora_alpha) != (lora.rank, lora.alpha):
         raise ConfigError(
-            f"training.lora: the adapter to go on with has rank {found.r} and alpha {found.lora_alpha:g}, the config "
-            f"{lora.rank} and {lora.alpha:g}; use the adapter's"
+            f"training.lora: the adapter to go on with has rank {adapter.r} and alpha {adapter.lora_alpha:g}, "
+            f"the config {lora.rank} and {lora.alpha:g}; use the adapter's"
         )
     return model
 
@@ -316,7 +325,7 @@ def _whole(model: Any, report: Any, folder: str) -> Any:
 
 
 def _four_bits(kind: Any, quantize: str) -> Any:
-    """Of all linear layers but the head; they compute in `kind`."""
+    """Quantization of all linear layers but the head to 4 bits; they compute in `kind`, a torch dtype."""
     from transformers import BitsAndBytesConfig
 
     need_quantizer("on this worker")
@@ -324,7 +333,7 @@ def _four_bits(kind: Any, quantize: str) -> Any:
 
 
 def need_quantizer(where: str) -> None:
-    """`MissingExtraError` with one line."""
+    """`MissingExtraError` where bitsandbytes, which quantizes to 4 bits, is not installed."""
     if find_spec("bitsandbytes") is None:
         raise MissingExtraError(
             f"training.lora.quantize: nf4 needs bitsandbytes, which is not installed {where}: "
@@ -333,7 +342,9 @@ def need_quantizer(where: str) -> None:
 
 
 def _need(attention: str) -> None:
-    """`flash-attn`, or `kernels`, with which transformers fetches it ready-made; neither is a requirement of ours."""
+    """`MissingExtraError` for flash attention without `flash-attn`, and without `kernels`, with which transformers
+    fetches it ready-made; neither is a requirement of ours.
+    """
     if attention == "flash_attention_2" and not (find_spec("flash_attn") or find_spec("kernels")):
         raise MissingExtraError(
             "training.attention: flash_attention_2 needs a package that is not installed on this worker: "

@@ -76,12 +76,13 @@ def deepspeed_config(settings: TrainingSettings, world_size: int, device: str, n
 
 
 def set_lr(engine: Any, lr: float) -> None:
+    """Set the rate of the next step for all parameters."""
     for group in engine.optimizer.param_groups:
         group["lr"] = lr
 
 
 def save_shards(engine: Any, folder: str, adapters: bool) -> None:
-    """This rank's DeepSpeed shards, in `folder`/SHARDS; without the frozen base where only adapters are trained.
+    """Write this rank's DeepSpeed shards to `folder`/SHARDS; without the frozen base where only adapters are trained.
 
     Collective. DeepSpeed waits for all ranks inside, so a rank that cannot write goes on to the end, and raises then:
     what is missing is its own to tell.
@@ -98,7 +99,9 @@ def save_shards(engine: Any, folder: str, adapters: bool) -> None:
 
 
 def load_shards(engine: Any, folder: str, adapters: bool) -> None:
-    """What `save_shards` wrote, into a fresh engine. Pickles: their hashes must have been verified. Collective.
+    """Load what `save_shards` wrote into a fresh engine. Collective.
+
+    Shards are pickles, which run code when they are loaded: their hashes must have been verified.
 
     Raises:
         StageError: there are no shards; DeepSpeed alone would go on from the start model.
@@ -148,6 +151,7 @@ def _patient_writer() -> Any:
 
 
 def _offload(settings: TrainingSettings, device: str) -> dict[str, Any]:
+    """DeepSpeed's fields for offload to host memory; `ConfigError` where there is nothing that could be offloaded."""
     offload = settings.offload
     if not (offload.optimizer or offload.parameters):
         return {}
@@ -155,9 +159,10 @@ def _offload(settings: TrainingSettings, device: str) -> dict[str, Any]:
         raise ConfigError("training.offload: there is nothing to offload from a CPU; set it to false or train on GPUs")
     if settings.zero_stage == 0 or (offload.parameters and settings.zero_stage != 3):
         raise ConfigError(f"training.offload: needs zero_stage 1 to 3, and parameters 3; it is {settings.zero_stage}")
-    place = {"device": "cpu", "pin_memory": True}
-    wanted = {"offload_optimizer": offload.optimizer, "offload_param": offload.parameters}
-    return {name: place for name, on in wanted.items() if on}
+
+    host = {"device": "cpu", "pin_memory": True}
+    switches = {"offload_optimizer": offload.optimizer, "offload_param": offload.parameters}
+    return {name: host for name, on in switches.items() if on}
 
 
 def _adamw(trained: list[Any], settings: TrainingSettings) -> Any:

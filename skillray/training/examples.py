@@ -21,11 +21,11 @@ from skillray.training.schedule import make_schedule, make_segment
 from skillray.training.settings import TrainingSettings
 
 Encoded = tuple[npt.NDArray[np.int32], int]
-"""Token ids, and from which of them on they are trained on."""
+"""(token ids, index of the first one that is trained on)."""
 NO_TOKENS: Encoded = (np.empty(0, np.int32), 0)
-"""Of a draft that is no example."""
+"""The tokens of a draft that is refused as an example."""
 BATCH = 256
-"""Chats that the tokenizer is given at once: its own records of them take kilobytes each."""
+"""Chats that the tokenizer gets at once: its own records of them take kilobytes each."""
 THREADS = 2
 
 
@@ -80,7 +80,7 @@ def as_schedule(examples: Table, settings: TrainingSettings, seed: int) -> pa.Ta
 
 
 def as_segment(examples: Table, settings: TrainingSettings, seed: int, index: int, first: pa.Table | None) -> pa.Table:
-    """The same of one segment; see `schedule.make_segment`."""
+    """SCHEDULE rows of one segment of a round; see `schedule.make_segment`."""
     return make_segment(_outline(examples), settings, seed, index, first)
 
 

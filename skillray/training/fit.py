@@ -1,4 +1,4 @@
-"""Whether the weights of a model folder are those that its class computes with.
+"""Refusal of model folders whose weights are not those that the model's class computes with.
 
 transformers loads what fits, draws random numbers for what is absent, drops what is left over, and says so in a log
 that nobody reads. Here its report is judged: a model is refused when a weight is absent or of another shape, and when a
@@ -18,7 +18,7 @@ from skillray.training.headers import is_finite
 
 _NUMBER = re.compile(r"\.\d+\.")
 Report = Mapping[str, Any]
-"""What `from_pretrained` gives with `output_loading_info`: missing_keys, unexpected_keys, mismatched_keys."""
+"""The report of `from_pretrained` with `output_loading_info`: missing_keys, unexpected_keys, mismatched_keys."""
 
 
 def refuse_misfit(model: Any, report: Report, where: str, harmless: Callable[[], Set[str]]) -> None:
@@ -90,10 +90,11 @@ def _renamed(missing: list[str], unexpected: list[str]) -> str:
 
 
 def _left_over(unexpected: list[str], expected: list[str], harmless: Callable[[], Set[str]]) -> list[str]:
+    """The unexpected tensors that belong to one of the model's layers, without the harmless ones."""
     suspects = [name for name in unexpected if _of_a_layer(name, expected)]
     if not suspects:
         return []
-    allowed = harmless()
+    allowed = harmless()  # asked late: it reads the headers of all weight files
     return [name for name in suspects if not any(name == tail or name.endswith(f".{tail}") for tail in allowed)]
 
 

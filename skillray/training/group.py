@@ -1,4 +1,4 @@
-"""What the workers of a group say to each other."""
+"""Messages between the workers of a training group."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from skillray.errors import SkillrayError
 
 
 def gather(world_size: int, value: Any) -> list[Any]:
-    """`value` of every rank, on every rank."""
+    """[world_size] the values of all ranks, by rank; every rank gets the same list."""
     import torch
 
     if world_size == 1:
@@ -20,7 +20,10 @@ def gather(world_size: int, value: Any) -> list[Any]:
 
 
 def together(world_size: int, action: Callable[[], Any]) -> Any:
-    """`action` on every rank; where it fails on one, all raise its error, and no rank waits for one that is gone."""
+    """Do `action` on every rank, and return each rank's own result.
+
+    If it fails on one rank, all raise that error: otherwise the others would wait for it in the next collective.
+    """
     error, result = None, None
     try:
         result = action()
@@ -33,7 +36,10 @@ def together(world_size: int, action: Callable[[], Any]) -> Any:
 
 
 def from_rank_0(action: Callable[[], Any]) -> Any:
-    """What `action` gives on rank 0, on every rank; its `SkillrayError` too. A process on its own is rank 0."""
+    """Do `action` on rank 0, and return its result, or raise its `SkillrayError`, on every rank.
+
+    A process without a group is rank 0.
+    """
     import torch
 
     if not torch.distributed.is_initialized():
@@ -43,7 +49,7 @@ def from_rank_0(action: Callable[[], Any]) -> Any:
 
 
 def first_says(world_size: int, yes: bool, device: Any) -> bool:
-    """Rank 0's answer, on every rank."""
+    """Rank 0's `yes`, on every rank; a single byte, so that it may be asked after every step."""
     import torch
 
     if world_size == 1:

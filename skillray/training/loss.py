@@ -43,7 +43,7 @@ class ExampleLosses(torch.nn.Module):
 
         Args:
             input_ids: [batch, length]
-            positions: [kept] places in the input; place i predicts targets[:, i].
+            positions: [kept] indices into the input; the logits at positions[i] predict targets[:, i].
             targets: [batch, kept] token ids, any valid id where the mask is False.
             mask: [batch, kept] True where the loss is wanted.
 
@@ -58,8 +58,11 @@ class ExampleLosses(torch.nn.Module):
         )
 
     def _fused(self, input_ids: Tensor, positions: Tensor, targets: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        """Each [tokens]. The head runs as a module, and once, whatever the number of tokens: ZeRO 3 gathers its weight
-        then, on all workers together."""
+        """Losses and, if asked for, divergences of the loss tokens, each [tokens].
+
+        The head runs as a module, and once, whatever the number of tokens: ZeRO 3 gathers its weight then, on all
+        workers together.
+        """
         decoder, head = self._causal.get_decoder(), self._causal.get_output_embeddings()
 
         def hidden_states() -> Tensor:
@@ -71,7 +74,7 @@ class ExampleLosses(torch.nn.Module):
         return losses
 
     def _chunked(self, input_ids: Tensor, positions: Tensor, targets: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        """Each [tokens]"""
+        """The same as `_fused`, from logits that the model's own forward makes all at once."""
         from deepspeed.runtime.chunked_cross_entropy import chunked_cross_entropy
 
         def kept_logits() -> Tensor:
@@ -83,7 +86,10 @@ class ExampleLosses(torch.nn.Module):
         return (nll,) if start is None else (nll, _divergence(logits, start))
 
     def _of_start_model(self, compute: Callable[[], Tensor]) -> Tensor | None:
-        """What `compute` gives while the adapter is off: the base is the model as it was before any training."""
+        """The result of `compute` with the adapter off: the base is the model as it was before any training.
+
+        None where no divergence is asked for.
+        """
         if not self._diverges:
             return None
         with torch.no_grad(), self.model.disable_adapter():
@@ -134,7 +140,8 @@ def _divergence(logits: Tensor, start: Tensor) -> Tensor:
 def head_is_last(model: Any) -> bool:
     """True when logits are a linear head on the decoder's output and nothing else, for a model of any family.
 
-    Found by asking: the decoder and the head are made to answer with known tensors, so that nothing is computed.
+    The decoder and the head are replaced by stubs that return fixed tensors, so that nothing is computed; the model
+    passes if the head gets the decoder's tensor and the logits are the head's.
     """
     decoder, head = model.get_decoder(), model.get_output_embeddings()
     if type(head) is not torch.nn.Linear or decoder is model:
@@ -144,18 +151,18 @@ def head_is_last(model: Any) -> bool:
     hidden, asked = torch.rand(1, 1, head.in_features, dtype=head.weight.dtype), []
     logits = torch.rand(1, 1, head.out_features)
 
-    def answer(given: Tensor) -> Tensor:
-        asked.append(given)
+    def answer(states: Tensor) -> Tensor:
+        asked.append(states)
         return logits
 
     with ExitStack() as stubs:
         stubs.enter_context(_forward(decoder, lambda *_, **__: MoeModelOutputWithPast(last_hidden_state=hidden)))
         stubs.enter_context(_forward(head, answer))
         try:
-            found = model(input_ids=torch.zeros(1, 1, dtype=torch.long), use_cache=False).logits
+            output = model(input_ids=torch.zeros(1, 1, dtype=torch.long), use_cache=False).logits
         except Exception:  # it wants more of its decoder than that: its own forward knows
             return False
-    return found is logits and len(asked) == 1 and torch.equal(asked[0], hidden)
+    return output is logits and len(asked) == 1 and torch.equal(asked[0], hidden)
 
 
 @contextmanager

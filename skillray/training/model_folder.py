@@ -1,4 +1,4 @@
-"""What can be said of a model before anything loads it: from its small files and the headers of its weights.
+"""Checks of a model before anything loads it, from its small files and the headers of its weights.
 
 No torch, no transformers, no weights read, nothing downloaded: `skillray run` asks this before it starts Ray.
 """
@@ -18,11 +18,11 @@ from skillray.training.checkpoint import ADAPTER, base_of, is_adapter, resolve_m
 from skillray.training.headers import ADAPTER_WEIGHTS, INDEX, WHOLE, read_headers, weight_files
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?(@[A-Za-z0-9][\w./-]*)?", re.ASCII)
-"""And, where there is one, its revision."""
+"""A Hugging Face id, with or without a revision: ID@REVISION."""
 _CAUSAL = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 """Ends of the names of classes that write text; the last one only where there is no separate encoder."""
 _ROOM = ("max_position_embeddings", "n_positions", "max_sequence_length")
-"""What config.json calls the longest text that a model takes: most families, GPT-2, and MPT's kind."""
+"""Names in config.json of the longest text, in tokens, that a model takes: most families', GPT-2's, and MPT's."""
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 
 
@@ -76,7 +76,11 @@ def check_token_classifier(model: str) -> str | None:
 
 
 def check_single_tokens(folder: str, texts: Sequence[str], where: str) -> None:
-    """As `grading.prm.token_id` reads them, without transformers; what has no tokenizer.json is left to the run."""
+    """`DataError` for a text that is no single token, by the rule of `grading.prm.token_id`.
+
+    tokenizers alone reads it, so that transformers need not be imported; a folder without tokenizer.json is left to
+    the run.
+    """
     path = Path(folder)
     if not (path / "tokenizer.json").exists():
         return
@@ -89,11 +93,12 @@ def check_single_tokens(folder: str, texts: Sequence[str], where: str) -> None:
     added: dict[str, Any] = {}
     if (path / "tokenizer_config.json").exists():
         added = read_settings(folder, "tokenizer_config.json", where).get("added_tokens_decoder") or {}
-    known = {token["content"] for token in added.values()}
+    added_texts = {token["content"] for token in added.values()}
     for text in texts:
         ids = tokenizer.encode(text, add_special_tokens=False).ids
-        one = bool(ids) and tokenizer.decode(ids[-1:], skip_special_tokens=False).strip() == text
-        if not one and text not in known:
+        # The last token must be the whole text: some tokenizers put a space of their own in front of it.
+        is_single = bool(ids) and tokenizer.decode(ids[-1:], skip_special_tokens=False).strip() == text
+        if not is_single and text not in added_texts:
             raise DataError(f"{where}: {text!r} is no single token of its tokenizer; check `type` and its settings")
 
 
@@ -101,14 +106,14 @@ def read_settings(folder: str, name: str, where: str) -> dict[str, Any]:
     """One of a model's JSON files. Raises `DataError` when it is absent or holds no object."""
     try:
         with open(os.path.join(folder, name), "rb") as file:
-            found = json.load(file)
+            settings = json.load(file)
     except FileNotFoundError:
         raise DataError(f"{where}: there is no {name} in the folder; give a whole Hugging Face folder") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{where}: {name} cannot be read ({_line(error)}); restore it") from None
-    if not isinstance(found, dict):
+    if not isinstance(settings, dict):
         raise DataError(f"{where}: {name} holds no object; restore it")
-    return found
+    return settings
 
 
 def folder_here(model: str) -> str | None:
@@ -131,6 +136,7 @@ def room_of(folder: str, where: str) -> int | None:
 
 
 def _find(model: str) -> str | None:
+    """The folder of a model on this machine; None for one in a bucket or on the hub. `DataError` for none at all."""
     if model == "embedded" or os.path.isdir(model):
         folder = resolve_model(model)
         if not os.listdir(folder):
@@ -155,18 +161,19 @@ def _check_adapter(folder: str, where: str) -> None:
         raise DataError(f"{where}: {ADAPTER} names no base_model_name_or_path; write the model it was trained on")
     base = base_of(folder)
     try:
-        found = _find(base)
-        if found is None:
+        base_folder = _find(base)
+        if base_folder is None:
             return
-        if is_adapter(found):
+        if is_adapter(base_folder):
             raise DataError(f"model {base} is an adapter too; merge it into its own base")
-        _check_weights(found, f"model {base}")
-        _check_architecture(found, f"model {base}")
+        _check_weights(base_folder, f"model {base}")
+        _check_architecture(base_folder, f"model {base}")
     except DataError as error:
         raise DataError(f"{where}: the base of this adapter: {error}") from None
 
 
 def _check_weights(folder: str, where: str) -> None:
+    """`DataError` unless the folder has its weights, in one safetensors file or in all that the index names."""
     path, names = Path(folder), [WHOLE]
     if (path / INDEX).exists():
         listed = read_settings(folder, INDEX, where).get("weight_map")
@@ -222,8 +229,8 @@ def _check_architecture(folder: str, where: str) -> None:
         raise DataError(f"{where}: config.json names neither architectures nor model_type; restore it")
     wrong = [name for name in classes if not str(name).endswith(_CAUSAL)]
     if wrong or config.get("is_encoder_decoder"):
-        found = wrong[0] if wrong else "an encoder-decoder"
-        raise DataError(f"{where}: {found} does not write text from left to right; give a causal language model")
+        culprit = wrong[0] if wrong else "an encoder-decoder"
+        raise DataError(f"{where}: {culprit} does not write text from left to right; give a causal language model")
 
 
 def _check_tokenizer(folder: str, where: str) -> None:

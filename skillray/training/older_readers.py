@@ -17,7 +17,7 @@ _TOP_LEVEL = ("rope_theta", "partial_rotary_factor", "rope_type", "type")
 
 
 def add_older_names(folder: str) -> None:
-    """Add them to the config.json in `folder`, unless the installed version would then read other values from it."""
+    """Add the older names to the config.json in `folder`, unless the installed version would then read other values."""
     from transformers import AutoConfig
 
     path = Path(folder) / "config.json"
@@ -28,17 +28,18 @@ def add_older_names(folder: str) -> None:
     before = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     path.write_text(json.dumps(json.loads(written) | names, indent=2, sort_keys=True) + "\n")
     after = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    # The installed version reads older names too. Where they change its values, the file stays as it was.
     if _values(before.rope_parameters) != _values(after.rope_parameters):
         path.write_text(written)
 
 
 def _values(rotary: Mapping[str, Any]) -> dict[str, Any]:
-    """Without `type`, which is kept beside `rope_type` where it was read, and is the same."""
+    """Rotary settings without `type`: transformers keeps it beside `rope_type`, with the same value."""
     return {name: value for name, value in rotary.items() if name != "type"}
 
 
 def older_names(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What transformers 4 calls the values in `rope_parameters`; empty for a config that has none."""
+    """The values in `rope_parameters` under the names of transformers 4; empty for a config that has none."""
     rotary = config.get("rope_parameters")
     if not isinstance(rotary, dict) or not rotary:
         return {}

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from skillray.training.sft import TrainJob
 
 KEPT = 2
-"""Committed ones that stay; while one is being written there are three on the disk."""
+"""Committed mid-round checkpoints that are kept; while another is being written, the disk holds three."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +46,18 @@ class File:
     """One file of a mid-round checkpoint."""
 
     size: int
-    """Bytes."""
+    """Size in bytes."""
     sha256: str
     rank: int
-    """Who wrote it. A rank reads its own files and those of rank 0."""
+    """Rank that wrote the file. A rank reads its own files and those of rank 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What is in one folder."""
+    """The content of one mid-round checkpoint's manifest.json."""
 
     step: int
-    """Steps done."""
+    """Optimizer steps done, counted from the start of the round."""
     job: str
     """`job_hash` of the round."""
     world_size: int
@@ -67,12 +67,12 @@ class Manifest:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Bytes of all files."""
         return sum(file.size for file in self.files.values())
 
 
 def progress_folder(checkpoint: str) -> str:
-    """Where the mid-round checkpoints of the round that will write `checkpoint` are."""
+    """Folder of the mid-round checkpoints of the round that will write `checkpoint`."""
     return os.path.join(os.path.dirname(checkpoint), "progress")
 
 
@@ -98,7 +98,7 @@ def job_hash(job: TrainJob, world_size: int, segments: int = 1) -> str:
 
 
 def commit_manifest(root: str, manifest: Manifest, fence: Fence) -> None:
-    """From now on the checkpoint counts. Every file must be in place, and synced.
+    """Make the checkpoint count from now on. All its files must be in place and synced.
 
     Raises:
         StorageError: it cannot be written, or another one stands there.
@@ -110,7 +110,7 @@ def commit_manifest(root: str, manifest: Manifest, fence: Fence) -> None:
 
 
 def read_manifest(root: str, name: str) -> Manifest:
-    """`TableError` when there is none, or when it is not as it was written."""
+    """The manifest in folder `name`; `TableError` when there is none, or when it does not match its own digest."""
     path = os.path.join(root, name, MANIFEST)
     body = read_json(path)
     if not isinstance(body, dict) or body.pop("digest", None) != _digest(body):
@@ -129,41 +129,46 @@ def damaged_file(root: str, manifest: Manifest, share: slice) -> str | None:
 
 
 def candidates(root: str, job: Callable[[int], str], world_size: int) -> list[Manifest | str]:
-    """Newest first: the manifest of what this job may go on from, or why a folder is passed over.
+    """The checkpoints in `root`, newest first: the manifest of each that this job may go on from, or why it may not.
 
     `job` gives the job's hash at a step.
     """
-    found: list[Manifest | str] = []
+    results: list[Manifest | str] = []
     for name in reversed(_steps(root)):
         try:
             manifest = read_manifest(root, name)
-            found.append(_other(name, manifest, job, world_size) or manifest)
+            results.append(_reason_against(name, manifest, job, world_size) or manifest)
         except TableError as error:
-            found.append(f"{name}: {error}")
-    return found
+            results.append(f"{name}: {error}")
+    return results
 
 
 def newest_whole(
-    found: Iterable[Manifest | str], damage: Callable[[Manifest], str | None]
+    results: Iterable[Manifest | str], damage: Callable[[Manifest], str | None]
 ) -> tuple[Manifest | None, list[str]]:
-    """The first that `damage` says nothing about, and why each one before it was passed over."""
+    """The first checkpoint without damage, and why each one before it was passed over.
+
+    `results` are those of `candidates`. `damage` describes the damage of a checkpoint, or returns None.
+    """
     passed_over: list[str] = []
-    for manifest in found:
-        problem = manifest if isinstance(manifest, str) else damage(manifest)
-        if not isinstance(manifest, str) and problem is None:
-            return manifest, passed_over
-        passed_over.append(str(problem))
+    for result in results:
+        if isinstance(result, str):
+            passed_over.append(result)
+        elif (problem := damage(result)) is None:
+            return result, passed_over
+        else:
+            passed_over.append(problem)
     return None, passed_over
 
 
 def newest_step(root: str) -> int:
-    """Of the committed ones, whole or not; 0 when there is none."""
+    """Step of the newest committed checkpoint, damaged or not; 0 when there is none."""
     committed = [name for name in _steps(root) if exists(os.path.join(root, name, MANIFEST))]
     return max((int(name.removeprefix("step_")) for name in committed), default=0)
 
 
 def keep_only(root: str, steps: Iterable[int]) -> None:
-    """Remove all but those steps: old ones, torn ones, and drafts of whoever was killed."""
+    """Remove all but the checkpoints of `steps`: older ones, unfinished ones, and drafts of killed processes."""
     names = {os.path.basename(step_folder(root, step)) for step in steps}
     for name in names_in(root):
         if name not in names:
@@ -171,7 +176,7 @@ def keep_only(root: str, steps: Iterable[int]) -> None:
 
 
 def remove_torn(root: str, step: int) -> None:
-    """Remove what was written of a step, unless somebody has committed it."""
+    """Remove the files of a step, unless somebody has committed it."""
     if not exists(os.path.join(step_folder(root, step), MANIFEST)):
         remove_tree(step_folder(root, step))
 
@@ -180,7 +185,7 @@ def _steps(root: str) -> list[str]:
     return [name for name in names_in(root) if re.fullmatch(r"step_\d{8}", name)]
 
 
-def _other(name: str, manifest: Manifest, job: Callable[[int], str], world_size: int) -> str | None:
+def _reason_against(name: str, manifest: Manifest, job: Callable[[int], str], world_size: int) -> str | None:
     if name != os.path.basename(step_folder("", manifest.step)):
         return f"{name}: it holds step {manifest.step}"
     if manifest.world_size != world_size:

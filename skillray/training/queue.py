@@ -26,21 +26,23 @@ from skillray.training.sft import Alive, TrainJob, train
 NOTE_S = 1.0
 """Seconds between two notes of progress."""
 FOLLOWS_S = 10.0
-"""Within which the round follows its probe, once those who wait have heard of its end; a new group takes longer."""
+"""Seconds that a worker group waits for a round after its probe: starting a new group would take longer."""
 LOOK_S = 0.2
-"""Seconds between two looks for what follows."""
+"""Seconds between two looks for the next job."""
 _JOB, _DONE = ".job.json", ".done.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Of the job under way."""
+    """Progress of the job that is being trained."""
 
     key: str
     done: int
+    """Optimizer steps done."""
     total: int
-    """Optimizer steps."""
+    """Optimizer steps of the whole job."""
     loss: float
+    """Loss of the last step, in nats a token."""
     tokens_per_s: float
 
 
@@ -51,7 +53,7 @@ class JobQueue:
     folder: str
 
     def add(self, key: str, job: TrainJob) -> None:
-        """`key` is new, and says which job it is in progress and outcomes."""
+        """Add a job under a new key, by which `waiting`, `outcome` and `progress` name it."""
         number = len(self._names(_JOB))
         settings = job.settings.model_dump(mode="json")
         values = {field.name: getattr(job, field.name) for field in fields(job)} | {
@@ -76,7 +78,7 @@ class JobQueue:
         return waiting
 
     def reached(self) -> tuple[int, int]:
-        """How far it is: jobs that have ended, and the newest mid-round checkpoint of the first one that waits."""
+        """(jobs that have ended, step of the newest mid-round checkpoint of the first job that waits)."""
         waiting = self.waiting()
         step = newest_step(self.job(waiting[0]).progress) if waiting else 0
         return len(self._names(_DONE)), step
@@ -88,10 +90,11 @@ class JobQueue:
         return TrainJob(**values | {"settings": settings, "fence": fence, "later": later})
 
     def stop(self, key: str, reason: str) -> None:
-        """The job's next segment will not come; where it waits for one, it ends."""
+        """Tell the job that no later segment will come: it ends where it waits for one."""
         commit_json(self._path(f"{key}.stop.json"), {"reason": reason})
 
     def finish(self, key: str, error: SkillrayError | None, seconds: float) -> None:
+        """Write the outcome of a job: the error that it ended with, or None, and the seconds that it took."""
         failure = None if error is None else {"type": type(error).__name__, "message": str(error)}
         commit_json(self._path(self._name(key) + _DONE), {"error": failure, "seconds": seconds})
 
@@ -100,10 +103,10 @@ class JobQueue:
         done = next((name for name in self._names(_DONE) if name.partition("-")[2] == key + _DONE), None)
         if done is None:
             return None
-        found = read_json(self._path(done))
-        if found["error"]:
-            raise getattr(errors, found["error"]["type"], SkillrayError)(found["error"]["message"])
-        return float(found["seconds"])
+        outcome = read_json(self._path(done))
+        if outcome["error"]:
+            raise getattr(errors, outcome["error"]["type"], SkillrayError)(outcome["error"]["message"])
+        return float(outcome["seconds"])
 
     def note(self, progress: Progress) -> None:
         commit_json(self._path("progress.json"), asdict(progress))
@@ -123,7 +126,7 @@ class JobQueue:
 
 
 def train_queue(queue: JobQueue, train_one: Callable[..., None] = train, alive: Alive = lambda: None) -> None:
-    """Every worker of a group: train what waits, in order, until nothing does.
+    """Train the jobs that wait, in order, until none is left. Every worker of a group calls it.
 
     A job that ends with a `SkillrayError` ends alone. Anything else (a dead worker, a bug) ends the group, and the job
     under way stays the first that waits.
@@ -140,6 +143,7 @@ def train_queue(queue: JobQueue, train_one: Callable[..., None] = train, alive: 
                 raise StageError(f"fine_tune: not begun: {from_rank_0(partial(read_json, job.stop))['reason']}")
             train_one(job, _Notes(queue, key), alive)
             if job.output is None:
+                # A job without output is a probe: the round that needs its losses comes soon after it.
                 patience = min(FOLLOWS_S, job.settings.step_timeout_s / 2)
         except SkillrayError as error:  # all workers raise it together
             failure = error
@@ -149,7 +153,7 @@ def train_queue(queue: JobQueue, train_one: Callable[..., None] = train, alive: 
 
 @dataclass(slots=True)
 class _Notes:
-    """Rank 0's progress, in a file: no further process, and nothing that a restart can lose."""
+    """Writes rank 0's progress to a file, which needs no further process and survives a restart."""
 
     queue: JobQueue
     key: str

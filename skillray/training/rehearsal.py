@@ -32,7 +32,7 @@ class Skeleton:
     """A model without its numbers."""
 
     model: Any
-    """On the meta device; of an adapter, its base."""
+    """The model on the meta device; for an adapter, the base without it."""
     adapted: tuple[str, ...] = ()
     """Layers that the adapter is on, as `targets.short_names` gives them; empty for a model that is no adapter."""
 
@@ -170,7 +170,7 @@ def _files(folder: str) -> list[str]:
 
 
 def _is_written(tokenizer: Any, token: str, id: int, pads: bool) -> bool:
-    """Whether a token gets into what a model reads, as far as the tokenizer and its template tell."""
+    """True if a model may have to read the token, as far as the tokenizer and its template tell."""
     added = tokenizer.added_tokens_decoder.get(id)
     if added is None or not added.special:
         return True  # a word: any text may hold it
@@ -191,7 +191,7 @@ def _rendered(tokenizer: Any) -> str:
 
 @contextmanager
 def _told(where: str, what: str) -> Iterator[None]:
-    """Whatever a library raises about a folder, as one line of ours."""
+    """Turn whatever a library raises in the block into one `DataError` line about the folder."""
     try:
         yield
     except DataError:
@@ -203,7 +203,7 @@ def _told(where: str, what: str) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing of what libraries log, warn of, or draw as a bar: what matters of it is said by us, in one line."""
+    """Silence logs, warnings and progress bars of libraries in the block: our own errors say what matters."""
     from transformers.utils import logging as bars
 
     level, bar = logging.root.manager.disable, bars.is_progress_bar_enabled()

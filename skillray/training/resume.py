@@ -42,14 +42,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """What one rank has seen: rows of the schedule, and the mean loss of each."""
+    """Losses that one rank has seen in a segment so far."""
 
     rows: npt.NDArray[np.int64]
+    """[n] rows of the schedule."""
     losses: npt.NDArray[np.float32]
+    """[n] mean loss of each row, in nats a token."""
 
 
 NOTHING = Learnt(np.empty(0, np.int64), np.empty(0, np.float32))
-"""At the start of a segment."""
+"""The losses of a rank at the start of a segment: none."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,22 +59,24 @@ class MidRound:
     """The mid-round checkpoints of one round, as one rank sees them."""
 
     root: str
-    """ROUND/progress."""
+    """The folder ROUND/progress."""
     job: Callable[[int], str]
-    """`progress.job_hash` at a step."""
+    """Gives `progress.job_hash` at a step."""
     every_s: float
+    """Seconds from one checkpoint to the next."""
     adapters: bool
-    """Only adapters are trained: the frozen base is not saved."""
+    """True if only adapters are trained: the frozen base is then not saved."""
     fence: Fence
     rank: int
     world_size: int
     device: Any
     steps: list[int] = field(default_factory=list)
-    """Committed ones, the newest last."""
+    """Steps of the committed checkpoints that are kept, the newest last."""
     last: float = field(default_factory=time.monotonic)
+    """Monotonic time of the newest checkpoint, or of the start."""
 
     def due(self) -> bool:
-        """Rank 0's clock decides for all."""
+        """True if a checkpoint is due. Rank 0's clock decides for all ranks, for a checkpoint is collective."""
         return first_says(self.world_size, time.monotonic() - self.last >= self.every_s, self.device)
 
     def save(self, engine: Any, step: int, learnt: Learnt) -> None:
@@ -92,25 +96,29 @@ class MidRound:
         self.last = time.monotonic()
 
     def restore(self, engine: Any) -> tuple[int, Learnt] | None:
-        """Load the newest one that is whole: (steps done, rows so far); None when there is none. Collective.
+        """Load the newest undamaged checkpoint: (steps done, losses so far); None when there is none. Collective.
 
-        The engine must be fresh. What is passed over is said in the log, and removed with all drafts.
+        The engine must be fresh. Checkpoints that are passed over are logged, and removed with all drafts.
 
         Raises:
             StaleWriterError: a newer process writes the run, on all ranks; nothing of its checkpoints is touched.
         """
         self._refuse_stale()
-        found = gather(self.world_size, candidates(self.root, self.job, self.world_size) if self.rank == 0 else None)[0]
-        chosen, passed_over = newest_whole(found, self._damage)
-        older = [m.step for m in found if isinstance(m, Manifest) and chosen is not None and m.step <= chosen.step]
+
+        # Rank 0 lists them for all: a listing that differs between ranks would send them to different steps.
+        listed = candidates(self.root, self.job, self.world_size) if self.rank == 0 else None
+        manifests = gather(self.world_size, listed)[0]
+        chosen, passed_over = newest_whole(manifests, self._damage)
+        older = [m.step for m in manifests if isinstance(m, Manifest) and chosen is not None and m.step <= chosen.step]
         self.steps = sorted(older)[-KEPT:]
+
         if self.rank == 0:
             _tell(chosen, passed_over)
             keep_only(self.root, self.steps)
         return None if chosen is None else (chosen.step, self._load(engine, chosen))
 
     def _damage(self, manifest: Manifest) -> str | None:
-        """The ranks share the hashing, and agree."""
+        """The damage of a checkpoint, or None; the ranks share the hashing and all return the same."""
         mine = damaged_file(self.root, manifest, slice(self.rank, None, self.world_size))
         return next((problem for problem in gather(self.world_size, mine) if problem), None)
 
@@ -118,7 +126,7 @@ class MidRound:
         self._on_rank_0(self.fence.check)
 
     def _on_rank_0(self, action: Callable[[], None]) -> None:
-        """What only rank 0 does; where it fails, no rank goes on."""
+        """Do `action` on rank 0 alone; if it fails, its error is raised on all ranks."""
         together(self.world_size, action if self.rank == 0 else lambda: None)
 
     def _refuse_not_finite(self, engine: Any, step: int) -> None:
@@ -127,7 +135,10 @@ class MidRound:
             raise StageError(f"fine_tune: {names[0]} is not finite after step {step}; lower training.learning_rate")
 
     def _write(self, engine: Any, step: int, learnt: Learnt) -> dict[str, File] | str:
-        """This rank's files, in place; or why not."""
+        """Write this rank's files, and return them by name; or return why they could not be written.
+
+        An error is a value here, so that a rank that fails still meets the others in the next collective.
+        """
         from safetensors import SafetensorError
 
         folder = step_folder(self.root, step)
@@ -140,6 +151,7 @@ class MidRound:
             return f"worker {self.rank}: {next(iter(str(error).splitlines()), type(error).__name__)}"
 
     def _place(self, draft: str, folder: str) -> dict[str, File]:
+        """Move the files of a draft into the step's folder, and return their sizes and hashes by name."""
         files = {}
         for name in sorted(os.listdir(draft)):
             path = os.path.join(draft, name)
@@ -148,6 +160,7 @@ class MidRound:
         return files
 
     def _commit_or_give_up(self, step: int, results: Sequence[dict[str, File] | str], start: float) -> None:
+        """Commit the step if every rank has written its files; else log why not, and remove what is there."""
         failures = [result for result in results if isinstance(result, str)]
         try:
             if not failures:
@@ -188,7 +201,10 @@ def _tell(chosen: Manifest | None, passed_over: Sequence[str]) -> None:
 
 @contextmanager
 def _fetched(folder: str, manifest: Manifest, rank: int) -> Iterator[str]:
-    """A folder of this node with the files that `rank` reads, as DeepSpeed wants them: links to those on a disk."""
+    """A folder of this node with the files that `rank` reads: copies from a bucket, links to a disk.
+
+    DeepSpeed reads local folders only, in its own layout.
+    """
     with TemporaryDirectory(prefix="skillray-") as local:
         os.mkdir(os.path.join(local, SHARDS))
         for name, file in manifest.files.items():

@@ -1,4 +1,4 @@
-"""From a DeepSpeed engine to a published checkpoint folder."""
+"""Publishing a checkpoint folder from the model of a DeepSpeed engine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from skillray.training.older_readers import add_older_names
 from skillray.training.settings import TrainingSettings
 
 State = dict[str, Any]
-"""Parameter name to a tensor on the CPU."""
+"""Parameter name -> a tensor on the CPU."""
 GENERATION = "generation_config.json"
 
 
@@ -69,7 +69,7 @@ def _save(model: Any, state: State, settings: TrainingSettings, source: str, dra
 
 
 def remove_drafts(folder: str) -> None:
-    """What attempts that were killed while they published `folder` have left beside it."""
+    """Remove the drafts beside `folder` of attempts that were killed while they published it."""
     parent, name = os.path.split(folder)
     for other in names_in(parent):
         if other.startswith(f"{name}.") and other.endswith(".tmp"):
@@ -82,6 +82,7 @@ def _write(model: Any, state: State, settings: TrainingSettings, source: str, dr
     else:
         model.save_pretrained(draft, state_dict=state)
         if settings.lora.merge:
+            # The adapter is merged into the base as it is stored: the base in memory may have 4 bits.
             merged = load_model(draft, settings.dtype, settings.attention)
             remove_tree(draft)
             save_model(merged, source, draft)
@@ -96,7 +97,7 @@ def save_model(model: Any, source: str, folder: str, state: State | None = None)
 
 
 def save_settings(model: Any, source: str, folder: str) -> None:
-    """What `save_model` writes except the weights."""
+    """Write all that `save_model` writes except the weights."""
     generation = _set_apart(model)
     model.config.save_pretrained(folder)
     _finish_settings(generation, source, folder)
@@ -129,6 +130,7 @@ def _finish_settings(generation: Any, source: str, folder: str) -> None:
 
 
 def _manifest(folder: str) -> dict[str, Any]:
+    """Size and sha256 of every file; of an adapter also its base, with the hash of the weights it was trained on."""
     paths = {name: os.path.join(folder, name) for name in sorted(os.listdir(folder))}
     files = {name: {"size": os.path.getsize(path), "sha256": sha256_of(path)} for name, path in paths.items()}
     manifest: dict[str, Any] = {"files": files}
@@ -138,6 +140,7 @@ def _manifest(folder: str) -> dict[str, Any]:
 
 
 def _refuse_not_finite(state: State) -> None:
+    """`StageError` that names the first tensor with NaN or infinity in it."""
     import torch
 
     if wrong := [name for name, tensor in state.items() if not torch.isfinite(tensor).all()]:

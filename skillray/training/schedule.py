@@ -38,8 +38,8 @@ def make_schedule(examples: pa.Table, settings: TrainingSettings, seed: int) -> 
     epochs = _epochs(int(num_tokens[copies].sum()), len(copies), settings)
     chosen = np.concatenate([_epoch(copies, unit, seed, epoch) for epoch in range(epochs)])
     chosen = chosen[: _rows(num_tokens[chosen], settings)]
-    place, size = np.arange(len(chosen)), settings.batch_size
-    return _rows_of(examples, chosen, place // len(copies), place // size, place % size)
+    position, size = np.arange(len(chosen)), settings.batch_size
+    return _rows_of(examples, chosen, position // len(copies), position // size, position % size)
 
 
 def make_segment(
@@ -124,6 +124,7 @@ def _rows_of(examples: pa.Table, chosen: Indices, epoch: Indices, step: Indices,
 
 
 def _check(num_loss_tokens: npt.NDArray[np.int32], weight: npt.NDArray[np.float32]) -> None:
+    """`DataError` for the first example without loss tokens, or with a weight that is not positive and finite."""
     empty, wrong = num_loss_tokens < 1, ~(np.isfinite(weight) & (weight > 0))
     if empty.any():
         raise DataError(f"examples: row {np.argmax(empty)} has no loss tokens; remove it")
@@ -148,6 +149,7 @@ def _rows(num_tokens: npt.NDArray[np.int32], settings: TrainingSettings) -> int:
 
 
 def _epoch(copies: Indices, unit: npt.NDArray[np.int32], seed: int, epoch: int) -> Indices:
+    """One pass over `copies`: by units, and in a seeded shuffle within each, which the stable sort keeps."""
     shuffled = _shuffled(copies, seed, epoch)
     return shuffled[np.argsort(unit[shuffled], kind="stable")]
 

@@ -33,7 +33,7 @@ class Segment:
 
 
 def wait_for_segment(job: TrainJob, index: int, alive: Callable[[], None]) -> None:
-    """Returns when the segment's schedule is there. `alive` is called all the while.
+    """Wait until the segment's schedule is there; `alive` is called all the while.
 
     Raises:
         StageError: it will not come, and why.
@@ -50,13 +50,18 @@ def wait_for_segment(job: TrainJob, index: int, alive: Callable[[], None]) -> No
 
 
 def open_segment(job: TrainJob, index: int, world_size: int, num_steps: int | None = None) -> Feed:
-    """Raises `TableError`, `DataError`, or `StageError` unless it has `num_steps` as every segment; None: the first."""
+    """Read the schedule and the examples of segment `index`.
+
+    Raises:
+        TableError, DataError: a table cannot be read.
+        StageError: the segment does not have `num_steps` steps, as all segments do; None for the first.
+    """
     segment = job.segments[index]
     feed = Feed.open(segment.schedule, segment.examples, job.settings, world_size)
-    found, wanted = (feed.first_step, feed.num_steps), num_steps or feed.num_steps
-    if found != (index * wanted, wanted):
+    expected = num_steps or feed.num_steps
+    if (feed.first_step, feed.num_steps) != (index * expected, expected):
         raise StageError(
-            f"fine_tune: {segment.schedule} has {found[1]} steps from step {found[0]}; report this "
-            f"(segment {index} has {wanted} from step {index * wanted})"
+            f"fine_tune: {segment.schedule} has {feed.num_steps} steps from step {feed.first_step}; report this "
+            f"(segment {index} has {expected} from step {index * expected})"
         )
     return feed

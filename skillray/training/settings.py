@@ -1,4 +1,4 @@
-"""How a student is fine-tuned: typed settings, and their defaults with where each comes from."""
+"""Settings of fine-tuning, typed, with the source of each default."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ class TrainingSettings(Value):
     clip: float = Field(0.3, ge=0.0)
     """Largest gradient norm; 0 turns clipping off. STAT's 0.3 (C.1)."""
     kl_to_start: NonNegativeFloat = 0.0
-    """How much a nat of divergence from the start model costs, added to the loss of each token: it holds what a student
-    could do before. Needs `lora`, whose base without the adapter is the start model, and `zero_stage` up to 2. The
-    papers train without it."""
+    """Weight of the divergence from the start model, in nats, that is added to the loss of each token: it holds what a
+    student could do before. Needs `lora`, whose base without the adapter is the start model, and `zero_stage` up to 2.
+    The papers train without it."""
     dtype: Literal["fp32", "bf16"] = "bf16"
     zero_stage: Literal[0, 1, 2, 3] = 2
     offload: Offload = Offload()
@@ -100,7 +100,7 @@ class TrainingSettings(Value):
 
 
 class StageTraining(Value):
-    """What one stage of a student's `stages` sets otherwise than the run's `training`; None is as there."""
+    """Settings of one stage of a student's `stages` that replace those of the run's `training`; None keeps them."""
 
     epochs: PositiveInt | None = None
     max_tokens: PositiveInt | None = None

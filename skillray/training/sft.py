@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 OnStep = Callable[[int, int, float, float], None]
 """(steps done, steps in all, loss, tokens/s), on rank 0 after every step."""
 Alive = Callable[[], None]
-"""Called by every rank whenever it has got somewhere: what does not come for long, hangs."""
+"""A sign of life that every rank gives as it gets on. A rank that gives none for long is taken to hang."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +63,9 @@ class TrainJob:
     device: Literal["cpu", "cuda"] = "cpu"
     later: tuple[Segment, ...] = ()
     wait_s: float = 0.0
-    """For the schedule of a later segment."""
+    """Seconds to wait for the schedule of a later segment."""
     stop: str = ""
-    """A file that says why no later segment will come, should that be so."""
+    """Path of a file that appears if no later segment will come, and says why."""
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -77,6 +77,7 @@ class TrainJob:
         return progress_folder(self.output or self.learning)
 
     def done(self) -> bool:
+        """True if the round's learning tables and its checkpoint are published."""
         learnt = all(Table(segment.learning).complete() for segment in self.segments)
         return learnt and (self.output is None or checkpoint_complete(self.output))
 
@@ -92,20 +93,22 @@ class Worker:
     world_size: int
     device: Any
     segment_steps: int
-    """Of every segment."""
+    """Optimizer steps in each segment; the same for all segments of the round."""
     rows: list[MicroBatch] = field(default_factory=list)
+    """Schedule rows that this rank has trained on in the present segment, an array for each step."""
     losses: list[Any] = field(default_factory=list)
-    """Of the segment so far."""
+    """Mean loss of each of these rows, in nats a token."""
 
     @property
     def num_steps(self) -> int:
+        """Optimizer steps of the whole round."""
         return self.segment_steps * len(self.job.segments)
 
     def learnt(self) -> Learnt:
         return Learnt(np.concatenate(self.rows), np.concatenate(self.losses).astype(np.float32))
 
     def forget(self, learnt: Learnt | None = None) -> None:
-        """Only `learnt` counts from now on."""
+        """Drop the rows and losses of the segment so far, and go on from those of `learnt`."""
         self.rows = [learnt.rows] if learnt else []
         self.losses = [learnt.losses] if learnt else []
 
@@ -156,15 +159,16 @@ def train_step(worker: Worker, step: int, lr: float) -> float:
     micro_batches = worker.feed.micro_batches(step, worker.rank)
     scale = worker.world_size * len(micro_batches) / worker.feed.loss_weight(step)
     sums, part = [], 0.0
-    for place, rows in enumerate(micro_batches):
+    for index, rows in enumerate(micro_batches):
         batch = worker.feed.batch(rows, worker.device)
         nll, *divergence = worker.engine(batch.input_ids, batch.positions, batch.targets, batch.mask)
         penalised = nll + worker.job.settings.kl_to_start * divergence[0] if divergence else nll
         weighted = batch.weights @ penalised
         worker.engine.backward(weighted * scale)
-        sums.append(nll.detach()[: len(rows)])
+        sums.append(nll.detach()[: len(rows)])  # a batch without rows has one made-up row
         part = part + weighted.detach()
-        if place + 1 < len(micro_batches):
+        # The last micro-batch's `step` changes the weights: `_update` calls it, once the loss is known to be finite.
+        if index + 1 < len(micro_batches):
             worker.engine.step()
     return _update(worker, step, lr, np.concatenate(micro_batches), sums, part)
 
@@ -238,10 +242,10 @@ def _go_on(worker: Worker, mid_round: MidRound, alive: Alive) -> int:
     """The step to start with, 0 where there is no mid-round checkpoint; drafts of killed attempts go."""
     if worker.rank == 0 and worker.job.output is not None:
         remove_drafts(worker.job.output)
-    found = mid_round.restore(worker.engine)
-    if found is None:
+    restored = mid_round.restore(worker.engine)
+    if restored is None:
         return 0
-    step, learnt = found
+    step, learnt = restored
     worker.forget(learnt)
     if step >= worker.segment_steps:
         _enter(worker, step, alive)
@@ -295,9 +299,11 @@ def _learning(feed: Feed, gathered: list[Learnt]) -> pa.Table:
 
 
 def _stop(worker: Worker, step: int, rows: MicroBatch) -> None:
-    """Raise the same `StageError` on every rank."""
-    found = sorted({name for names in gather(worker.world_size, worker.feed.example_ids(rows)) for name in names})
+    """Raise the same `StageError` on every rank; it names examples of all ranks whose loss is not finite."""
+    examples: set[str] = set()
+    for ids in gather(worker.world_size, worker.feed.example_ids(rows)):
+        examples.update(ids)
     raise StageError(
-        f"fine_tune: the loss of step {step} is not finite (examples {', '.join(found[:4]) or 'unknown'}); "
+        f"fine_tune: the loss of step {step} is not finite (examples {', '.join(sorted(examples)[:4]) or 'unknown'}); "
         "look at them, or lower training.learning_rate"
     )

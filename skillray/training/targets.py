@@ -1,4 +1,4 @@
-"""Which layers of a model get an adapter: `training.lora.target_modules` as a list of the model's own module names."""
+"""The layers of a model that get an adapter: `training.lora.target_modules` as a list of its own module names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ ALL_LINEAR = "all-linear"
 """PEFT's word for every linear layer but the head: attention and MLP projections, whatever a family calls them."""
 _PLAIN = re.compile(r"[\w.-]+", re.ASCII)
 MAX_SHOWN = 20
+"""Most names of layers in a message."""
 
 
 def target_names(model: Any, targets: Sequence[str], where: str) -> list[str]:
-    """What `targets` mean in `model`: the ends of names where those say it all, else whole names of modules.
+    """The modules of `model` that `targets` mean: ends of their names where these are unique to them, else whole names.
 
     An entry is the end of a module's name ('q_proj', 'self_attn.q_proj'), a regular expression for the whole name, or
     'all-linear'. The rule for plain names and for expressions is PEFT's own.
@@ -45,7 +46,7 @@ def short_names(model: Any, chosen: Set[str]) -> list[str]:
 
 
 def of_head_or_embedding(model: Any, names: Sequence[str]) -> list[str]:
-    """Which of `names`, as `short_names` gives them, are the head or the embedding of tokens."""
+    """Those of `names`, as `short_names` gives them, that are the head or the embedding of tokens."""
     outer = (model.get_output_embeddings(), model.get_input_embeddings())
     ends = {_end(name) for name, module in model.named_modules() if any(module is other for other in outer)}
     return [name for name in names if _end(name) in ends]

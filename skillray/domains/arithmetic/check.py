@@ -53,22 +53,27 @@ class _Step:
     skill: str
     is_final: bool = False
     holds: bool = False
+    """True if all sides of the line are equal, as they are written."""
     is_grounded: bool = False
+    """True if the line uses only numbers that were at hand."""
     value: Fraction | None = None
-    """What the line should have come to, had every earlier step been right."""
+    """The value that the line should have come to, had every earlier step been right."""
     facts: set[Fact] = field(default_factory=set)
     sources: set[Fraction] = field(default_factory=set)
+    """Values that the line starts from, each as it should have been."""
     is_connected: bool = False
+    """True if the right answer was built from this step."""
     culprit: _Step | None = None
     """The wrong step whose result this one passes on."""
 
 
 @dataclass(slots=True)
-class _Known:
-    """What is known while reading a solution from top to bottom."""
+class _State:
+    """The state of reading a solution from top to bottom."""
 
     reference: Reference
-    known: set[Fraction]
+    available: set[Fraction]
+    """True values that the next step may use."""
     aliases: dict[Fraction, Fraction] = field(default_factory=dict)
     """Wrong written result -> what it should have been."""
     blame: dict[Fraction, _Step] = field(default_factory=dict)
@@ -91,7 +96,7 @@ def read(question: Question, response: str) -> Reading:
 
 
 def is_terse(response: str) -> bool:
-    """Whether every line has the form of the domain's own solutions; a number alone is anybody's answer."""
+    """True if every line has the form of the domain's own solutions; a number alone can be an answer in any form."""
     text = response.strip()
     return not _NUMBER.fullmatch(text) and all(_TERSE.fullmatch(line.strip()) for line in text.split("\n"))
 
@@ -100,7 +105,7 @@ def _check_terse(reference: Reference, response: str) -> tuple[StepScore, ...]:
     lines = _lines(response)
     if not lines:
         return ()
-    reading = _Known(reference, set(reference.given | reference.constants))
+    reading = _State(reference, set(reference.given | reference.constants))
     steps = [_read(line, reading) for line in lines]
     _connect(steps, reference)
     scores = [_score(step, reference) for step in steps]
@@ -118,13 +123,14 @@ def first_wrong_skill(question: Question, response: str) -> str | None:
 
 
 def _lines(response: str) -> list[str]:
+    """Lines that are not blank; "..." stands for all beyond `MAX_STEPS`, and is read as one wrong step."""
     lines = [line.strip() for line in response.splitlines() if line.strip()]
     if len(lines) > MAX_STEPS:
         lines = [*lines[:MAX_STEPS], "..."]
     return lines
 
 
-def _read(line: str, reading: _Known) -> _Step:
+def _read(line: str, reading: _State) -> _Step:
     main = reading.reference.main_skill
     step = _Step(text=line[:MAX_CHARS], skill=main)
     try:
@@ -139,7 +145,7 @@ def _read(line: str, reading: _Known) -> _Step:
     return step
 
 
-def _read_final(line: str, step: _Step, reading: _Known) -> None:
+def _read_final(line: str, step: _Step, reading: _State) -> None:
     step.is_final = True
     written = read_number(line[len(_FINAL) :])
     if written is None:
@@ -150,7 +156,7 @@ def _read_final(line: str, step: _Step, reading: _Known) -> None:
         step.culprit = reading.blame.get(written)
 
 
-def _read_step(sides: list[Expression], step: _Step, reading: _Known) -> None:
+def _read_step(sides: list[Expression], step: _Step, reading: _State) -> None:
     written = [value_of(side) for side in sides]
     step.holds = all(value == written[0] for value in written)
     step.value = true_value(sides[0], reading.aliases)
@@ -162,32 +168,36 @@ def _read_step(sides: list[Expression], step: _Step, reading: _Known) -> None:
     _remember(step, written[-1], reading)
 
 
-def _remember(step: _Step, stated: Fraction, reading: _Known) -> None:
+def _remember(step: _Step, stated: Fraction, reading: _State) -> None:
     """Add a step's result to what later steps may use; a wrong result stands for the value it should have had."""
     if step.value is None:
         return
     if not step.is_grounded:
         reading.blame.setdefault(stated, step)
         return
-    reading.known.add(step.value)
-    if stated != step.value and stated not in reading.known:
+    reading.available.add(step.value)
+
+    if stated != step.value and stated not in reading.available:
         reading.aliases[stated] = step.value
         passed_on = [culprit for value, culprit in reading.blame.items() if reading.aliases.get(value) in step.sources]
+        # A step that is right by itself and builds on a wrong result passes the blame on to where that came from.
         step.culprit = passed_on[0] if step.holds and passed_on else None
         reading.blame[stated] = step.culprit or step
 
 
-def _is_grounded(sides: list[Expression], sources: set[Fraction], reading: _Known) -> bool:
-    """Whether every number on the left is known, and every later side that works something out uses nothing else."""
-    if not sources <= reading.known:
+def _is_grounded(sides: list[Expression], sources: set[Fraction], reading: _State) -> bool:
+    """True if all numbers on the left were at hand, and every later side that is worked out uses only these and what
+    the line itself works out.
+    """
+    if not sources <= reading.available:
         return False
-    allowed = reading.known | {true_value(o, reading.aliases) for side in sides for o in operations(side)}
+    allowed = reading.available | {true_value(o, reading.aliases) for side in sides for o in operations(side)}
     later = [side for side in sides[1:] if list(operations(side))]
     return all(true_value(leaf, reading.aliases) in allowed for side in later for leaf in leaves(side))
 
 
 def _is_empty(sides: list[Expression]) -> bool:
-    """Whether nothing is worked out: 5=5."""
+    """True if nothing is worked out: 5=5."""
     return not any(isinstance(side, Operation) for side in sides) or all(side == sides[0] for side in sides)
 
 
@@ -195,18 +205,18 @@ def _read_with_unknown(line: str, reference: Reference) -> list[Expression] | No
     return read_equality(line, reference.answer) if reference.has_unknown else None
 
 
-def _read_equation(sides: list[Expression], step: _Step, reading: _Known) -> None:
+def _read_equation(sides: list[Expression], step: _Step, reading: _State) -> None:
     """A line such as 3x=15: right when the answer satisfies it and all its numbers are at hand."""
     reference = reading.reference
     numbers = [leaf for side in sides for leaf in leaves(side) if leaf not in _unknowns(side)]
-    at_hand = reading.known | reference.results
+    at_hand = reading.available | reference.results
     step.value = reference.answer
     step.is_grounded = all(value_of(number) in at_hand for number in numbers)
     plain = [side for side in sides if not _unknowns(side)]
     step.holds = bool(plain) and all(value_of(side) == value_of(sides[0]) for side in sides)
     step.is_connected = step.holds and step.is_grounded
     if step.is_connected:
-        reading.known.update(value_of(side) for side in plain)
+        reading.available.update(value_of(side) for side in plain)
 
 
 def _unknowns(side: Expression) -> list[Expression]:
@@ -217,12 +227,12 @@ def _connect(steps: list[_Step], reference: Reference) -> None:
     """Mark the steps that the right answer was built from, last step first."""
     if not any(step.is_final and step.value == reference.answer for step in steps):
         return
-    wanted = {reference.answer}
+    needed = {reference.answer}
     for step in reversed(steps):
-        if step.is_grounded and not step.is_final and step.value in wanted:
+        if step.is_grounded and not step.is_final and step.value in needed:
             step.is_connected = True
             # A given number needs no derivation: 2+2=4 is idle where the question itself says 4.
-            wanted |= {value for value in step.sources if value not in reference.given}
+            needed |= {value for value in step.sources if value not in reference.given}
 
 
 def _score(step: _Step, reference: Reference) -> StepScore:
@@ -232,12 +242,14 @@ def _score(step: _Step, reference: Reference) -> StepScore:
 
 
 def _needed_skill(step: _Step, reference: Reference) -> str:
+    """The skill that a step exercised: a wrong final answer takes that of the step that spoilt it."""
     if step.is_final and step.culprit is not None and not step.holds:
         return _needed_skill(step.culprit, reference)
     return step.skill if _is_on_the_way(step, reference) else reference.main_skill
 
 
 def _is_on_the_way(step: _Step, reference: Reference) -> bool:
+    """True if the step leads to the answer: the answer was built from it, or the reference has the same facts."""
     return step.is_connected or (bool(step.facts) and step.facts <= reference.facts)
 
 

@@ -23,7 +23,7 @@ from skillray.domains.arithmetic.expressions import (
 from skillray.domains.arithmetic.plain import MAX_LINE
 
 MAX_TOKENS = 200
-"""Of a line; a longer one is left unread."""
+"""Most tokens of a line that is read; a longer line is left unread."""
 
 _TOKEN = re.compile(
     r"\s*(?P<sign>[-+*/=()]|≈)|\s*(?P<number>\d+(?:\.\d+)?%?|\.\d+%?)|\s*(?P<word>[A-Za-z_]\w*)|\s*(?P<other>\S)"
@@ -71,7 +71,7 @@ _MOD = re.compile(r"(?P<a>\d+)\s*(?:\bmod\b|%)\s*(?P<b>\d+)\s*=\s*(?=\d)")
 _JOINS = re.compile(
     r"and|or|of|by|from|to|with|is|are|at|in|on|for|so|then|plus|minus|times|than|if|as|the", re.IGNORECASE
 )
-"""Words that are no unit."""
+"""Words that are no unit (apples, dollars): they join two parts of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,9 @@ class _Token:
 
 
 def claims_of(plain: str, x: Fraction | None = None) -> list[Claim]:
-    """Every equality that can be read as a whole; `x`, where given, is what the letter x stands for."""
+    """Every equality of a plain line that can be read as a whole; `x` is the value of the letter x, if the question
+    has one.
+    """
     if len(plain) > MAX_LINE:
         return []
     tokens = _without_units(_tokens(_in_signs(plain, x)))
@@ -105,6 +107,7 @@ def claims_of(plain: str, x: Fraction | None = None) -> list[Claim]:
 
 
 def is_unknown(leaf: Expression) -> bool:
+    """True for the letter x."""
     return bool(getattr(leaf, "is_unknown", False))
 
 
@@ -122,6 +125,8 @@ def _in_signs(text: str, x: Fraction | None) -> str:
     """Words for operations as their signs; `subtract 5 from 20 to get 15` as `20-5=15`."""
     if x is None:
         text = _CROSS.sub("*", text)
+
+    # The order matters: later patterns look for the signs that earlier ones have put in.
     text = _HALF.sub("((1)/(2))*", _OF.sub(r"\g<part>*", text))
     for pattern, sign in _INFIX:
         text = pattern.sub(sign, text)
@@ -135,6 +140,7 @@ def _in_signs(text: str, x: Fraction | None) -> str:
 
 
 def _modulo(match: re.Match[str]) -> str:
+    """`17 mod 5 =` as `17-3*5=`: the remainder written with the operations that the reader knows."""
     a, b = int(match["a"]), int(match["b"])
     return f"{a}-{a // b}*{b}=" if b else match.group()
 
@@ -150,16 +156,17 @@ def _without_units(tokens: list[_Token]) -> list[_Token]:
     """`12 apples + 7 apples = 19 apples` without its apples: words between a number and a sign. A single letter is no
     unit, for it may be a factor."""
     kept: list[_Token] = []
-    place = 0
-    while place < len(tokens):
-        end = place
-        while end < len(tokens) and end - place < 3 and _is_unit(tokens[end]):
+    start = 0
+    while start < len(tokens):
+        end = start  # of at most three words in a row, such as "red apples each"
+        while end < len(tokens) and end - start < 3 and _is_unit(tokens[end]):
             end += 1
+
         after_number = bool(kept) and (kept[-1].kind == "number" or kept[-1].text == ")")
-        if end > place and after_number and end < len(tokens) and tokens[end].text in "+-*/=)":
-            place = end
-        kept.append(tokens[place])
-        place += 1
+        if end > start and after_number and end < len(tokens) and tokens[end].text in "+-*/=)":
+            start = end
+        kept.append(tokens[start])
+        start += 1
     return kept
 
 
@@ -168,6 +175,7 @@ def _is_unit(token: _Token) -> bool:
 
 
 def _cut(tokens: Sequence[_Token]) -> list[list[_Token]]:
+    """The tokens between the signs of equality: one list more than there are signs."""
     parts: list[list[_Token]] = [[]]
     for token in tokens:
         if token.text == "=":
@@ -179,20 +187,23 @@ def _cut(tokens: Sequence[_Token]) -> list[list[_Token]]:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """What stands between two signs of equality, as far as it is an expression."""
+    """The text between two signs of equality, read as an expression; None for a reading that is not possible."""
 
     whole: Expression | None
+    """The whole text, where it is an expression."""
     first: Expression | None
-    """Where it begins with one that ends at a word or a mark."""
+    """The expression that the text begins with, where a word or a punctuation mark ends it."""
     last: Expression | None
-    """Where it ends with one that begins behind a word or a mark."""
+    """The expression that the text ends with, where a word or a punctuation mark precedes it."""
 
 
 def _side(tokens: list[_Token], x: Fraction | None) -> _Side:
+    # Tokens before `end` and tokens from `start` on can be parts of an expression.
     end = next((n for n, token in enumerate(tokens) if not _is_part(token, x)), len(tokens))
     start = next((len(tokens) - n for n, token in enumerate(reversed(tokens)) if not _is_part(token, x)), 0)
     whole = _parsed(tokens, x)
     first = _parsed(_balanced(tokens[:end]), x) if end == len(tokens) or _may_follow(tokens[end]) else None
+
     may_begin = start == 0 or _may_precede(tokens[start - 1 : start + 2])
     return _Side(whole, first, _parsed(_balanced(tokens[start:]), x) if may_begin else None)
 
@@ -206,30 +217,31 @@ def _may_follow(token: _Token) -> bool:
 
 
 def _may_precede(tokens: Sequence[_Token]) -> bool:
-    """Whether an expression may begin behind the first token: a word with a space after it, or a mark."""
+    """True if an expression may begin behind the first token: a word with a space after it, or a punctuation mark."""
     before, *after = tokens
     if before.kind == "word":
         if not before.text.isalpha() or len(before.text) < 2 or not after or before.end == after[0].start:
             return False
+        # "leaves -5" is a negative number; in "apples - 5" the sign belongs to a term that nobody could read.
         minus = after[0].text == "-" and len(after) > 1 and after[0].end == after[1].start
         return minus or after[0].text not in "+-*/"
     return before.text in ",;:.!?|" or before.text == "≈"
 
 
 def _balanced(tokens: list[_Token]) -> list[_Token]:
-    """Without brackets at the ends that belong to the sentence around it."""
+    """The tokens without unpaired brackets, which belong to the sentence around the expression."""
     opened = list[int]()
     drop: set[int] = set()
-    for place, token in enumerate(tokens):
+    for index, token in enumerate(tokens):
         if token.text == "(":
-            opened.append(place)
+            opened.append(index)
         elif token.text == ")":
             if opened:
                 opened.pop()
             else:
-                drop.add(place)
+                drop.add(index)
     drop |= set(opened)
-    return [token for place, token in enumerate(tokens) if place not in drop]
+    return [token for index, token in enumerate(tokens) if index not in drop]
 
 
 def _parsed(tokens: Sequence[_Token], x: Fraction | None) -> Expression | None:
@@ -241,11 +253,13 @@ def _chains(sides: Sequence[_Side]) -> list[tuple[Expression, ...]]:
     """Neighbouring sides as chains: `12*7=84 apples, so 84+5=89` is two of them."""
     chains: list[tuple[Expression, ...]] = []
     chain: list[Expression] = []
-    for place, side in enumerate(sides):
+    for index, side in enumerate(sides):
         if side.whole is not None:
             chain.append(side.whole)
             continue
-        if chain and side.first is not None and place:
+
+        # Words stand between two expressions here: the first ends one chain, the last begins the next.
+        if chain and side.first is not None and index:
             chain.append(side.first)
         chains.append(tuple(chain))
         chain = [side.last] if side.last is not None else []
@@ -254,7 +268,10 @@ def _chains(sides: Sequence[_Side]) -> list[tuple[Expression, ...]]:
 
 
 def _says_something(claim: Claim) -> bool:
-    """Whether a side works something out, writes a fraction in another way, or is about x; `7 = 84` may be a list."""
+    """True if the claim can be right or wrong: a side is worked out, or is about x, and the sides are not all the same.
+
+    Numbers alone (`7 = 84`) may be a list of names and values.
+    """
     if not claim.has_unknown and not any(isinstance(side, Operation) for side in claim.sides):
         return False
     return not all(side == claim.sides[0] for side in claim.sides)

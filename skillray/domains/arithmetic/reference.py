@@ -1,4 +1,4 @@
-"""What a question and its reference solution allow a step to start from and to work out."""
+"""The numbers that a step may start from and the facts that it may work out, by a question's reference solution."""
 
 from __future__ import annotations
 
@@ -44,12 +44,14 @@ class Reference:
     facts: frozenset[Fact]
     """Everything the reference works out."""
     results: frozenset[Fraction]
+    """Values that lines of the reference come to."""
     has_unknown: bool
-    """Whether the question is about an x."""
+    """True if the question is about an x."""
 
 
 @lru_cache(maxsize=4096)
 def reference_of(question: Question) -> Reference:
+    """The reference of a question, read line by line; lines without an equality are skipped."""
     facts: set[Fact] = set()
     results: set[Fraction] = set()
     constants: set[Fraction] = set()
@@ -57,6 +59,8 @@ def reference_of(question: Question) -> Reference:
         sides = read_equality(line)
         if sides is None:
             continue
+
+        # A number on the left that no earlier line came to is brought in by the reference itself.
         constants.update(value_of(leaf) for leaf in leaves(sides[0]) if value_of(leaf) not in results)
         facts.update(facts_of(sides))
         results.add(value_of(sides[-1]))
@@ -97,14 +101,18 @@ def read_number(text: str) -> Fraction | None:
 
 
 def facts_of(sides: list[Expression], read: dict[Fraction, Fraction] | None = None) -> set[Fact]:
-    """What an equality works out; `read` maps written values to the values they should have had."""
+    """The facts that an equality works out; `read` maps written values to the values that they should have had."""
     aliases = read or {}
-    found = {_fact(operation, aliases) for side in sides for operation in operations(side)}
-    if not found and isinstance(sides[-1], Operation) and is_fraction(sides[-1]):
-        found.add(("=", value_of(sides[-1].left), value_of(sides[-1].right)))
-    elif not found and is_fraction(sides[0]):
-        found.add(("=", value_of(sides[-1]), Fraction(1)))
-    return found
+    facts: set[Fact] = set()
+    for side in sides:
+        facts.update(_fact(operation, aliases) for operation in operations(side))
+    if facts:
+        return facts
+
+    # Nothing is worked out: the line may write a fraction in another way, 6/8=3/4 or 8/4=2.
+    if isinstance(sides[-1], Operation) and is_fraction(sides[-1]):
+        return {("=", value_of(sides[-1].left), value_of(sides[-1].right))}
+    return {("=", value_of(sides[-1]), Fraction(1))} if is_fraction(sides[0]) else set()
 
 
 def true_value(expression: Expression, aliases: dict[Fraction, Fraction]) -> Fraction:
@@ -116,6 +124,7 @@ def true_value(expression: Expression, aliases: dict[Fraction, Fraction]) -> Fra
 
 
 def _fact(operation: Operation, aliases: dict[Fraction, Fraction]) -> Fact:
+    """The operation on true values, its operands sorted where their order does not matter: 3+4 and 4+3 are one fact."""
     left, right = true_value(operation.left, aliases), true_value(operation.right, aliases)
     if operation.sign in "+*" and right < left:
         left, right = right, left
@@ -123,12 +132,15 @@ def _fact(operation: Operation, aliases: dict[Fraction, Fraction]) -> Fact:
 
 
 def _numbers_of(text: str) -> frozenset[Fraction]:
+    """The numbers that a question's text provides: of either sign, and its fractions and percentages."""
     text = text[: 20 * MAX_CHARS]
-    values = {Fraction(number) for number in _NUMBER.findall(text)}
-    found = values | {-value for value in values}
-    pairs = [(int(p), int(q)) for p, q in _FRACTION.findall(text)]
-    # 84/4 without spaces would be a division; only what stays a fraction is a number of the question.
-    found |= {Fraction(p, q) for p, q in pairs if q and p % q}
+    written = {Fraction(number) for number in _NUMBER.findall(text)}
+    numbers = written | {-value for value in written}
+
+    for numerator, denominator in _FRACTION.findall(text):
+        # 84/4 without spaces would be a division; only what stays a fraction is a number of the question.
+        if int(denominator) and int(numerator) % int(denominator):
+            numbers.add(Fraction(int(numerator), int(denominator)))
     if "%" in text:
-        found |= {Fraction(100)} | {value / 100 for value in values}
-    return frozenset(found)
+        numbers |= {Fraction(100)} | {value / 100 for value in written}
+    return frozenset(numbers)
