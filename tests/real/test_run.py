@@ -23,7 +23,7 @@ from skillray.training.checkpoint import load_model, load_tokenizer, verify_chec
 from skillray.training.progress import progress_folder
 from tests.faults.invariants import check, history
 from tests.faults.left import left_behind
-from tests.faults.nemesis import Command, Strike, standing
+from tests.faults.nemesis import VICTIMS, Command, Strike, processes, standing
 from tests.real.agreement import Answer, answers_in, assert_same_but_for_ties
 
 MISSING = importlib.util.find_spec("vllm") is None and os.environ.get("CI") != "true"
@@ -66,7 +66,10 @@ CURRICULA = {
 
 @dataclass
 class Killer:
-    """Ends the command once, in the middle of a training."""
+    """Ends the command and the training's worker once, in the middle of a training.
+
+    A worker that lived on would be done with so few steps before its group sees that the command is gone.
+    """
 
     run: RunFolder
     strikes: list[Strike] = field(default_factory=list)
@@ -76,7 +79,8 @@ class Killer:
         for student in () if self.strikes else CURRICULA:
             steps = Path(progress_folder(self.run.round(student, 0).checkpoint))
             if any(steps.glob(f"step_{KILLED_AT:08d}/manifest.json")):
-                os.kill(driver.pid, signal.SIGKILL)
+                for pid in (driver.pid, *processes(VICTIMS["train worker"].title)):
+                    os.kill(pid, signal.SIGKILL)
                 self.student = student
                 self.strikes = [Strike("driver", ("fine_tune", 0), time.time(), standing(self.run))]
 
